@@ -1,0 +1,181 @@
+//! ARC chain validation (RFC 8617 5.2). Informational: it never changes a DMARC result (F-30).
+
+mod set;
+
+#[cfg(test)]
+mod tests;
+
+use super::cause::{DkimCause, ResultWord};
+use super::dkim::header::{NameIndex, put_field, put_signature};
+use super::dkim::key::{KeyRecord, key_name, record_in};
+use super::dkim::{BodyHashes, Canonicalization, DkimParameters};
+use crate::dns::{Domain, Purpose, Question, Session};
+use crate::message::{Defect, HeaderSection};
+use aws_lc_rs::digest::{Context, SHA256};
+use futures::future::join_all;
+use set::{ArcSet, Structure};
+use std::sync::Arc;
+
+/// What a message's ARC chain came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArcOutcome {
+    /// none, pass, fail, policy (a limit) or temperror (a key could not be had for now).
+    pub word: ResultWord,
+    /// d= of the seals, from the newest to the oldest; empty unless the chain passes.
+    pub sealers: Vec<Domain>,
+    /// The lowest instance from which up every message signature verifies; 0 when all do, and unless the chain passes (RFC 8617 5.2).
+    pub oldest_pass: u32,
+    /// Why, for people: lower case, no characters that need quoting.
+    pub text: &'static str,
+    /// Number of ARC sets, as far as they were counted.
+    pub instances: u32,
+}
+
+impl ArcOutcome {
+    /// No chain.
+    pub fn none() -> Self {
+        Self::new(ResultWord::None, "no ARC sets", 0)
+    }
+
+    fn new(word: ResultWord, text: &'static str, instances: u32) -> Self {
+        Self { word, sealers: Vec::new(), oldest_pass: 0, text, instances }
+    }
+}
+
+/// Validates the chain of a message.
+///
+/// `bodies` holds the hashes of this section's body, which DKIM may have computed already. Of `parameters` the arrival and the limits count.
+pub async fn verify(
+    session: &Session<'_>,
+    section: &HeaderSection<'_>,
+    bodies: &BodyHashes<'_>,
+    parameters: &DkimParameters<'_>,
+) -> ArcOutcome {
+    let structure = set::read(section, parameters.limits);
+    if matches!(structure, Structure::None) {
+        return ArcOutcome::none();
+    }
+    if section.has(Defect::OverLimit) {
+        return ArcOutcome::new(ResultWord::Policy, "header section too large", 0);
+    }
+    let sets = match structure {
+        Structure::Sets(sets) => sets,
+        Structure::Broken { word, text, instances } => return ArcOutcome::new(word, text, instances),
+        Structure::None => Vec::new(),
+    };
+    let keys = keys(session, &sets).await;
+    let chain = Chain { sets: &sets, keys: &keys, index: NameIndex::new(section.fields()), bodies, arrival: parameters.arrival };
+    chain.validate()
+}
+
+/// Keys of a set: of its message signature and of its seal.
+type SetKeys = [Result<Arc<KeyRecord>, DkimCause>; 2];
+
+/// Asks for all keys at the same time, of the newest set first.
+async fn keys(session: &Session<'_>, sets: &[ArcSet<'_>]) -> Vec<SetKeys> {
+    let ask = |selector: &Domain, domain: &Domain| {
+        let answer = key_name(selector, domain).map(|name| session.ask(Purpose::ArcKey, Question::txt(name)));
+        async move {
+            match answer {
+                Some(answer) => record_in(&*answer.await),
+                None => Err(DkimCause::KeyNotFound),
+            }
+        }
+    };
+    let questions = sets.iter().rev().map(|set| {
+        // Both are made here, so that the budget is charged in this order.
+        let seal = ask(&set.seal.selector, &set.seal.domain);
+        let message = set.message.as_ref().ok().map(|signature| ask(&signature.selector, &signature.domain));
+        async move {
+            let message = async {
+                match message {
+                    Some(key) => key.await,
+                    None => Err(DkimCause::Malformed),
+                }
+            };
+            <[_; 2]>::from(futures::future::join(message, seal).await)
+        }
+    });
+    let mut keys = join_all(questions).await;
+    keys.reverse();
+    keys
+}
+
+/// A chain whose structure is right, from instance 1 up.
+struct Chain<'c, 'm> {
+    sets: &'c [ArcSet<'m>],
+    keys: &'c [SetKeys],
+    index: NameIndex<'c, 'm>,
+    bodies: &'c BodyHashes<'m>,
+    arrival: i64,
+}
+
+impl Chain<'_, '_> {
+    fn validate(&self) -> ArcOutcome {
+        let instances = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+        let mut scratch = Vec::new();
+        let messages = self.sets.iter().zip(self.keys).rev().map(|(set, keys)| self.message_verifies(set, keys, &mut scratch));
+        // From the newest down to the first that does not verify.
+        let verified: Vec<_> =
+            messages.scan(true, |going, result| std::mem::replace(going, result.is_ok()).then_some(result)).collect();
+        let newest = verified.first().copied().unwrap_or(Err(DkimCause::Malformed));
+        let seals = self.seals_verify(&mut scratch);
+        let unanswered = DkimCause::KeyUnanswered;
+        let outcome = |word, text| ArcOutcome::new(word, text, instances);
+        match (newest, seals) {
+            (Err(DkimCause::SizeLimit), _) => outcome(ResultWord::Policy, DkimCause::SizeLimit.text()),
+            (Err(cause), _) if cause != unanswered => outcome(ResultWord::Fail, "newest message signature did not verify"),
+            (_, Err(cause)) if cause != unanswered => outcome(ResultWord::Fail, "a seal did not verify"),
+            (Err(_), _) | (_, Err(_)) => outcome(ResultWord::TempError, unanswered.text()),
+            (Ok(()), Ok(())) => {
+                let failed_at = verified.iter().position(Result::is_err).and_then(|from_top| u32::try_from(from_top).ok());
+                ArcOutcome {
+                    sealers: self.sets.iter().rev().map(|set| set.seal.domain.clone()).collect(),
+                    oldest_pass: failed_at.map_or(0, |from_top| instances - from_top + 1),
+                    ..outcome(ResultWord::Pass, "good chain")
+                }
+            }
+        }
+    }
+
+    fn message_verifies(&self, set: &ArcSet, keys: &SetKeys, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
+        let signature = set.message.as_ref().map_err(|cause| *cause)?;
+        signature.check_body_and_clock(self.bodies, self.arrival)?;
+        let [record, _] = keys;
+        let record = record.as_ref().map_err(|cause| *cause)?;
+        let key = record.key_for(signature.algorithm)?;
+        signature.verifies(key, &self.index, scratch).then_some(()).ok_or(DkimCause::SignatureMismatch)
+    }
+
+    /// Verifies every seal. Each signs the sets up to its own, so one running hash serves all (RFC 8617 5.1.1).
+    ///
+    /// A seal that is wrong outweighs one whose key could not be had.
+    fn seals_verify(&self, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
+        let mut running = Context::new(&SHA256);
+        let mut result = Ok(());
+        for (set, [_, record]) in self.sets.iter().zip(self.keys) {
+            scratch.clear();
+            put_field(&set.results, Canonicalization::Relaxed, scratch);
+            put_field(&set.message_field, Canonicalization::Relaxed, scratch);
+            running.update(scratch);
+            scratch.clear();
+            put_signature(&set.seal.field, &set.seal.blank, Canonicalization::Relaxed, scratch);
+            let mut sealed = running.clone();
+            sealed.update(scratch);
+            match record.as_ref() {
+                Err(DkimCause::KeyUnanswered) => result = Err(DkimCause::KeyUnanswered),
+                Err(cause) => return Err(*cause),
+                Ok(record) => {
+                    let key = record.key_for(set.seal.algorithm)?;
+                    if !key.verifies(&sealed.finish(), &set.seal.octets) {
+                        return Err(DkimCause::SignatureMismatch);
+                    }
+                }
+            }
+            scratch.clear();
+            put_field(&set.seal.field, Canonicalization::Relaxed, scratch);
+            running.update(scratch);
+        }
+        result
+    }
+}

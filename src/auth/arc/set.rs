@@ -1,0 +1,165 @@
+//! ARC sets: the three fields of each instance, and the rules about their structure (RFC 8617 4.1, 5.2 steps 1 to 3).
+
+use crate::auth::cause::{DkimCause, ResultWord};
+use crate::auth::dkim::header::value_without_line_end;
+use crate::auth::dkim::signature::{Algorithm, Kind, Signature, name};
+use crate::auth::dkim::tags::{TagList, base64, number, trim_fws};
+use crate::config::Limits;
+use crate::dns::Domain;
+use crate::message::{Field, HeaderSection};
+use std::ops::Range;
+
+/// The fields of one instance.
+#[derive(Debug)]
+pub(super) struct ArcSet<'m> {
+    /// ARC-Authentication-Results.
+    pub(super) results: Field<'m>,
+    /// ARC-Message-Signature.
+    pub(super) message_field: Field<'m>,
+    /// What it says, or which rule it breaks.
+    pub(super) message: Result<Signature<'m>, DkimCause>,
+    /// ARC-Seal.
+    pub(super) seal: Seal<'m>,
+}
+
+/// An ARC-Seal field (RFC 8617 4.1.3).
+#[derive(Debug)]
+pub(super) struct Seal<'m> {
+    pub(super) field: Field<'m>,
+    pub(super) algorithm: Algorithm,
+    pub(super) domain: Domain,
+    pub(super) selector: Domain,
+    pub(super) octets: Vec<u8>,
+    pub(super) status: ChainStatus,
+    /// Where the value of b= stands in the field's value.
+    pub(super) blank: Range<usize>,
+}
+
+/// cv=.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChainStatus {
+    None,
+    Pass,
+    Fail,
+}
+
+/// What the ARC fields of a section make up.
+pub(super) enum Structure<'m> {
+    /// There are none.
+    None,
+    /// Instances 1 to n, complete and unique, with the right cv=.
+    Sets(Vec<ArcSet<'m>>),
+    /// They are no chain.
+    Broken { word: ResultWord, text: &'static str, instances: u32 },
+}
+
+const NAMES: [&str; 3] = ["ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"];
+
+/// Sorts the ARC fields into sets. Nothing is read of more fields than the limit of sets allows.
+pub(super) fn read<'m>(section: &HeaderSection<'m>, limits: &Limits) -> Structure<'m> {
+    let fields: Vec<_> = section
+        .fields()
+        .iter()
+        .enumerate()
+        .filter_map(|(position, field)| Some((NAMES.iter().position(|name| field.is(name))?, position, *field)))
+        .collect();
+    if fields.is_empty() {
+        return Structure::None;
+    }
+    let count = fields.len().div_ceil(NAMES.len());
+    let instances = u32::try_from(count).unwrap_or(u32::MAX);
+    let broken = |word, text| Structure::Broken { word, text, instances };
+    if count > limits.arc_sets {
+        return broken(ResultWord::Fail, "too many ARC sets");
+    }
+    if fields.iter().any(|(kind, _, field)| *kind > 0 && field.raw.len() > limits.dkim_signature_bytes) {
+        return broken(ResultWord::Policy, "ARC field too large");
+    }
+    match sets(&fields, count, limits) {
+        None => broken(ResultWord::Fail, "ARC sets incomplete or malformed"),
+        Some(sets) if sets.last().is_some_and(|set| set.seal.status == ChainStatus::Fail) => {
+            broken(ResultWord::Fail, "chain was broken before")
+        }
+        Some(sets) if !statuses_are_right(&sets) => broken(ResultWord::Fail, "cv= out of order"),
+        Some(sets) => Structure::Sets(sets),
+    }
+}
+
+/// The first set says cv=none, every later one cv=pass.
+fn statuses_are_right(sets: &[ArcSet]) -> bool {
+    let expected = std::iter::once(ChainStatus::None).chain(std::iter::repeat(ChainStatus::Pass));
+    sets.iter().zip(expected).all(|(set, status)| set.seal.status == status)
+}
+
+/// The three slots of each instance filled with one field each, or nothing.
+fn sets<'m>(fields: &[(usize, usize, Field<'m>)], count: usize, limits: &Limits) -> Option<Vec<ArcSet<'m>>> {
+    let mut slots: Vec<(Option<Field>, Option<MessageSignature>, Option<Seal>)> = Vec::new();
+    slots.resize_with(count, Default::default);
+    for &(kind, position, field) in fields {
+        let value = value_without_line_end(&field);
+        let slot = |instance: usize, slots: &mut Vec<_>| instance.checked_sub(1).filter(|at| *at < slots.len());
+        let doubled = if kind == 0 {
+            let at = slot(results_instance(value)?, &mut slots)?;
+            slots.get_mut(at)?.0.replace(field).is_some()
+        } else {
+            let tags = TagList::parse(value)?;
+            let at = slot(instance(tags.get("i")?)?, &mut slots)?;
+            let (_, message, seal) = slots.get_mut(at)?;
+            if kind == 1 {
+                let signature = Signature::read(Kind::Arc, (position, field), &tags, limits.dkim_signed_names);
+                message.replace((field, signature)).is_some()
+            } else {
+                seal.replace(Seal::read(field, &tags)?).is_some()
+            }
+        };
+        if doubled {
+            return None;
+        }
+    }
+    slots
+        .into_iter()
+        .map(|(results, message, seal)| {
+            let (message_field, message) = message?;
+            Some(ArcSet { results: results?, message_field, message, seal: seal? })
+        })
+        .collect()
+}
+
+type MessageSignature<'m> = (Field<'m>, Result<Signature<'m>, DkimCause>);
+
+impl<'m> Seal<'m> {
+    /// A seal signs the fields of ARC and no others, so h= must not be there.
+    fn read(field: Field<'m>, tags: &TagList<'m>) -> Option<Self> {
+        if tags.get("h").is_some() || tags.number("t").is_err() {
+            return None;
+        }
+        Some(Self {
+            field,
+            algorithm: Algorithm::read(tags).ok()?,
+            domain: name(tags, "d")?,
+            selector: name(tags, "s")?,
+            octets: base64(tags.get("b")?)?,
+            status: match tags.get("cv")? {
+                word if word.eq_ignore_ascii_case(b"none") => ChainStatus::None,
+                word if word.eq_ignore_ascii_case(b"pass") => ChainStatus::Pass,
+                word if word.eq_ignore_ascii_case(b"fail") => ChainStatus::Fail,
+                _ => return None,
+            },
+            blank: tags.span("b")?,
+        })
+    }
+}
+
+/// One or two digits, not zero.
+fn instance(text: &[u8]) -> Option<usize> {
+    let instance = number(text).ok().filter(|_| text.len() <= 2)?;
+    usize::try_from(instance).ok().filter(|instance| *instance > 0)
+}
+
+/// The instance at the start of ARC-Authentication-Results: `i=1;` (RFC 8617 4.1.1). Comments are not expected there.
+fn results_instance(value: &[u8]) -> Option<usize> {
+    let end = memchr::memchr(b';', value)?;
+    let (tag, number) = value.split_at_checked(end)?.0.split_at_checked(memchr::memchr(b'=', value)?)?;
+    (trim_fws(tag) == b"i").then_some(())?;
+    instance(trim_fws(number.strip_prefix(b"=")?))
+}

@@ -1,0 +1,137 @@
+//! Which fields a signature covers (RFC 6376 5.4.2) and their canonical form (3.4.1, 3.4.2).
+
+use super::Canonicalization;
+use super::body::is_wsp;
+use crate::message::Field;
+use std::cmp::Ordering;
+use std::ops::Range;
+
+/// The fields of a section by name, so that choosing the signed ones is linear in `h=`.
+#[derive(Debug)]
+pub(crate) struct NameIndex<'s, 'm> {
+    fields: &'s [Field<'m>],
+    /// Hash of the name and position, in the order of hash, name and position.
+    order: Vec<(u64, usize)>,
+}
+
+impl<'s, 'm> NameIndex<'s, 'm> {
+    pub(crate) fn new(fields: &'s [Field<'m>]) -> Self {
+        let mut order: Vec<_> = fields.iter().enumerate().map(|(at, field)| (hash_name(field.name()), at)).collect();
+        order.sort_unstable_by(|&(a_hash, a), &(b_hash, b)| {
+            a_hash.cmp(&b_hash).then_with(|| compare_names(name_at(fields, a), name_at(fields, b))).then(a.cmp(&b))
+        });
+        Self { fields, order }
+    }
+
+    /// The signed fields in the order of `names`: for each name the lowest field not yet taken, nothing when there is none
+    /// left. The signature itself, at position `own`, is never among them: it was not there when it was made.
+    pub(crate) fn signed<'n>(&'n self, names: &'n [&'n [u8]], own: usize) -> impl Iterator<Item = &'s Field<'m>> + 'n {
+        let mut taken = vec![0_usize; self.order.len()];
+        names.iter().filter_map(move |name| {
+            let group = self.group(name);
+            loop {
+                let count = taken.get_mut(group.start)?;
+                let from_bottom = group.end.checked_sub(*count + 1).filter(|at| group.contains(at))?;
+                *count += 1;
+                let &(_, at) = self.order.get(from_bottom)?;
+                if at != own {
+                    return self.fields.get(at);
+                }
+            }
+        })
+    }
+
+    /// The entries of `order` with this name.
+    fn group(&self, name: &[u8]) -> Range<usize> {
+        let hash = hash_name(name);
+        let compare = |&(other, at): &(u64, usize)| other.cmp(&hash).then_with(|| compare_names(name_at(self.fields, at), name));
+        let start = self.order.partition_point(|entry| compare(entry) == Ordering::Less);
+        let rest = self.order.get(start..).unwrap_or_default();
+        start..start + rest.partition_point(|entry| compare(entry) == Ordering::Equal)
+    }
+}
+
+fn name_at<'m>(fields: &[Field<'m>], at: usize) -> &'m [u8] {
+    fields.get(at).map(Field::name).unwrap_or_default()
+}
+
+fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
+    a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
+}
+
+/// FNV-1a over the name in lower case. Names that collide are told apart by comparing them.
+fn hash_name(name: &[u8]) -> u64 {
+    name.iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Appends the canonical form of a field.
+pub(crate) fn put_field(field: &Field, canonicalization: Canonicalization, out: &mut Vec<u8>) {
+    match canonicalization {
+        Canonicalization::Simple => out.extend_from_slice(field.raw),
+        Canonicalization::Relaxed => {
+            put_relaxed(field.name(), field.value(), out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Appends the canonical form of a signature's own field: the value of `b=`, which stands at `blank` in the field's value,
+/// is left out with the white space around it, and so is the final CRLF (RFC 6376 3.7).
+pub(crate) fn put_signature(field: &Field, blank: &Range<usize>, canonicalization: Canonicalization, out: &mut Vec<u8>) {
+    let value = value_without_line_end(field);
+    let before = value.get(..blank.start).unwrap_or_default();
+    let after = value.get(blank.end..).unwrap_or_default();
+    match canonicalization {
+        Canonicalization::Simple => {
+            out.extend_from_slice(field.raw_name());
+            out.push(b':');
+            out.extend_from_slice(before);
+            out.extend_from_slice(after);
+        }
+        Canonicalization::Relaxed => put_relaxed(field.name(), &[before, after].concat(), out),
+    }
+}
+
+/// A field's value without its final CRLF.
+pub(crate) fn value_without_line_end<'m>(field: &Field<'m>) -> &'m [u8] {
+    let value = field.value();
+    value.strip_suffix(b"\r\n").unwrap_or(value)
+}
+
+/// RFC 6376 3.4.2: the name in lower case, the value unfolded, white space reduced to one space and trimmed.
+fn put_relaxed(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(name.len() + value.len() + 3);
+    out.extend(name.iter().map(u8::to_ascii_lowercase));
+    out.push(b':');
+    let mut first = true;
+    let mut rest = skip_white_space(value);
+    while !rest.is_empty() {
+        if !std::mem::take(&mut first) {
+            out.push(b' ');
+        }
+        let (word, after) = rest.split_at(word_end(rest));
+        out.extend_from_slice(word);
+        rest = skip_white_space(after);
+    }
+}
+
+/// White space is space, tab and CRLF; a CR or LF alone is an octet like any other (G2).
+fn skip_white_space(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [b'\r', b'\n', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+fn word_end(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        match rest.iter().position(|&octet| is_wsp(octet) || octet == b'\r') {
+            None => return text.len(),
+            Some(offset) if rest.get(offset) == Some(&b'\r') && rest.get(offset + 1) != Some(&b'\n') => at += offset + 1,
+            Some(offset) => return at + offset,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! DKIM by RFC 6376, 8301 and 8463.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `tags` | tag lists |
+//! | `signature` | what a signature says, and the rules about it |
+//! | `header` | the signed fields and their canonical form |
+//! | `body` | the canonical body and its hashes |
+//! | `key` | key records |
+//! | `crypto` | public keys and verification |
+
+mod body;
+pub(crate) mod crypto;
+pub(crate) mod header;
+pub(crate) mod key;
+pub(crate) mod signature;
+pub(crate) mod tags;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use body::{BodyHash, BodyHashes};
+
+use super::cause::{DkimCause, ResultWord};
+use crate::config::{Limits, TestingKey};
+use crate::dns::{Answer, Domain, Purpose, Question, Session};
+use crate::message::{Defect, Field, HeaderSection};
+use futures::future::join_all;
+use header::{NameIndex, value_without_line_end};
+use signature::{Kind, Signature};
+use std::cmp::Reverse;
+use tags::{TagList, without_fws};
+
+/// What one DKIM-Signature field came to, in header order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureOutcome {
+    /// The result and why.
+    pub cause: DkimCause,
+    /// d=, when it is a name.
+    pub domain: Option<Domain>,
+    /// s=, when it is a name (it may have several labels).
+    pub selector: Option<Domain>,
+    /// a= as written, lower case, at most 64 printable characters.
+    pub algorithm: Option<String>,
+    /// i= as written, when present and printable, at most 320 characters.
+    pub identity: Option<String>,
+    /// The first characters of b=, at least eight when it has them (RFC 6008).
+    pub signature_start: Option<String>,
+    /// t= in Unix seconds.
+    pub signed_at: Option<u64>,
+    /// x= in Unix seconds.
+    pub expires_at: Option<u64>,
+    /// Size of the RSA key in bits, when a key was read.
+    pub key_bits: Option<u32>,
+    /// The key says t=y.
+    pub testing_key: bool,
+}
+
+/// What bears on DKIM besides the message.
+#[derive(Debug, Clone, Copy)]
+pub struct DkimParameters<'a> {
+    /// The author domain, when there is one: signatures that could align are taken before others.
+    pub author: Option<&'a Domain>,
+    /// Arrival in Unix seconds: t= and x= are judged by it.
+    pub arrival: i64,
+    /// What a key in testing mode means.
+    pub testing_key: TestingKey,
+    /// Limits on signatures.
+    pub limits: &'a Limits,
+}
+
+/// How octets are made comparable before they are signed (RFC 6376 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canonicalization {
+    /// As they are.
+    Simple,
+    /// Without differences in white space.
+    Relaxed,
+}
+
+impl Canonicalization {
+    fn read(name: &[u8]) -> Option<Self> {
+        match name {
+            _ if name.eq_ignore_ascii_case(b"simple") => Some(Self::Simple),
+            _ if name.eq_ignore_ascii_case(b"relaxed") => Some(Self::Relaxed),
+            _ => None,
+        }
+    }
+}
+
+/// Verifies every DKIM-Signature field within the limits; one outcome a field, in header order.
+///
+/// `bodies` holds the hashes of this section's body, so that ARC need not hash it again. Keys are asked for in a fixed order,
+/// those first whose d= could align, all at the same time.
+pub async fn verify(
+    session: &Session<'_>,
+    section: &HeaderSection<'_>,
+    bodies: &BodyHashes<'_>,
+    parameters: &DkimParameters<'_>,
+) -> Vec<SignatureOutcome> {
+    let fields = section.named("DKIM-Signature");
+    if section.has(Defect::OverLimit) {
+        return fields.map(|_| SignatureOutcome::of(DkimCause::HeaderLimit)).collect();
+    }
+    let mut candidates: Vec<_> = fields.map(|field| Candidate::read(field, parameters.limits)).collect();
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let questions = settle_without_keys(&mut candidates, bodies, parameters);
+    let answers = join_all(questions.into_iter().filter_map(|at| {
+        let signature = candidates.get(at)?.signature.as_ref()?;
+        let name = key::key_name(&signature.selector, &signature.domain)?;
+        // The budget is charged here, in this order.
+        let answer = session.ask(Purpose::DkimKey, Question::txt(name));
+        Some(async move { (at, answer.await) })
+    }))
+    .await;
+    let index = NameIndex::new(section.fields());
+    let mut scratch = Vec::new();
+    for (at, answer) in answers {
+        if let Some(candidate) = candidates.get_mut(at) {
+            candidate.settle_with_key(&answer, &index, parameters, &mut scratch);
+        }
+    }
+    candidates.into_iter().map(|candidate| candidate.outcome).collect()
+}
+
+/// Applies every rule that needs no key. Returns the positions of the candidates whose key must be asked for, in that order:
+/// first those that can pass, those before others whose d= shares more with the author domain; then those that failed,
+/// because under a key in testing mode a failure is none.
+fn settle_without_keys(candidates: &mut [Candidate], bodies: &BodyHashes, parameters: &DkimParameters) -> Vec<usize> {
+    let readable = |candidate: &Candidate| candidate.tags.is_some();
+    let mut order: Vec<_> = (0..candidates.len()).filter(|&at| candidates.get(at).is_some_and(readable)).collect();
+    if let Some(author) = parameters.author {
+        let shared = |at: &usize| candidates.get(*at)?.outcome.domain.as_ref().map(|domain| domain.common_labels(author));
+        order.sort_by_cached_key(|at| Reverse(shared(at)));
+    }
+    let (mut open, mut failed) = (Vec::new(), Vec::new());
+    for (rank, at) in order.into_iter().enumerate() {
+        let Some(candidate) = candidates.get_mut(at) else { continue };
+        if rank >= parameters.limits.dkim_signatures {
+            candidate.outcome.cause = DkimCause::SignatureLimit;
+            continue;
+        }
+        match candidate.check(bodies, parameters) {
+            Ok(()) => open.push(at),
+            Err(cause) => {
+                candidate.outcome.cause = cause;
+                if cause.word() == ResultWord::Fail {
+                    failed.push(at);
+                }
+            }
+        }
+    }
+    open.append(&mut failed);
+    open
+}
+
+/// One DKIM-Signature field on its way to an outcome.
+struct Candidate<'m> {
+    position: usize,
+    field: Field<'m>,
+    /// None when the field is too large or no tag list.
+    tags: Option<TagList<'m>>,
+    /// What was read, when no rule about the field itself is broken.
+    signature: Option<Signature<'m>>,
+    /// The cause is final unless the key changes it.
+    outcome: SignatureOutcome,
+}
+
+impl<'m> Candidate<'m> {
+    fn read((position, field): (usize, Field<'m>), limits: &Limits) -> Self {
+        let candidate = |tags, outcome| Self { position, field, tags, signature: None, outcome };
+        if field.raw.len() > limits.dkim_signature_bytes {
+            return candidate(None, SignatureOutcome::of(DkimCause::SizeLimit));
+        }
+        match TagList::parse(value_without_line_end(&field)) {
+            None => candidate(None, SignatureOutcome::of(DkimCause::Malformed)),
+            Some(tags) => {
+                let outcome = SignatureOutcome::describe(&tags);
+                candidate(Some(tags), outcome)
+            }
+        }
+    }
+
+    /// Reads the signature and applies the rules that need no key.
+    fn check(&mut self, bodies: &BodyHashes, parameters: &DkimParameters) -> Result<(), DkimCause> {
+        let tags = self.tags.as_ref().ok_or(DkimCause::Malformed)?;
+        let names = parameters.limits.dkim_signed_names;
+        let signature = Signature::read(Kind::Dkim, (self.position, self.field), tags, names)?;
+        // A name that DNS cannot hold has no key; the other rules come first.
+        self.outcome.cause = DkimCause::KeyNotFound;
+        self.signature.insert(signature).check_body_and_clock(bodies, parameters.arrival)
+    }
+
+    fn settle_with_key(&mut self, answer: &Answer, index: &NameIndex, parameters: &DkimParameters, scratch: &mut Vec<u8>) {
+        let Some(signature) = &self.signature else { return };
+        let failed = self.outcome.cause.word() == ResultWord::Fail;
+        let record = match key::record_in(answer) {
+            Ok(record) => record,
+            Err(_) if failed => return,
+            Err(cause) => {
+                self.outcome.cause = cause;
+                return;
+            }
+        };
+        self.outcome.key_bits = record.bits();
+        self.outcome.testing_key = record.testing;
+        let mut verified = || {
+            let key = record.key_for(signature.algorithm)?;
+            if record.strict && signature.identity.as_ref().is_some_and(|identity| *identity != signature.domain) {
+                return Err(DkimCause::IdentityMismatch);
+            }
+            signature.verifies(key, index, scratch).then_some(()).ok_or(DkimCause::SignatureMismatch)
+        };
+        self.outcome.cause = match (record.testing, parameters.testing_key) {
+            (true, TestingKey::Literal) => DkimCause::TestingKey,
+            (true, TestingKey::Count) if failed => DkimCause::TestingKey,
+            (true, TestingKey::Count) => verified().map_or(DkimCause::TestingKey, |()| DkimCause::ValidTestingKey),
+            (false, _) if failed => self.outcome.cause,
+            (false, _) => match verified() {
+                Err(cause) => cause,
+                Ok(()) if signature.is_signed_in_future(parameters.arrival) => DkimCause::ValidSignedInFuture,
+                Ok(()) => DkimCause::Valid,
+            },
+        };
+    }
+}
+
+impl SignatureOutcome {
+    fn of(cause: DkimCause) -> Self {
+        Self {
+            cause,
+            domain: None,
+            selector: None,
+            algorithm: None,
+            identity: None,
+            signature_start: None,
+            signed_at: None,
+            expires_at: None,
+            key_bits: None,
+            testing_key: false,
+        }
+    }
+
+    /// What can be told of a signature before it is judged.
+    fn describe(tags: &TagList) -> Self {
+        Self {
+            domain: signature::name(tags, "d"),
+            selector: signature::name(tags, "s"),
+            algorithm: tags.get("a").and_then(|text| printable(text, 64)).map(|text| text.to_ascii_lowercase()),
+            identity: tags.get("i").and_then(|text| printable(&without_fws(text), 320)),
+            signature_start: tags.get("b").and_then(signature_start),
+            signed_at: tags.number("t").ok().flatten(),
+            expires_at: tags.number("x").ok().flatten(),
+            ..Self::of(DkimCause::Malformed)
+        }
+    }
+}
+
+/// The first eight characters that are not white space.
+fn signature_start(text: &[u8]) -> Option<String> {
+    let start: Vec<u8> = text.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).take(8).collect();
+    printable(&start, 8)
+}
+
+/// The text when it is not empty, has at most `limit` characters and no control characters.
+fn printable(text: &[u8], limit: usize) -> Option<String> {
+    let text = std::str::from_utf8(text.get(..text.len().min(limit * 4))?).ok()?;
+    (!text.is_empty() && text.chars().all(|character| !character.is_control())).then(|| text.chars().take(limit).collect())
+}

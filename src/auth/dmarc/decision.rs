@@ -1,0 +1,378 @@
+//! Alignment and result (RFC 9989 4.4, 5.3), with what is unknown counted only where it could change them (A43).
+
+use super::knowledge::{Assumed, Completion, DiscoveryRules, Existence, Knowledge, Stop};
+use super::walk::{InForce, organization, policy};
+use super::{AlignmentMode, Policy, Record, RecordFault};
+use crate::dns::Domain;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The result words of DMARC (A45).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DmarcResult {
+    /// An authenticated identifier is aligned.
+    Pass,
+    /// None is.
+    Fail,
+    /// There is no policy.
+    None,
+    /// An unknown answer could have changed the result.
+    TempError,
+    /// There is no author domain.
+    PermError,
+}
+
+impl DmarcResult {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::None => "none",
+            Self::TempError => "temperror",
+            Self::PermError => "permerror",
+        }
+    }
+}
+
+/// Whether an identifier is authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Certainty {
+    /// It passed.
+    Authenticated,
+    /// What is unknown could have made it pass.
+    Possible,
+}
+
+/// An identifier that passed or could have (A40).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identifier {
+    /// Its domain; none when that is unknown too, so that it could be any.
+    pub domain: Option<Domain>,
+    /// `aspf` or `adkim` decides.
+    pub mechanism: Mechanism,
+    /// Whether it passed.
+    pub certainty: Certainty,
+}
+
+/// Where an identifier comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mechanism {
+    /// SPF: the domain of MAIL FROM, or HELO for the null path.
+    Spf,
+    /// DKIM: d=.
+    Dkim,
+}
+
+/// Something about the decision that a reader of the verdict should see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DmarcFlag {
+    /// The guard took a record at a public suffix for the suffix's own (A30).
+    Guarded,
+    /// Whether the author domain exists is unknown: the milder of np and sp applies (A26).
+    ExistenceUnknown,
+    /// An identifier was not walked because of its budget: it counts as not aligned.
+    AlignmentBudget,
+    /// A question of the author domain's discovery was refused by its budget.
+    DiscoveryBudget,
+}
+
+/// How an identifier relates to the author domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alignment {
+    /// It passed and is aligned.
+    Aligned,
+    /// It is aligned, and what is unknown could have made it pass.
+    PossiblyAligned,
+    /// It is not aligned.
+    NotAligned,
+    /// The result was settled without it.
+    NotLookedAt,
+}
+
+/// What DMARC came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The result.
+    pub result: DmarcResult,
+    /// Where the record in force stands.
+    pub policy_domain: Option<Domain>,
+    /// The record in force.
+    pub record: Option<Arc<Record>>,
+    /// The author's organizational domain, when it had to be found.
+    pub organizational_domain: Option<Domain>,
+    /// The published policy that applies to this author domain.
+    pub published: Option<Policy>,
+    /// The same after `t=y` (A27).
+    pub effective: Option<Policy>,
+    /// For each identifier given, how it relates to the author domain.
+    pub alignment: Vec<Alignment>,
+    /// What a reader should see.
+    pub flags: Vec<DmarcFlag>,
+    /// What was wrong with records.
+    pub faults: Vec<RecordFault>,
+}
+
+/// The pair that all completions must agree on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pair {
+    NoPolicy,
+    Pass,
+    Fail(Policy),
+    /// It hangs on something unknown by itself.
+    Open,
+}
+
+/// One completion judged.
+struct Judged<'k> {
+    pair: Pair,
+    in_force: Option<InForce<'k>>,
+    organization: Option<Domain>,
+    published: Option<Policy>,
+    effective: Option<Policy>,
+    alignment: Vec<Alignment>,
+    flags: Vec<DmarcFlag>,
+}
+
+/// Completions tried before the result is called unknown: far more than any record set that could agree needs.
+const MAX_COMPLETIONS: usize = 4096;
+
+/// Decides, or says which question is open.
+pub(super) fn decide(
+    author: &Domain,
+    identifiers: &[Identifier],
+    knowledge: &Knowledge,
+    rules: DiscoveryRules,
+) -> Result<Decision, Stop> {
+    let mut assumed = Assumed { knowledge, completions: Vec::new(), rules };
+    let mut survey = Survey { author, identifiers, first: None, agree: true, tried: 0 };
+    survey.explore(&mut assumed)?;
+    // Exploring ends only after at least one completion was judged.
+    let Some(first) = survey.first else { return Err(Stop::AskExistence) };
+    let agree = survey.agree && first.pair != Pair::Open;
+    let record = first.in_force.as_ref().and_then(|found| found.record.cloned());
+    let mut flags = first.flags;
+    flags.sort_unstable();
+    flags.dedup();
+    Ok(Decision {
+        result: match first.pair {
+            _ if !agree => DmarcResult::TempError,
+            Pair::NoPolicy => DmarcResult::None,
+            Pair::Pass => DmarcResult::Pass,
+            Pair::Fail(_) | Pair::Open => DmarcResult::Fail,
+        },
+        policy_domain: first.in_force.filter(|_| record.is_some()).map(|found| found.domain),
+        organizational_domain: first.organization,
+        published: first.published,
+        effective: first.effective,
+        alignment: first.alignment,
+        flags,
+        faults: knowledge.faults(record.as_deref()),
+        record,
+    })
+}
+
+/// Tries the completions of the unknown names, depth first, until two disagree.
+struct Survey<'a, 'k> {
+    author: &'a Domain,
+    identifiers: &'a [Identifier],
+    /// The judgement under the first completion, where every unknown name holds no record.
+    first: Option<Judged<'k>>,
+    agree: bool,
+    tried: usize,
+}
+
+impl<'k> Survey<'_, 'k> {
+    fn explore(&mut self, assumed: &mut Assumed<'k>) -> Result<(), Stop> {
+        if !self.agree {
+            return Ok(());
+        }
+        match judge(self.author, self.identifiers, assumed) {
+            Err(Stop::Branch(name)) => {
+                for completion in Completion::of(&name, assumed.rules) {
+                    assumed.completions.push((name.clone(), *completion));
+                    let explored = self.explore(assumed);
+                    assumed.completions.pop();
+                    explored?;
+                }
+                Ok(())
+            }
+            Err(ask) => Err(ask),
+            Ok(judged) => {
+                self.tried += 1;
+                self.agree = judged.pair != Pair::Open
+                    && self.tried <= MAX_COMPLETIONS
+                    && self.first.as_ref().is_none_or(|first| first.pair == judged.pair);
+                self.first.get_or_insert(judged);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -> Result<Judged<'k>, Stop> {
+    let mut judged = Judged {
+        pair: Pair::NoPolicy,
+        in_force: None,
+        organization: None,
+        published: None,
+        effective: None,
+        alignment: vec![Alignment::NotLookedAt; identifiers.len()],
+        flags: Vec::new(),
+    };
+    let Some(in_force) = policy(author, known)? else { return Ok(judged) };
+    if in_force.guarded {
+        judged.flags.push(DmarcFlag::Guarded);
+    }
+    let Some(record) = in_force.record else {
+        // Alignment is not looked at: whatever it is, another policy would be possible, or none at all.
+        judged.pair = if in_force.assumed_malformed { Pair::NoPolicy } else { assumed_pair(author, identifiers) };
+        judged.in_force = Some(in_force);
+        return Ok(judged);
+    };
+    let published = match record.policy() {
+        None => None,
+        Some(p) if in_force.domain == *author => Some(p),
+        Some(_) => applicable(record, known, &mut judged.flags)?,
+    };
+    let Some(published) = published else {
+        judged.in_force = Some(in_force);
+        return Ok(judged);
+    };
+    let effective = if record.testing { published.lowered() } else { published };
+    let alignment = Alignments::of(author, identifiers, record, known)?;
+    judged.pair = if alignment.certain() {
+        Pair::Pass
+    } else if alignment.possible() {
+        Pair::Open
+    } else {
+        Pair::Fail(effective)
+    };
+    judged.flags.extend(alignment.flags);
+    judged.organization =
+        alignment.organization.or_else(|| (in_force.domain != *author).then(|| organization_of(author, known)).flatten());
+    judged.alignment = alignment.rows;
+    (judged.published, judged.effective, judged.in_force) = (Some(published), Some(effective), Some(in_force));
+    Ok(judged)
+}
+
+/// A record that is only assumed could hold any policy, so only a pass by equal domains is sure under it.
+fn assumed_pair(author: &Domain, identifiers: &[Identifier]) -> Pair {
+    let equal =
+        |identifier: &Identifier| identifier.certainty == Certainty::Authenticated && identifier.domain.as_ref() == Some(author);
+    if identifiers.iter().any(equal) { Pair::Pass } else { Pair::Open }
+}
+
+fn organization_of(author: &Domain, known: &Assumed<'_>) -> Option<Domain> {
+    organization(author, known).ok().map(|organization| organization.domain)
+}
+
+/// The policy of a record that stands above the author domain (A25, A26).
+fn applicable(record: &Record, known: &Assumed<'_>, flags: &mut Vec<DmarcFlag>) -> Result<Option<Policy>, Stop> {
+    let (existing, nonexistent) = (record.subdomain_policy(), record.nonexistent_policy());
+    if existing == nonexistent {
+        return Ok(existing);
+    }
+    match known.knowledge.existence {
+        None => Err(Stop::AskExistence),
+        Some(Existence::Exists) => Ok(existing),
+        Some(Existence::NonExistent) => Ok(nonexistent),
+        Some(Existence::Unknown) => {
+            flags.push(DmarcFlag::ExistenceUnknown);
+            Ok(existing.min(nonexistent))
+        }
+    }
+}
+
+/// Alignment of all identifiers under one record (A41, A24).
+struct Alignments {
+    rows: Vec<Alignment>,
+    organization: Option<Domain>,
+    flags: Vec<DmarcFlag>,
+}
+
+impl Alignments {
+    fn of(author: &Domain, identifiers: &[Identifier], record: &Record, known: &Assumed<'_>) -> Result<Self, Stop> {
+        let mut alignment = Self { rows: Vec::with_capacity(identifiers.len()), organization: None, flags: Vec::new() };
+        // What passed comes first: once something is aligned, the possible ones cannot matter and cost no question.
+        for certainty in [Certainty::Authenticated, Certainty::Possible] {
+            for identifier in identifiers.iter().filter(|identifier| identifier.certainty == certainty) {
+                let mode = match identifier.mechanism {
+                    Mechanism::Spf => record.aspf,
+                    Mechanism::Dkim => record.adkim,
+                };
+                let settled = certainty == Certainty::Possible && alignment.certain();
+                if settled {
+                    alignment.rows.push(Alignment::NotLookedAt);
+                    continue;
+                }
+                let aligned = alignment.aligned(author, identifier.domain.as_ref(), mode, known)?;
+                alignment.rows.push(match (aligned, certainty) {
+                    (false, _) => Alignment::NotAligned,
+                    (true, Certainty::Authenticated) => Alignment::Aligned,
+                    (true, Certainty::Possible) => Alignment::PossiblyAligned,
+                });
+            }
+        }
+        alignment.restore_order(identifiers);
+        Ok(alignment)
+    }
+
+    /// Back from the order of work to the order of the identifiers.
+    fn restore_order(&mut self, identifiers: &[Identifier]) {
+        let passed = identifiers.iter().filter(|identifier| identifier.certainty == Certainty::Authenticated).count();
+        let (mut authenticated, mut possible) = (self.rows[..passed].iter().copied(), self.rows[passed..].iter().copied());
+        let rows = identifiers
+            .iter()
+            .filter_map(|identifier| match identifier.certainty {
+                Certainty::Authenticated => authenticated.next(),
+                Certainty::Possible => possible.next(),
+            })
+            .collect();
+        self.rows = rows;
+    }
+
+    fn certain(&self) -> bool {
+        self.rows.contains(&Alignment::Aligned)
+    }
+
+    fn possible(&self) -> bool {
+        self.rows.contains(&Alignment::PossiblyAligned)
+    }
+
+    fn aligned(
+        &mut self,
+        author: &Domain,
+        domain: Option<&Domain>,
+        mode: AlignmentMode,
+        known: &Assumed<'_>,
+    ) -> Result<bool, Stop> {
+        // A domain that is not known could be the author's.
+        let Some(domain) = domain else { return Ok(true) };
+        if domain == author {
+            return Ok(true);
+        }
+        if mode == AlignmentMode::Strict || domain.common_labels(author) == 0 {
+            return Ok(false);
+        }
+        let home = organization(author, known)?;
+        self.organization = Some(home.domain.clone());
+        if home.guarded {
+            self.flags.push(DmarcFlag::Guarded);
+        }
+        if home.refused {
+            self.flags.push(DmarcFlag::DiscoveryBudget);
+            return Ok(false);
+        }
+        // An organizational domain is the name itself or a parent of it.
+        if !domain.is_at_or_below(&home.domain) {
+            return Ok(false);
+        }
+        let away = organization(domain, known)?;
+        if away.refused {
+            self.flags.push(DmarcFlag::AlignmentBudget);
+        }
+        Ok(!away.refused && away.domain == home.domain)
+    }
+}

@@ -1,0 +1,133 @@
+//! The questions that a decision needs, asked one after the other: every question is one that the result hangs on.
+
+use super::decision::{Alignment, Decision, DmarcResult, Identifier, decide};
+use super::knowledge::{AtName, DiscoveryRules, Existence, Knowledge, Stop};
+use super::walk::{InForce, policy};
+use super::{DmarcFlag, knowledge::Assumed};
+use crate::dns::{Domain, Purpose, Question, RecordType, Session};
+
+/// DMARC for one author domain.
+pub struct Dmarc<'s, 'r> {
+    session: &'s Session<'r>,
+    author: Domain,
+    rules: DiscoveryRules,
+    /// Distinct domains that may be walked for alignment.
+    alignment_walks: usize,
+    knowledge: Knowledge,
+}
+
+impl<'s, 'r> Dmarc<'s, 'r> {
+    /// DMARC for `author`, its questions asked through `session`.
+    pub fn new(session: &'s Session<'r>, author: Domain, rules: DiscoveryRules, alignment_walks: usize) -> Self {
+        Self { session, author, rules, alignment_walks, knowledge: Knowledge::default() }
+    }
+
+    /// Policy discovery alone, so that it can go on while identifiers are being authenticated.
+    pub async fn discover(&mut self) {
+        loop {
+            let open = {
+                let known = Assumed { knowledge: &self.knowledge, completions: Vec::new(), rules: self.rules };
+                match policy(&self.author, &known) {
+                    Err(stop) => Some(stop),
+                    Ok(found) => self.existence_needed(found.as_ref()).then_some(Stop::AskExistence),
+                }
+            };
+            match open {
+                // What is unknown is weighed with the identifiers.
+                None | Some(Stop::Branch(_)) => return,
+                Some(stop) => self.ask(stop).await,
+            }
+        }
+    }
+
+    fn existence_needed(&self, found: Option<&InForce<'_>>) -> bool {
+        self.knowledge.existence.is_none()
+            && found.is_some_and(|found| {
+                found.domain != self.author
+                    && found.record.is_some_and(|record| record.subdomain_policy() != record.nonexistent_policy())
+            })
+    }
+
+    /// Decides with these identifiers, asking for what alignment needs.
+    pub async fn decide(&mut self, identifiers: &[Identifier]) -> Decision {
+        let (identifiers, kept, over_limit) = self.within_limit(identifiers);
+        loop {
+            match decide(&self.author, &identifiers, &self.knowledge, self.rules) {
+                Ok(mut decision) => {
+                    let mut looked_at = decision.alignment.into_iter();
+                    let mut next = |kept: &bool| kept.then(|| looked_at.next()).flatten().unwrap_or(Alignment::NotAligned);
+                    decision.alignment = kept.iter().map(&mut next).collect();
+                    if over_limit && decision.result != DmarcResult::None {
+                        decision.flags.push(DmarcFlag::AlignmentBudget);
+                    }
+                    return decision;
+                }
+                Err(stop) => self.ask(stop).await,
+            }
+        }
+    }
+
+    /// What is known already decides with these identifiers, without another question.
+    pub fn decided(&self, identifiers: &[Identifier]) -> Option<Decision> {
+        decide(&self.author, identifiers, &self.knowledge, self.rules).ok()
+    }
+
+    /// The identifiers whose domains are within the limit of distinct domains, and for each given one whether it is.
+    fn within_limit(&self, identifiers: &[Identifier]) -> (Vec<Identifier>, Vec<bool>, bool) {
+        let mut domains: Vec<&Domain> = Vec::new();
+        let kept: Vec<bool> = identifiers
+            .iter()
+            .map(|identifier| match &identifier.domain {
+                // These cost no walk.
+                None => true,
+                Some(domain)
+                    if *domain == self.author || domain.common_labels(&self.author) == 0 || domains.contains(&domain) =>
+                {
+                    true
+                }
+                Some(domain) if domains.len() < self.alignment_walks => {
+                    domains.push(domain);
+                    true
+                }
+                Some(_) => false,
+            })
+            .collect();
+        let within = identifiers.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(identifier, _)| identifier.clone()).collect();
+        let over_limit = kept.contains(&false);
+        (within, kept, over_limit)
+    }
+
+    async fn ask(&mut self, stop: Stop) {
+        match stop {
+            Stop::Ask(name) => {
+                let at = match name.prefixed("_dmarc") {
+                    // DNS cannot hold such a name, so it has no record (A10).
+                    None => AtName::Absent,
+                    Some(question) => {
+                        let answer = self.session.ask(Purpose::Discovery, Question::txt(question)).await;
+                        let (at, several) = AtName::read(&answer, self.rules.report_addresses);
+                        if several {
+                            self.knowledge.several_records_at.push(name.clone());
+                        }
+                        at
+                    }
+                };
+                self.knowledge.learn(name, at);
+            }
+            Stop::AskExistence | Stop::Branch(_) => {
+                let existence = match self.author.query_name() {
+                    None => Existence::NonExistent,
+                    Some(name) => {
+                        Existence::read(&*self.session.ask(Purpose::Discovery, Question::new(name, RecordType::A)).await)
+                    }
+                };
+                self.knowledge.existence = Some(existence);
+            }
+        }
+    }
+
+    /// Names at which several records were discarded (A12).
+    pub fn several_records_at(&self) -> &[Domain] {
+        &self.knowledge.several_records_at
+    }
+}

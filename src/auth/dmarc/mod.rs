@@ -1,0 +1,30 @@
+//! DMARC by RFC 9989.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `policy` | the words of a record |
+//! | `record` | a record and what is wrong with it (A11 to A19) |
+//! | `report_address` | its reporting addresses (A17) |
+//! | `knowledge` | what is known of the `_dmarc` names so far |
+//! | `walk` | tree walk, organizational domain, policy domain (A20 to A30) |
+//! | `decision` | alignment and result, unknown answers included (A40 to A45) |
+//! | `evaluation` | the questions that the decision needs, asked one after the other |
+
+mod decision;
+mod evaluation;
+mod knowledge;
+mod policy;
+mod record;
+mod report_address;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use decision::{Alignment, Certainty, Decision, DmarcFlag, DmarcResult, Identifier, Mechanism};
+pub use evaluation::Dmarc;
+pub use knowledge::DiscoveryRules;
+pub use policy::{AlignmentMode, Policy, Psd};
+pub use record::{Policies, Record, RecordFault, is_dmarc};
+pub use report_address::ReportAddress;
+pub use walk::walk_names;

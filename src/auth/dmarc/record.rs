@@ -1,0 +1,290 @@
+//! A DMARC policy record (RFC 9989 4.7 and 4.8).
+
+use super::{AlignmentMode, Policy, Psd, report_address};
+use crate::auth::dmarc::ReportAddress;
+use serde::{Deserialize, Serialize};
+
+/// What a record asks for, its defaults filled in (A13 to A19).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The text as found, octets that are not UTF-8 replaced.
+    pub text: String,
+    /// The policies.
+    pub policies: Policies,
+    /// `adkim`.
+    pub adkim: AlignmentMode,
+    /// `aspf`.
+    pub aspf: AlignmentMode,
+    /// `psd`.
+    pub psd: Psd,
+    /// `t=y`.
+    pub testing: bool,
+    /// `fo` as published, lower case; `0` when absent or invalid (A18).
+    pub failure_options: String,
+    /// Where aggregate reports are asked for, in the order of the record.
+    pub report_addresses: Vec<ReportAddress>,
+    /// What was wrong with it, each kind once.
+    pub faults: Vec<RecordFault>,
+}
+
+/// The policy tags of a record, taken together (A16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policies {
+    /// All that are there are valid.
+    Published {
+        /// `p`.
+        p: Policy,
+        /// `sp`.
+        sp: Option<Policy>,
+        /// `np`.
+        np: Option<Policy>,
+    },
+    /// `p` is missing, or one of them is invalid, and a reporting address is valid: the record means `p=none` for all names.
+    Monitoring,
+    /// The same without reporting address: there is no DMARC for this message.
+    Unusable,
+}
+
+/// Something wrong with a record; none of them stops its evaluation by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordFault {
+    /// Several DMARC records at the name: all were discarded (A12).
+    SeveralRecords,
+    /// `p` is missing.
+    MissingPolicy,
+    /// `p`, `sp` or `np` is no policy.
+    InvalidPolicy,
+    /// `adkim`, `aspf`, `fo`, `psd` or `t` is invalid: its default counts.
+    InvalidTag,
+    /// A tag stands twice: the first counts.
+    DuplicateTag,
+    /// A part is not `name=value`: it was left out.
+    DroppedPart,
+    /// A reporting address is invalid or not `mailto:`.
+    InvalidReportAddress,
+    /// More reporting addresses than are looked at.
+    ReportAddressLimit,
+}
+
+/// Whether a TXT record is a DMARC record at all: `v=DMARC1` comes first (A11).
+pub fn is_dmarc(text: &[u8]) -> bool {
+    split_version(text).is_some()
+}
+
+/// What follows the version; none when the text is no DMARC record.
+fn split_version(text: &[u8]) -> Option<&[u8]> {
+    let rest = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V"))?;
+    let rest = trim_wsp_start(rest).strip_prefix(b"=")?;
+    let rest = trim_wsp_start(rest).strip_prefix(b"DMARC1")?;
+    matches!(rest.first(), None | Some(b' ' | b'\t' | b';')).then_some(rest)
+}
+
+fn is_wsp(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn trim_wsp_start(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !is_wsp(*byte)).unwrap_or(text.len());
+    text.get(start..).unwrap_or_default()
+}
+
+fn trim_wsp(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// The tags of a record before they are judged.
+#[derive(Default)]
+struct Tags<'t> {
+    p: Option<&'t str>,
+    sp: Option<&'t str>,
+    np: Option<&'t str>,
+    adkim: Option<&'t str>,
+    aspf: Option<&'t str>,
+    fo: Option<&'t str>,
+    psd: Option<&'t str>,
+    t: Option<&'t str>,
+    rua: Option<&'t str>,
+}
+
+impl<'t> Tags<'t> {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<&'t str>> {
+        const NAMES: [&str; 9] = ["p", "sp", "np", "adkim", "aspf", "fo", "psd", "t", "rua"];
+        Some(match NAMES.iter().position(|known| name.eq_ignore_ascii_case(known))? {
+            0 => &mut self.p,
+            1 => &mut self.sp,
+            2 => &mut self.np,
+            3 => &mut self.adkim,
+            4 => &mut self.aspf,
+            5 => &mut self.fo,
+            6 => &mut self.psd,
+            7 => &mut self.t,
+            _ => &mut self.rua,
+        })
+    }
+
+    fn read(text: &'t str, faults: &mut Faults) -> Self {
+        let mut tags = Self::default();
+        for part in text.split(';').map(trim_wsp).filter(|part| !part.is_empty()) {
+            let Some((name, value)) = part.split_once('=').map(|(name, value)| (trim_wsp(name), trim_wsp(value))) else {
+                faults.note(RecordFault::DroppedPart);
+                continue;
+            };
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                faults.note(RecordFault::DroppedPart);
+                continue;
+            }
+            match tags.slot(name) {
+                Some(slot @ None) => *slot = Some(value),
+                Some(Some(_)) => faults.note(RecordFault::DuplicateTag),
+                None => {}
+            }
+        }
+        tags
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<RecordFault>);
+
+impl Faults {
+    fn note(&mut self, fault: RecordFault) {
+        if !self.0.contains(&fault) {
+            self.0.push(fault);
+        }
+    }
+
+    /// The value of a tag, or its default with a note when it is invalid (A14).
+    fn or_default<T: Default>(&mut self, value: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> T {
+        match value.map(read) {
+            None => T::default(),
+            Some(Some(value)) => value,
+            Some(None) => {
+                self.note(RecordFault::InvalidTag);
+                T::default()
+            }
+        }
+    }
+}
+
+impl Record {
+    /// Reads one TXT record; none when it is no DMARC record (A11). Total: any octets give a record or none.
+    ///
+    /// At most `max_addresses` reporting addresses are looked at (F.1).
+    pub fn parse(text: &[u8], max_addresses: usize) -> Option<Self> {
+        let rest = split_version(text)?;
+        let text = String::from_utf8_lossy(text).into_owned();
+        let mut faults = Faults::default();
+        // What stands between the version and the first semicolon belongs to no tag.
+        let rest = String::from_utf8_lossy(rest);
+        let tags = Tags::read(rest.split_once(';').map_or("", |(_, tags)| tags), &mut faults);
+        let uris = report_address::read_list(tags.rua.unwrap_or_default(), max_addresses);
+        if uris.invalid {
+            faults.note(RecordFault::InvalidReportAddress);
+        }
+        if uris.over_limit {
+            faults.note(RecordFault::ReportAddressLimit);
+        }
+        let policies = Self::policies(&tags, uris.any_valid, &mut faults);
+        Some(Self {
+            policies,
+            adkim: faults.or_default(tags.adkim, alignment_mode),
+            aspf: faults.or_default(tags.aspf, alignment_mode),
+            psd: faults.or_default(tags.psd, psd),
+            testing: faults.or_default(tags.t, yes_or_no),
+            failure_options: match tags.fo.map(failure_options) {
+                None => "0".into(),
+                Some(Some(options)) => options,
+                Some(None) => {
+                    faults.note(RecordFault::InvalidTag);
+                    "0".into()
+                }
+            },
+            report_addresses: uris.addresses,
+            faults: faults.0,
+            text,
+        })
+    }
+
+    fn policies(tags: &Tags<'_>, any_valid_uri: bool, faults: &mut Faults) -> Policies {
+        let read = |value: Option<&str>| value.map(|word| Policy::parse(word).ok_or(()));
+        let (p, sp, np) = (read(tags.p), read(tags.sp).transpose(), read(tags.np).transpose());
+        if let (Some(Ok(p)), Ok(sp), Ok(np)) = (p, sp, np) {
+            return Policies::Published { p, sp, np };
+        }
+        faults.note(if p.is_none() && sp.is_ok() && np.is_ok() {
+            RecordFault::MissingPolicy
+        } else {
+            RecordFault::InvalidPolicy
+        });
+        if any_valid_uri { Policies::Monitoring } else { Policies::Unusable }
+    }
+
+    /// The policy for the name that holds this record.
+    pub fn policy(&self) -> Option<Policy> {
+        match self.policies {
+            Policies::Published { p, .. } => Some(p),
+            Policies::Monitoring => Some(Policy::None),
+            Policies::Unusable => None,
+        }
+    }
+
+    /// The policy for an existing name below (A25).
+    pub fn subdomain_policy(&self) -> Option<Policy> {
+        match self.policies {
+            Policies::Published { p, sp, .. } => Some(sp.unwrap_or(p)),
+            _ => self.policy(),
+        }
+    }
+
+    /// The policy for a name below that does not exist (A25).
+    pub fn nonexistent_policy(&self) -> Option<Policy> {
+        match self.policies {
+            Policies::Published { p, sp, np } => Some(np.or(sp).unwrap_or(p)),
+            _ => self.policy(),
+        }
+    }
+}
+
+fn alignment_mode(value: &str) -> Option<AlignmentMode> {
+    match value {
+        "r" | "R" => Some(AlignmentMode::Relaxed),
+        "s" | "S" => Some(AlignmentMode::Strict),
+        _ => None,
+    }
+}
+
+fn psd(value: &str) -> Option<Psd> {
+    match value {
+        "y" | "Y" => Some(Psd::Yes),
+        "n" | "N" => Some(Psd::No),
+        "u" | "U" => Some(Psd::Unknown),
+        _ => None,
+    }
+}
+
+fn yes_or_no(value: &str) -> Option<bool> {
+    match value {
+        "y" | "Y" => Some(true),
+        "n" | "N" => Some(false),
+        _ => None,
+    }
+}
+
+/// `0` and `1` exclude each other, every letter at most once (A18).
+fn failure_options(value: &str) -> Option<String> {
+    let mut options = Vec::new();
+    for option in value.split(':').map(trim_wsp) {
+        let option = ["0", "1", "d", "s"].into_iter().find(|known| option.eq_ignore_ascii_case(known))?;
+        let excluded = match option {
+            "0" => "1",
+            "1" => "0",
+            other => other,
+        };
+        if options.contains(&option) || options.contains(&excluded) {
+            return None;
+        }
+        options.push(option);
+    }
+    Some(options.join(":"))
+}

@@ -1,0 +1,141 @@
+//! The reporting addresses of a record (A17).
+
+use crate::dns::Domain;
+use crate::message::Path;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One `mailto:` address of a `rua` tag, decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReportAddress {
+    /// The local part as RFC 5321 writes it: a dot-string, or a quoted-string where it needs quotes.
+    pub local_part: String,
+    /// The domain.
+    pub domain: Domain,
+}
+
+impl std::fmt::Display for ReportAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.local_part, self.domain)
+    }
+}
+
+impl Serialize for ReportAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReportAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        read_address(&text)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("`{}` is not a mail address", text.escape_debug())))
+    }
+}
+
+impl schemars::JsonSchema for ReportAddress {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReportAddress".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "description": "A mail address without display name: local-part@domain"})
+    }
+}
+
+/// What a `rua` tag holds.
+pub(super) struct List {
+    pub(super) addresses: Vec<ReportAddress>,
+    /// At least one URI is valid, of whatever scheme (A16).
+    pub(super) any_valid: bool,
+    /// At least one is not, or is of a scheme that is not supported.
+    pub(super) invalid: bool,
+    pub(super) over_limit: bool,
+}
+
+pub(super) fn read_list(value: &str, max: usize) -> List {
+    let mut list = List { addresses: Vec::new(), any_valid: false, invalid: false, over_limit: false };
+    for (index, uri) in value.split(',').map(|uri| uri.trim_matches([' ', '\t'])).filter(|uri| !uri.is_empty()).enumerate() {
+        if index == max {
+            list.over_limit = true;
+            break;
+        }
+        // RFC 7489 allowed a size behind the URI; a `!` of the URI itself must be percent-encoded.
+        let uri = uri.split_once('!').map_or(uri, |(uri, _)| uri);
+        match read_uri(uri) {
+            Uri::Mail(address) => {
+                list.any_valid = true;
+                if !list.addresses.contains(&address) {
+                    list.addresses.push(address);
+                }
+            }
+            Uri::Other => {
+                list.any_valid = true;
+                list.invalid = true;
+            }
+            Uri::Invalid => list.invalid = true,
+        }
+    }
+    list
+}
+
+enum Uri {
+    Mail(ReportAddress),
+    Other,
+    Invalid,
+}
+
+fn read_uri(uri: &str) -> Uri {
+    let Some((scheme, rest)) = uri.split_once(':') else { return Uri::Invalid };
+    let mut letters = scheme.bytes();
+    let scheme_valid = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    if !scheme_valid || rest.is_empty() || !rest.bytes().all(is_uri_byte) {
+        return Uri::Invalid;
+    }
+    if !scheme.eq_ignore_ascii_case("mailto") {
+        return Uri::Other;
+    }
+    let address = rest.split_once('?').map_or(rest, |(address, _)| address);
+    match decode(address).and_then(|address| read_address(&address)) {
+        Some(address) => Uri::Mail(address),
+        None => Uri::Invalid,
+    }
+}
+
+/// RFC 3986 characters; U-labels in the domain are tolerated (H14).
+fn is_uri_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte) || !byte.is_ascii()
+}
+
+/// Percent-decoding, once.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(if byte == b'%' {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
+            u8::try_from(high * 16 + low).ok()?
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn read_address(address: &str) -> Option<ReportAddress> {
+    if address.chars().any(char::is_control) {
+        return None;
+    }
+    if let Some(path) = Path::parse(address.as_bytes()) {
+        return Some(ReportAddress { local_part: String::from_utf8(path.local_part).ok()?, domain: path.domain });
+    }
+    // A local part that is no dot-string is written as a quoted-string; it holds no second `@`.
+    let (local, domain) = address.split_once('@')?;
+    if local.is_empty() || domain.contains('@') || local.contains(['<', '>', '"', '\\']) {
+        return None;
+    }
+    let path = Path::parse(format!("\"{local}\"@{domain}").as_bytes())?;
+    Some(ReportAddress { local_part: String::from_utf8(path.local_part).ok()?, domain: path.domain })
+}

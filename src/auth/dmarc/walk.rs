@@ -1,0 +1,114 @@
+//! The tree walk: organizational domain and policy domain (RFC 9989 4.10).
+
+use super::knowledge::{Assumed, Completion, Stop, View};
+use super::{Psd, Record};
+use crate::config::Discovery;
+use crate::dns::{Domain, suffix};
+use std::sync::Arc;
+
+/// Most names that one walk asks for.
+const MAX_QUERIES: usize = 8;
+
+/// The names of a walk, longest first: the start; below eight labels every parent, otherwise its rightmost seven labels and
+/// their parents (A20). Never more than eight.
+pub fn walk_names(start: &Domain) -> impl Iterator<Item = Domain> + '_ {
+    let labels = start.label_count();
+    let next = (labels - 1).min(MAX_QUERIES - 1);
+    std::iter::once(start.clone()).chain((1..=next).rev().map(|count| start.rightmost(count)))
+}
+
+/// What a walk for one name came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Organization {
+    /// The organizational domain.
+    pub(super) domain: Domain,
+    /// The public suffix domain above it that published a record.
+    pub(super) suffix_domain: Option<Domain>,
+    /// The guard took a record without `psd` for the suffix's own (A30).
+    pub(super) guarded: bool,
+    /// The budget refused a question on the way: the result is not to be relied on.
+    pub(super) refused: bool,
+}
+
+impl Organization {
+    fn itself(start: &Domain) -> Self {
+        Self { domain: start.clone(), suffix_domain: None, guarded: false, refused: false }
+    }
+}
+
+/// The organizational domain of `start` (A23, A30).
+pub(super) fn organization(start: &Domain, known: &Assumed<'_>) -> Result<Organization, Stop> {
+    if known.rules.discovery == Discovery::Psl {
+        return Ok(Organization {
+            domain: suffix::registrable(start).unwrap_or_else(|| start.clone()),
+            ..Organization::itself(start)
+        });
+    }
+    let mut shortest = None;
+    for name in walk_names(start) {
+        let psd = match known.view(&name)? {
+            View::Absent => continue,
+            View::Refused => return Ok(Organization { refused: true, ..Organization::itself(start) }),
+            View::Record(record) => record.psd,
+            View::Assumed(Completion::Valid(psd)) => psd,
+            View::Assumed(_) => Psd::Unknown,
+        };
+        let guarded = psd == Psd::Unknown && known.rules.psl_guard && suffix::is_public_suffix(&name, suffix::Section::Icann);
+        match psd {
+            Psd::No => return Ok(Organization { domain: name, ..Organization::itself(start) }),
+            Psd::Unknown if !guarded => shortest = Some(name),
+            // A walk that begins at a public suffix domain ends there: it is its own organization.
+            _ if name == *start => return Ok(Organization { guarded, ..Organization::itself(start) }),
+            _ => return Ok(below_suffix(start, name, guarded)),
+        }
+    }
+    Ok(Organization { domain: shortest.unwrap_or_else(|| start.clone()), ..Organization::itself(start) })
+}
+
+/// The organization one label below a public suffix domain on the way to `start`.
+fn below_suffix(start: &Domain, suffix_domain: Domain, guarded: bool) -> Organization {
+    let below = suffix_domain.label_count() + 1;
+    // A guarded suffix may have longer suffixes below it (`uk` and `co.uk`), which are no organizations either.
+    let is_organization = |name: &Domain| !guarded || !suffix::is_public_suffix(name, suffix::Section::Icann);
+    let names = (below..=start.label_count()).map(|labels| start.rightmost(labels));
+    let domain = names.into_iter().find(is_organization).unwrap_or_else(|| start.clone());
+    Organization { domain, suffix_domain: Some(suffix_domain), guarded, refused: false }
+}
+
+/// The record in force for an author domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InForce<'k> {
+    /// Where it stands: the policy domain.
+    pub(super) domain: Domain,
+    /// The record; none when it is only assumed.
+    pub(super) record: Option<&'k Arc<Record>>,
+    /// An assumed record gives no DMARC.
+    pub(super) assumed_malformed: bool,
+    pub(super) guarded: bool,
+}
+
+/// Policy discovery (A22): the author domain's record, else the organizational domain's, else the public suffix domain's.
+pub(super) fn policy<'k>(author: &Domain, known: &Assumed<'k>) -> Result<Option<InForce<'k>>, Stop> {
+    if let Some(found) = at(author, known, false)? {
+        return Ok(Some(found));
+    }
+    let organization = organization(author, known)?;
+    if organization.domain != *author
+        && let Some(found) = at(&organization.domain, known, organization.guarded)?
+    {
+        return Ok(Some(found));
+    }
+    match &organization.suffix_domain {
+        Some(domain) => at(domain, known, organization.guarded),
+        None => Ok(None),
+    }
+}
+
+fn at<'k>(name: &Domain, known: &Assumed<'k>, guarded: bool) -> Result<Option<InForce<'k>>, Stop> {
+    let (record, assumed_malformed) = match known.view(name)? {
+        View::Absent | View::Refused => return Ok(None),
+        View::Record(record) => (Some(record), false),
+        View::Assumed(completion) => (None, completion == Completion::Malformed),
+    };
+    Ok(Some(InForce { domain: name.clone(), record, assumed_malformed, guarded }))
+}

@@ -1,0 +1,349 @@
+//! `check_host()`: records fetched, mechanisms matched, limits held (RFC 7208 sections 4 to 6).
+
+use super::macros::{DomainSpec, Values, reverse_name};
+use super::record::{Directive, DualCidr, Mechanism, Qualifier, has_version, parse_record};
+use super::{Identity, SpfCause};
+use crate::config::Limits;
+use crate::dns::{Answer, Outcome, Purpose, QueryName, Question, Record as DnsRecord, RecordType, Session, Unanswered};
+use futures::future::{BoxFuture, join_all};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Longest prefixes that permit nearly everybody (F-22).
+const PERMISSIVE_V4: u8 = 8;
+const PERMISSIVE_V6: u8 = 16;
+/// Longest text of a matched mechanism.
+const MECHANISM_BYTES: usize = 256;
+
+/// What a domain's record says about the client.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// There is no record, or no such domain.
+    NoRecord,
+    /// A mechanism matched.
+    Matched { qualifier: Qualifier, mechanism: String, permissive: bool },
+    /// None did.
+    NothingMatched,
+}
+
+/// The end of the whole evaluation by a permerror or temperror.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) cause: SpfCause,
+    /// The domain that brought it about.
+    pub(super) at: QueryName,
+}
+
+impl Stop {
+    fn new(cause: SpfCause, at: &QueryName) -> Self {
+        Self { cause, at: at.clone() }
+    }
+
+    /// The stop that an answer without answer is; none for records and for definite negative answers (A44).
+    fn for_answer(answer: &Answer, at: &QueryName) -> Option<Self> {
+        let cause = match answer.outcome {
+            Outcome::Records(_) | Outcome::NoData | Outcome::NxDomain => return None,
+            Outcome::TempError(Unanswered::Budget) => SpfCause::QueryBudget,
+            Outcome::TempError(_) => SpfCause::DnsUnanswered,
+            Outcome::Invalid => SpfCause::InvalidAnswer,
+        };
+        Some(Self::new(cause, at))
+    }
+}
+
+/// Whether a mechanism matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    Yes {
+        permissive: bool,
+    },
+    No,
+    /// It does not, and its lookup found nothing: a void lookup (RFC 7208 4.6.4).
+    Void,
+}
+
+/// One evaluation, over all the records that it comes to.
+pub(super) struct Evaluation<'e> {
+    session: &'e Session<'e>,
+    identity: &'e Identity<'e>,
+    limits: &'e Limits,
+    lookup_terms: usize,
+    void_lookups: usize,
+}
+
+impl<'e> Evaluation<'e> {
+    pub(super) fn new(session: &'e Session<'e>, identity: &'e Identity<'e>, limits: &'e Limits) -> Self {
+        Self { session, identity, limits, lookup_terms: 0, void_lookups: 0 }
+    }
+
+    /// Evaluates the record of `domain`, which is `depth` includes and redirects below the identity's own, and those that it
+    /// redirects to.
+    pub(super) async fn check(&mut self, mut domain: QueryName, mut depth: usize) -> Result<Found, Stop> {
+        let mut redirected = false;
+        loop {
+            let answer = self.ask(&domain, RecordType::Txt).await?;
+            let Some(text) = self.select(&answer, &domain)? else {
+                return if redirected { Err(Stop::new(SpfCause::IncludedNone, &domain)) } else { Ok(Found::NoRecord) };
+            };
+            let record = parse_record(text).map_err(|_| Stop::new(SpfCause::Syntax, &domain))?;
+            for directive in &record.directives {
+                if let Match::Yes { permissive } = self.matches(directive, &domain, depth).await? {
+                    let mechanism = directive.text.get(..MECHANISM_BYTES).unwrap_or(directive.text).to_owned();
+                    return Ok(Found::Matched { qualifier: directive.qualifier, mechanism, permissive });
+                }
+            }
+            let Some(redirect) = &record.redirect else { return Ok(Found::NothingMatched) };
+            let target = self.descend(redirect, &domain, depth).await?;
+            domain = target;
+            depth += 1;
+            redirected = true;
+        }
+    }
+
+    /// [`Self::check`] for an included domain, boxed because it recurs.
+    fn check_included(&mut self, domain: QueryName, depth: usize) -> BoxFuture<'_, Result<Found, Stop>> {
+        Box::pin(self.check(domain, depth))
+    }
+
+    /// The only SPF record among the TXT records of `domain` (RFC 7208 4.5), in whatever order they came.
+    fn select<'a>(&self, answer: &'a Answer, domain: &QueryName) -> Result<Option<&'a [u8]>, Stop> {
+        let mut records = answer.texts().filter(|text| has_version(text));
+        match (records.next(), records.next()) {
+            (_, Some(_)) => Err(Stop::new(SpfCause::SeveralRecords, domain)),
+            (Some(text), None) if text.len() > self.limits.spf_record_bytes => Err(Stop::new(SpfCause::RecordLimit, domain)),
+            (text, None) => Ok(text.map(|text| &**text)),
+        }
+    }
+
+    async fn matches(&mut self, directive: &Directive<'_>, domain: &QueryName, depth: usize) -> Result<Match, Stop> {
+        let client = self.identity.client_ip;
+        let in_network = |inside: bool, permissive| if inside { Match::Yes { permissive } } else { Match::No };
+        let found = match (&directive.mechanism, client) {
+            (Mechanism::All, _) => return Ok(Match::Yes { permissive: true }),
+            (Mechanism::Ip4(network), IpAddr::V4(client)) => {
+                return Ok(in_network(network.contains(&client), network.prefix_len() <= PERMISSIVE_V4));
+            }
+            (Mechanism::Ip6(network), IpAddr::V6(client)) => {
+                return Ok(in_network(network.contains(&client), network.prefix_len() <= PERMISSIVE_V6));
+            }
+            (Mechanism::Ip4(_) | Mechanism::Ip6(_), _) => return Ok(Match::No),
+            (Mechanism::Include(target), _) => return self.include(target, domain, depth).await,
+            (Mechanism::A(target, cidr), _) => self.a(target.as_ref(), *cidr, domain).await?,
+            (Mechanism::Mx(target, cidr), _) => self.mx(target.as_ref(), *cidr, domain).await?,
+            (Mechanism::Ptr(target), _) => self.ptr(target.as_ref(), domain).await?,
+            (Mechanism::Exists(target), _) => self.exists(target, domain).await?,
+        };
+        if found == Match::Void {
+            self.void_lookups += 1;
+            if self.void_lookups > self.limits.spf_void_lookups {
+                return Err(Stop::new(SpfCause::VoidLimit, domain));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn include(&mut self, target: &DomainSpec<'_>, domain: &QueryName, depth: usize) -> Result<Match, Stop> {
+        let target = self.descend(target, domain, depth).await?;
+        match self.check_included(target.clone(), depth + 1).await? {
+            Found::Matched { qualifier: Qualifier::Pass, permissive, .. } => Ok(Match::Yes { permissive }),
+            Found::Matched { .. } | Found::NothingMatched => Ok(Match::No),
+            Found::NoRecord => Err(Stop::new(SpfCause::IncludedNone, &target)),
+        }
+    }
+
+    /// The domain that an `include` or `redirect` goes to. A name that no domain has is one without record, hence a permerror
+    /// (RFC 7208 4.3, 5.2 and 6.1).
+    async fn descend(&mut self, target: &DomainSpec<'_>, domain: &QueryName, depth: usize) -> Result<QueryName, Stop> {
+        self.count_term(domain)?;
+        if depth >= self.limits.spf_depth {
+            return Err(Stop::new(SpfCause::DepthLimit, domain));
+        }
+        let target = self.expand(target, domain).await?.filter(|target| target.as_str().contains('.'));
+        target.ok_or_else(|| Stop::new(SpfCause::IncludedNone, domain))
+    }
+
+    async fn a(&mut self, target: Option<&DomainSpec<'_>>, cidr: DualCidr, domain: &QueryName) -> Result<Match, Stop> {
+        self.count_term(domain)?;
+        let Some(target) = self.target(target, domain).await? else { return Ok(Match::No) };
+        let answer = self.ask(&target, self.address_type()).await?;
+        Ok(if self.has_client(&answer, cidr) {
+            self.matched_by(cidr)
+        } else if answer.records().is_empty() {
+            Match::Void
+        } else {
+            Match::No
+        })
+    }
+
+    /// A match by any host wins, whatever became of the others: it does not hang on their order. The term is void when it found
+    /// nothing at all, not for every host without an address of the client's family: the limit is one on terms.
+    async fn mx(&mut self, target: Option<&DomainSpec<'_>>, cidr: DualCidr, domain: &QueryName) -> Result<Match, Stop> {
+        self.count_term(domain)?;
+        let Some(target) = self.target(target, domain).await? else { return Ok(Match::No) };
+        let answer = self.ask(&target, RecordType::Mx).await?;
+        if answer.records().is_empty() {
+            return Ok(Match::Void);
+        }
+        if answer.records().len() > self.limits.spf_names_per_term {
+            return Err(Stop::new(SpfCause::NamesLimit, &target));
+        }
+        let mut hosts: Vec<_> = answer.records().iter().filter_map(exchanger).collect();
+        hosts.sort_unstable();
+        let hosts = distinct(hosts.into_iter().map(|(_, host)| host));
+        let answers = self.ask_addresses(&hosts).await;
+        if answers.iter().any(|answer| self.has_client(answer, cidr)) {
+            return Ok(self.matched_by(cidr));
+        }
+        match hosts.iter().zip(&answers).find_map(|(host, answer)| Stop::for_answer(answer, host)) {
+            Some(stop) => Err(stop),
+            None if !hosts.is_empty() && answers.iter().all(|answer| answer.records().is_empty()) => Ok(Match::Void),
+            None => Ok(Match::No),
+        }
+    }
+
+    /// DNS errors make no match here (RFC 7208 5.5), but a used-up budget ends the evaluation.
+    async fn ptr(&mut self, target: Option<&DomainSpec<'_>>, domain: &QueryName) -> Result<Match, Stop> {
+        self.count_term(domain)?;
+        let Some(target) = self.target(target, domain).await? else { return Ok(Match::No) };
+        let Some(mut names) = self.client_names(domain).await? else { return Ok(Match::Void) };
+        names.retain(|name| is_at_or_below(name, &target));
+        let validated = self.validated(names).await?;
+        Ok(if validated.is_empty() { Match::No } else { Match::Yes { permissive: false } })
+    }
+
+    /// Asks for A records whatever the client's family (RFC 7208 5.7).
+    async fn exists(&mut self, target: &DomainSpec<'_>, domain: &QueryName) -> Result<Match, Stop> {
+        self.count_term(domain)?;
+        let Some(target) = self.expand(target, domain).await? else { return Ok(Match::No) };
+        let answer = self.ask(&target, RecordType::A).await?;
+        Ok(if answer.records().is_empty() { Match::Void } else { Match::Yes { permissive: false } })
+    }
+
+    fn count_term(&mut self, domain: &QueryName) -> Result<(), Stop> {
+        self.lookup_terms += 1;
+        if self.lookup_terms > self.limits.spf_lookup_terms {
+            return Err(Stop::new(SpfCause::LookupLimit, domain));
+        }
+        Ok(())
+    }
+
+    /// The name that a mechanism looks at; none when DNS cannot hold it, which is no match and no lookup (F-26).
+    async fn target(&self, spec: Option<&DomainSpec<'_>>, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
+        match spec {
+            None => Ok(Some(domain.clone())),
+            Some(spec) => self.expand(spec, domain).await,
+        }
+    }
+
+    async fn expand(&self, spec: &DomainSpec<'_>, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
+        let validated = if spec.needs_validated_name() { self.validated_name(domain).await? } else { None };
+        let validated = validated.as_ref().map_or("unknown", QueryName::as_str);
+        Ok(spec.expand(&Values { identity: self.identity, domain, validated }))
+    }
+
+    /// `%{p}`: a validated name of the client, by preference `domain`, then one below it (RFC 7208 7.3).
+    async fn validated_name(&self, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
+        let names = self.client_names(domain).await?.unwrap_or_default();
+        let validated = self.validated(names).await?;
+        Ok(validated.into_iter().min_by_key(|name| (name != domain, !is_at_or_below(name, domain))))
+    }
+
+    /// The names that the client's address points to, sorted, as many as are looked at; none when it points to none.
+    async fn client_names(&self, domain: &QueryName) -> Result<Option<Vec<QueryName>>, Stop> {
+        let Some(reverse) = QueryName::new(&reverse_name(self.identity.client_ip)) else { return Ok(None) };
+        let answer = self.session.ask(Purpose::Spf, Question::new(reverse, RecordType::Ptr)).await;
+        match answer.outcome {
+            Outcome::NoData | Outcome::NxDomain => Ok(None),
+            Outcome::TempError(Unanswered::Budget) => Err(Stop::new(SpfCause::QueryBudget, domain)),
+            Outcome::TempError(_) | Outcome::Invalid => Ok(Some(Vec::new())),
+            Outcome::Records(ref records) => {
+                let mut names: Vec<_> = records.iter().filter_map(pointer).collect();
+                names.sort_unstable();
+                let mut names = distinct(names);
+                names.truncate(self.limits.spf_names_per_term);
+                Ok(Some(names))
+            }
+        }
+    }
+
+    /// Those of `names` that have the client's address.
+    async fn validated(&self, mut names: Vec<QueryName>) -> Result<Vec<QueryName>, Stop> {
+        let answers = self.ask_addresses(&names).await;
+        let refused = answers.iter().position(|answer| answer.outcome == Outcome::TempError(Unanswered::Budget));
+        let refused = refused.and_then(|at| names.get(at)).map(|name| Stop::new(SpfCause::QueryBudget, name));
+        let mut answers = answers.iter();
+        names.retain(|_| answers.next().is_some_and(|answer| self.has_client(answer, DualCidr::SINGLE)));
+        match refused {
+            Some(stop) if names.is_empty() => Err(stop),
+            _ => Ok(names),
+        }
+    }
+
+    /// The type of the client's address: the other family is never asked for.
+    fn address_type(&self) -> RecordType {
+        if self.identity.client_ip.is_ipv4() { RecordType::A } else { RecordType::Aaaa }
+    }
+
+    /// Whether the client is in a network of `cidr` around one of the addresses.
+    fn has_client(&self, answer: &Answer, cidr: DualCidr) -> bool {
+        let client = self.identity.client_ip;
+        answer.records().iter().any(|record| {
+            let address = match (record, client) {
+                (DnsRecord::A(address), IpAddr::V4(_)) => IpAddr::V4(*address),
+                (DnsRecord::Aaaa(address), IpAddr::V6(_)) => IpAddr::V6(*address),
+                _ => return false,
+            };
+            IpNet::new(address, cidr.prefix_for(client)).is_ok_and(|network| network.contains(&client))
+        })
+    }
+
+    fn matched_by(&self, cidr: DualCidr) -> Match {
+        let client = self.identity.client_ip;
+        let longest = if client.is_ipv4() { PERMISSIVE_V4 } else { PERMISSIVE_V6 };
+        Match::Yes { permissive: cidr.prefix_for(client) <= longest }
+    }
+
+    async fn ask(&self, name: &QueryName, rtype: RecordType) -> Result<Arc<Answer>, Stop> {
+        let answer = self.session.ask(Purpose::Spf, Question::new(name.clone(), rtype)).await;
+        match Stop::for_answer(&answer, name) {
+            Some(stop) => Err(stop),
+            None => Ok(answer),
+        }
+    }
+
+    /// The addresses of all of `names`, asked for at the same time; the budget is charged in their order.
+    async fn ask_addresses(&self, names: &[QueryName]) -> Vec<Arc<Answer>> {
+        let rtype = self.address_type();
+        join_all(names.iter().map(|name| self.session.ask(Purpose::Spf, Question::new(name.clone(), rtype)))).await
+    }
+}
+
+fn exchanger(record: &DnsRecord) -> Option<(u16, &str)> {
+    match record {
+        DnsRecord::Mx(preference, host) => Some((*preference, host)),
+        _ => None,
+    }
+}
+
+fn pointer(record: &DnsRecord) -> Option<&str> {
+    match record {
+        DnsRecord::Ptr(host) => Some(host),
+        _ => None,
+    }
+}
+
+/// The names that DNS can hold, each once, in this order.
+fn distinct<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<QueryName> {
+    let mut distinct: Vec<QueryName> = Vec::new();
+    for name in names.into_iter().filter_map(QueryName::new) {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
+}
+
+fn is_at_or_below(name: &QueryName, domain: &QueryName) -> bool {
+    name.as_str().strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}

@@ -1,0 +1,89 @@
+//! SPF by RFC 7208: an evaluator of our own.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `record` | a record read into terms, strictly |
+//! | `macros` | domain-specs and their expansion |
+//! | `evaluate` | mechanisms, `include` and `redirect`, limits |
+
+mod evaluate;
+mod macros;
+mod record;
+
+pub use record::{Record, SyntaxError, parse_record};
+
+use self::evaluate::{Evaluation, Found};
+use self::record::Qualifier;
+use super::cause::SpfCause;
+use crate::config::Limits;
+use crate::dns::{Domain, Session};
+use std::net::IpAddr;
+
+/// What SPF is asked about: one client and one identity.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The client; an IPv4-mapped address counts as IPv4 (A2).
+    pub client_ip: IpAddr,
+    /// HELO as given, any octets; `%{h}` only.
+    pub helo: Option<&'a [u8]>,
+    /// The local part of the sender, `postmaster` for the null path (RFC 7208 4.3), as which an empty one counts too. Any octets.
+    pub local_part: &'a [u8],
+    /// The domain of the sender: of MAIL FROM, or HELO for the null path.
+    pub domain: &'a Domain,
+    /// This receiver's name, for `%{r}`, which only explanations may hold (RFC 7208 7.2); those are never fetched.
+    pub receiver: &'a str,
+    /// Arrival in Unix seconds, for `%{t}`; as `receiver`.
+    pub arrival: i64,
+}
+
+/// What SPF found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpfOutcome {
+    /// The result and why.
+    pub cause: SpfCause,
+    /// The directive that matched as it stands in the record, at most 256 bytes, printable ASCII only. For a match inside an
+    /// included record it is the outermost `include`; for one behind `redirect` it stands in the record redirected to.
+    pub mechanism: Option<String>,
+    /// The domain whose record or lookup brought a permerror or temperror about, when it is not the identity's own. Printable
+    /// ASCII only.
+    pub at: Option<String>,
+    /// On a pass: the record permits nearly everybody (`+all`, or a network of /8 or larger for IPv4, /16 for IPv6) (F-22).
+    pub permissive: bool,
+}
+
+/// `check_host()` of RFC 7208 section 4, within the session's budget and the limits of 4.6.4.
+///
+/// A used-up limit or budget is a permerror, DNS without answer a temperror. Explanations are never fetched (F-24).
+pub async fn check_host(session: &Session<'_>, identity: &Identity<'_>, limits: &Limits) -> SpfOutcome {
+    let bare = |cause| SpfOutcome { cause, mechanism: None, at: None, permissive: false };
+    // RFC 7208 4.3: a name too long for DNS and a single label have no result.
+    let Some(domain) = identity.domain.query_name().filter(|name| name.as_str().contains('.')) else {
+        return bare(SpfCause::NoDomain);
+    };
+    let identity = Identity { client_ip: identity.client_ip.to_canonical(), ..*identity };
+    match Evaluation::new(session, &identity, limits).check(domain.clone(), 0).await {
+        Ok(Found::NoRecord) => bare(SpfCause::NoRecord),
+        Ok(Found::NothingMatched) => bare(SpfCause::NothingMatched),
+        Ok(Found::Matched { qualifier, mechanism, permissive }) => {
+            let cause = match qualifier {
+                Qualifier::Pass => SpfCause::Pass,
+                Qualifier::Fail => SpfCause::Fail,
+                Qualifier::SoftFail => SpfCause::SoftFail,
+                Qualifier::Neutral => SpfCause::Neutral,
+            };
+            SpfOutcome { mechanism: Some(mechanism), permissive: permissive && cause == SpfCause::Pass, ..bare(cause) }
+        }
+        Err(stop) => {
+            let at = (stop.at != domain).then(|| printable(stop.at.as_str()));
+            SpfOutcome { at, ..bare(stop.cause) }
+        }
+    }
+}
+
+/// A name may hold what the sender wrote; what is not visible ASCII becomes `?`.
+fn printable(name: &str) -> String {
+    name.chars().map(|character| if character.is_ascii_graphic() { character } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests;

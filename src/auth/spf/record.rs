@@ -1,0 +1,256 @@
+//! An SPF record read into terms (RFC 7208 sections 4.6.1, 5, 6 and 12), strictly: an error anywhere makes the whole record one.
+
+use super::macros::{DomainSpec, is_macro_string};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
+
+/// A record of correct syntax.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<'r> {
+    pub(super) directives: Vec<Directive<'r>>,
+    pub(super) redirect: Option<DomainSpec<'r>>,
+}
+
+/// A mechanism and what its match means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Directive<'r> {
+    pub(super) qualifier: Qualifier,
+    pub(super) mechanism: Mechanism<'r>,
+    /// The directive as written.
+    pub(super) text: &'r str,
+}
+
+/// What a match means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Qualifier {
+    Pass,
+    Fail,
+    SoftFail,
+    Neutral,
+}
+
+/// RFC 7208 section 5. Where the domain-spec is optional, none stands for the record's own domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mechanism<'r> {
+    All,
+    Include(DomainSpec<'r>),
+    A(Option<DomainSpec<'r>>, DualCidr),
+    Mx(Option<DomainSpec<'r>>, DualCidr),
+    Ptr(Option<DomainSpec<'r>>),
+    Ip4(Ipv4Net),
+    Ip6(Ipv6Net),
+    Exists(DomainSpec<'r>),
+}
+
+/// Prefix lengths for both families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DualCidr {
+    v4: u8,
+    v6: u8,
+}
+
+impl DualCidr {
+    /// Single addresses.
+    pub(super) const SINGLE: Self = Self { v4: 32, v6: 128 };
+
+    /// The prefix length for addresses of `client`'s family.
+    pub(super) fn prefix_for(self, client: IpAddr) -> u8 {
+        if client.is_ipv4() { self.v4 } else { self.v6 }
+    }
+}
+
+/// The text is no SPF record. The domain's owner has to correct it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SyntaxError {
+    /// It does not begin with the version.
+    #[error("an SPF record begins with `v=spf1`, followed by a space or nothing")]
+    Version,
+    /// It holds something else than visible ASCII characters and spaces.
+    #[error("octet {octet:#04x} at position {position} may not stand in an SPF record")]
+    Character {
+        /// The octet.
+        octet: u8,
+        /// Where it stands, from 0.
+        position: usize,
+    },
+    /// A term is neither a mechanism nor a modifier of correct syntax.
+    #[error("`{term}` is neither a mechanism nor a modifier of RFC 7208")]
+    Term {
+        /// The term, at most 256 characters of it.
+        term: String,
+    },
+    /// `redirect` or `exp` stands twice.
+    #[error("the modifier `{name}` may stand only once")]
+    Repeated {
+        /// Which.
+        name: &'static str,
+    },
+}
+
+const VERSION: &str = "v=spf1";
+
+/// Whether a TXT record is an SPF record, well-formed or not (RFC 7208 4.5).
+pub(super) fn has_version(text: &[u8]) -> bool {
+    text.split_at_checked(VERSION.len()).is_some_and(|(version, rest)| {
+        version.eq_ignore_ascii_case(VERSION.as_bytes()) && matches!(rest.first(), None | Some(b' '))
+    })
+}
+
+/// Reads a record. No lookups; linear in the text.
+///
+/// # Errors
+/// The first thing that RFC 7208 section 12 does not permit.
+pub fn parse_record(text: &[u8]) -> Result<Record<'_>, SyntaxError> {
+    if !has_version(text) {
+        return Err(SyntaxError::Version);
+    }
+    let is_permitted = |octet: &u8| (b' '..=b'~').contains(octet);
+    if !text.iter().all(is_permitted)
+        && let Some((position, &octet)) = text.iter().enumerate().find(|(_, octet)| !is_permitted(octet))
+    {
+        return Err(SyntaxError::Character { octet, position });
+    }
+    let terms = std::str::from_utf8(text).ok().and_then(|text| text.get(VERSION.len()..)).ok_or(SyntaxError::Version)?;
+
+    let mut record = Record { directives: Vec::with_capacity(8), redirect: None };
+    let mut explanation = None;
+    for text in terms.split(' ').filter(|term| !term.is_empty()) {
+        match Term::parse(text).ok_or_else(|| SyntaxError::Term { term: text.chars().take(256).collect() })? {
+            Term::Directive(directive) => record.directives.push(directive),
+            Term::Redirect(target) if record.redirect.replace(target).is_some() => {
+                return Err(SyntaxError::Repeated { name: "redirect" });
+            }
+            Term::Explanation(target) if explanation.replace(target).is_some() => {
+                return Err(SyntaxError::Repeated { name: "exp" });
+            }
+            Term::Redirect(_) | Term::Explanation(_) | Term::UnknownModifier => {}
+        }
+    }
+    Ok(record)
+}
+
+enum Term<'r> {
+    Directive(Directive<'r>),
+    Redirect(DomainSpec<'r>),
+    /// Where the explanation would stand; it is never fetched (F-24).
+    Explanation(DomainSpec<'r>),
+    UnknownModifier,
+}
+
+impl<'r> Term<'r> {
+    /// What the first `=`, `:` or `/` is decides between modifier and mechanism.
+    fn parse(text: &'r str) -> Option<Self> {
+        let name_end = text.bytes().position(|byte| matches!(byte, b'=' | b':' | b'/')).unwrap_or(text.len());
+        let (name, argument) = text.split_at_checked(name_end)?;
+        match argument.strip_prefix('=') {
+            Some(value) => Self::modifier(name, value),
+            None => Directive::parse(text, name, argument).map(Self::Directive),
+        }
+    }
+
+    fn modifier(name: &str, value: &'r str) -> Option<Self> {
+        let is_name = name.starts_with(|character: char| character.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !is_name {
+            None
+        } else if name.eq_ignore_ascii_case("redirect") {
+            DomainSpec::parse(value).map(Self::Redirect)
+        } else if name.eq_ignore_ascii_case("exp") {
+            DomainSpec::parse(value).map(Self::Explanation)
+        } else {
+            is_macro_string(value).then_some(Self::UnknownModifier)
+        }
+    }
+}
+
+impl<'r> Directive<'r> {
+    fn parse(text: &'r str, name: &str, argument: &'r str) -> Option<Self> {
+        let (qualifier, name) = match name.split_at_checked(1)? {
+            ("+", rest) => (Qualifier::Pass, rest),
+            ("-", rest) => (Qualifier::Fail, rest),
+            ("~", rest) => (Qualifier::SoftFail, rest),
+            ("?", rest) => (Qualifier::Neutral, rest),
+            _ => (Qualifier::Pass, name),
+        };
+        Some(Self { qualifier, mechanism: Mechanism::parse(name, argument)?, text })
+    }
+}
+
+impl<'r> Mechanism<'r> {
+    fn parse(name: &str, argument: &'r str) -> Option<Self> {
+        let is = |mechanism: &str| name.eq_ignore_ascii_case(mechanism);
+        let value = argument.strip_prefix(':');
+        if is("ip4") {
+            network(value?, 32, Ipv4Net::new).map(Self::Ip4)
+        } else if is("include") {
+            DomainSpec::parse(value?).map(Self::Include)
+        } else if is("a") {
+            domain_and_cidr(argument).map(|(target, cidr)| Self::A(target, cidr))
+        } else if is("mx") {
+            domain_and_cidr(argument).map(|(target, cidr)| Self::Mx(target, cidr))
+        } else if is("ip6") {
+            network(value?, 128, Ipv6Net::new).map(Self::Ip6)
+        } else if is("all") {
+            argument.is_empty().then_some(Self::All)
+        } else if is("exists") {
+            DomainSpec::parse(value?).map(Self::Exists)
+        } else if is("ptr") {
+            optional_domain(argument).map(Self::Ptr)
+        } else {
+            None
+        }
+    }
+}
+
+fn network<Address: std::str::FromStr, Net, E>(
+    text: &str,
+    longest: u8,
+    net: impl FnOnce(Address, u8) -> Result<Net, E>,
+) -> Option<Net> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, digits)) => (address, prefix_length(digits, longest)?),
+        None => (text, longest),
+    };
+    net(address.parse().ok()?, prefix).ok()
+}
+
+/// `[ ":" domain-spec ] [ dual-cidr-length ]`. A domain-spec may hold slashes itself, so prefix lengths are cut off on the right.
+fn domain_and_cidr(argument: &str) -> Option<(Option<DomainSpec<'_>>, DualCidr)> {
+    let mut cidr = DualCidr::SINGLE;
+    let mut domain = argument;
+    if let Some((rest, digits)) = cut_digits(domain) {
+        if let Some(rest) = rest.strip_suffix('/') {
+            cidr.v6 = prefix_length(digits, 128)?;
+            domain = rest;
+            if let Some((rest, digits)) = cut_digits(domain) {
+                cidr.v4 = prefix_length(digits, 32)?;
+                domain = rest;
+            }
+        } else {
+            cidr.v4 = prefix_length(digits, 32)?;
+            domain = rest;
+        }
+    }
+    Some((optional_domain(domain)?, cidr))
+}
+
+/// What stands before and behind the last slash, when digits alone stand behind it.
+fn cut_digits(text: &str) -> Option<(&str, &str)> {
+    text.rsplit_once('/').filter(|(_, digits)| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Nothing, or a colon and a domain-spec; the outer none is a syntax error.
+#[expect(clippy::option_option, reason = "the two meanings are a parse error and an absent optional part")]
+fn optional_domain(argument: &str) -> Option<Option<DomainSpec<'_>>> {
+    if argument.is_empty() {
+        return Some(None);
+    }
+    DomainSpec::parse(argument.strip_prefix(':')?).map(Some)
+}
+
+/// Digits without leading zero, up to `longest`.
+fn prefix_length(digits: &str, longest: u8) -> Option<u8> {
+    let canonical = digits == "0" || digits.bytes().next().is_some_and(|byte| matches!(byte, b'1'..=b'9'));
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    (canonical && all_digits).then(|| digits.parse().ok()).flatten().filter(|length| *length <= longest)
+}

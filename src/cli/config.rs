@@ -1,0 +1,32 @@
+//! `verdmarc config print|check`
+
+use super::{Exit, Failure, Settings};
+use std::io::Write as _;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print the settings in force as TOML, each with its meaning; secrets are left out.
+    Print(Settings),
+    /// Check the settings; exit code 2 when something is wrong.
+    Check(Settings),
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Print(settings) => {
+            let config = settings.load()?;
+            anstream::stdout().write_all(config.to_documented_toml().as_bytes())?;
+        }
+        Command::Check(settings) => {
+            let config = settings.load()?;
+            for warning in config.warnings() {
+                super::run::warn(&warning);
+            }
+            if config.dns.zone.is_some() {
+                crate::dns::configured(&config.dns)?;
+            }
+            writeln!(anstream::stdout(), "The settings are valid.")?;
+        }
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,208 @@
+//! The format of a case.
+
+use crate::config::{Discovery, Evaluation};
+use crate::dns::{Counting, Zone};
+use crate::message::{Envelope, MailFrom, Path as RfcPath, Submission};
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// A case without `now` is judged at this time: its signatures were made before it.
+const DEFAULT_NOW: i64 = 1_767_225_600;
+
+/// One line of a case file.
+#[derive(Debug, Deserialize)]
+pub(super) struct Case {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) flags: Vec<String>,
+    now: Option<i64>,
+    zone: Option<Map<String, Value>>,
+    #[serde(default)]
+    zone_overrides: Map<String, Value>,
+    #[serde(default)]
+    message_base64: String,
+    client_ip: Option<String>,
+    helo: Option<String>,
+    mail_from: Option<String>,
+    #[serde(default)]
+    authenticated: bool,
+    #[serde(default)]
+    options: Map<String, Value>,
+    #[serde(default)]
+    pub(super) expect: Expect,
+}
+
+/// What a case expects; what is absent is not judged.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Expect {
+    pub(super) spf: Option<String>,
+    pub(super) spf_accept: Option<Vec<String>>,
+    pub(super) dkim: Option<Vec<ExpectedSignature>>,
+    pub(super) dkim_any: Option<String>,
+    pub(super) dkim_not: Vec<String>,
+    pub(super) arc: Option<String>,
+    pub(super) arc_accept: Option<Vec<String>>,
+    pub(super) dmarc: Option<String>,
+    pub(super) dmarc_accept: Option<Vec<String>>,
+    pub(super) dmarc_not: OneOrMany,
+    pub(super) ses: Option<Map<String, Value>>,
+    pub(super) reasons: Vec<String>,
+    pub(super) reasons_not: Vec<String>,
+    /// TXT questions at `_dmarc` names, sorted.
+    pub(super) queries: Option<Vec<String>>,
+    #[serde(deserialize_with = "present")]
+    pub(super) policy: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    pub(super) disposition: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    pub(super) author_domain: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    pub(super) policy_domain: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    pub(super) org_domain: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    pub(super) dmarc_policy: Option<Value>,
+}
+
+/// A field that is there is judged, null included.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    #[default]
+    Nothing,
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn contains(&self, word: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::One(one) => one == word,
+            Self::Many(many) => many.iter().any(|one| one == word),
+        }
+    }
+}
+
+/// One signature, in header order.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExpectedSignature {
+    pub(super) d: Option<String>,
+    pub(super) s: Option<String>,
+    pub(super) a: Option<String>,
+    pub(super) result: Option<String>,
+    pub(super) accept: Option<Vec<String>>,
+}
+
+/// A case ready to be evaluated.
+pub(super) struct Subject {
+    pub(super) message: Vec<u8>,
+    pub(super) envelope: Envelope,
+    pub(super) zone: Counting<Zone>,
+    pub(super) now: Timestamp,
+    pub(super) settings: Evaluation,
+}
+
+impl Case {
+    pub(super) fn parse(line: &str) -> Result<Self> {
+        serde_json::from_str(line).context("not a case")
+    }
+
+    /// Whether a difference does not count, because the standard leaves the answer open.
+    pub(super) fn is_advisory(&self) -> bool {
+        let open = ["impl-specific", "undefined", "local-policy"];
+        self.expect.spf.is_none() && self.flags.iter().any(|flag| open.contains(&flag.as_str()))
+    }
+
+    /// Whether no signature may pass, whatever the case's source says.
+    pub(super) fn must_not_pass(&self) -> bool {
+        let unusable = ["weak-key", "sha1", "no-v-tag", "expired"];
+        self.flags.iter().any(|flag| unusable.contains(&flag.as_str()))
+    }
+
+    pub(super) fn subject(&self, discovery: Option<Discovery>, shared: Option<&Map<String, Value>>) -> Result<Subject> {
+        let mut zone = self.zone.as_ref().or(shared).cloned().unwrap_or_default();
+        zone.extend(self.zone_overrides.clone());
+        let client_ip = self.client_ip.as_deref().filter(|ip| !ip.is_empty());
+        Ok(Subject {
+            message: STANDARD.decode(&self.message_base64).context("message_base64 is not base64")?,
+            envelope: Envelope {
+                client_ip: client_ip.map(str::parse).transpose().context("client_ip is not an address")?,
+                helo: self.helo.as_ref().map(|helo| Envelope::text(helo.as_bytes())),
+                mail_from: match self.mail_from.as_deref() {
+                    None => MailFrom::Unknown,
+                    Some("" | "<>") => MailFrom::Null,
+                    Some(path) => MailFrom::Path(self.sender(path)),
+                },
+                submission: if self.authenticated { Submission::Authenticated } else { Submission::External },
+                ..Envelope::default()
+            },
+            zone: Counting::new(Zone::from_json(&Value::Object(zone)).context("zone")?),
+            now: Timestamp::from_second(self.now.unwrap_or(DEFAULT_NOW)).context("now is no time")?,
+            settings: self.settings(discovery)?,
+        })
+    }
+
+    /// A case without message is one of SPF alone: its `mail_from` is the `<sender>` of RFC 7208's `check_host()`, which may lack
+    /// a local part or hold one that SMTP would have in quotes. For a message it is what SMTP said, right or wrong.
+    fn sender(&self, sender: &str) -> String {
+        let alone = self.message_base64.is_empty() && RfcPath::parse(sender.as_bytes()).is_none();
+        match sender.rsplit_once('@') {
+            Some(("", domain)) if alone => format!("postmaster@{domain}"),
+            Some((local, domain)) if alone && !local.contains(['"', '\\']) => format!("\"{local}\"@{domain}"),
+            _ => Envelope::text(sender.as_bytes()),
+        }
+    }
+
+    /// The defaults without trusted networks, and the case's own options over them.
+    fn settings(&self, discovery: Option<Discovery>) -> Result<Evaluation> {
+        let mut settings = Evaluation { trusted_networks: Vec::new(), ..Evaluation::default() };
+        settings.discovery = discovery.unwrap_or(settings.discovery);
+        let Value::Object(mut all) = serde_json::to_value(&settings)? else { return Ok(settings) };
+        for (name, value) in &self.options {
+            match (all.get_mut(name), value) {
+                (Some(Value::Object(nested)), Value::Object(given)) => nested.extend(given.clone()),
+                _ => {
+                    all.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        serde_json::from_value(Value::Object(all)).context("options")
+    }
+}
+
+/// The records of a zone file in JSON, so that a case's own can be laid over them.
+pub(super) fn read_zone(path: &Path) -> Result<Map<String, Value>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut zone: Map<String, Value> = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
+    Ok(match zone.remove("zone") {
+        Some(Value::Object(inner)) => inner,
+        _ => zone,
+    })
+}
+
+impl Subject {
+    /// The `_dmarc` names that were asked for TXT records, sorted.
+    pub(super) fn policy_questions(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .zone
+            .asked()
+            .into_iter()
+            .filter(|question| question.rtype == crate::dns::RecordType::Txt)
+            .map(|question| question.name.to_string())
+            .filter(|name| name.starts_with("_dmarc."))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}

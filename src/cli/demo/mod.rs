@@ -1,0 +1,246 @@
+//! `verdmarc demo`: the whole way through Kafka in one process.
+
+mod scenarios;
+mod sign;
+mod table;
+mod zone;
+
+use super::envelope::{Envelope, Sent, new_id, read_messages};
+use super::{Exit, Failure, tail};
+use crate::config::Config;
+use crate::dns::{Resolver, Zone};
+use crate::event::{Record, VerdictEvent};
+use crate::kafka::embedded::Embedded;
+use crate::kafka::{Producer, Reader, Start, Stop, Tally};
+use crate::{dns, roles, telemetry};
+use scenarios::Scenario;
+use sign::Keys;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use table::{Counts, Outcome};
+
+/// Some sixty messages through a broker in this process, with DNS in memory and the verdict that each must get. With files:
+/// your own messages through the same way, with real DNS.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Messages to send instead of the demo's own, one a file; several only in an `.mbox`.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    envelope: Envelope,
+    /// Keep running afterwards, and show what else is sent.
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    settings: super::Settings,
+}
+
+/// Longest time that the demo waits for its verdicts.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Real DNS may take longer than its deadline of 15 s.
+const PATIENCE_WITH_DNS: Duration = Duration::from_secs(40);
+const POLL: Duration = Duration::from_millis(100);
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut config = arguments.settings.load()?;
+    if arguments.files.is_empty() {
+        config = Config { log: config.log, ..Config::default() };
+    }
+    if config.log == crate::config::Log::default() {
+        // The table is what people came for; the library's warnings about a starting broker are not.
+        "error".clone_into(&mut config.log.filter);
+    }
+    telemetry::start(&config.log)?;
+    let names = config.topics.named().map(|(_, name)| config.topics.full(name));
+    config.kafka.brokers = Embedded::start(&names)?.brokers;
+    config.receiver.domain = config.receiver.domain.or_else(|| "mx.receiver.example".parse().ok());
+    config.verdict.annotated = true;
+    if arguments.files.is_empty() { own(config, arguments.keep) } else { given(config, arguments) }
+}
+
+/// The demo's own messages.
+fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let mut out = anstream::stdout();
+    let keys = Keys::generate()?;
+    let zone = Zone::from_json(&zone::json(&keys)).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let stage = Stage::open(config, Arc::new(zone))?;
+    let scenarios = scenarios::all();
+    let now = jiff::Timestamp::now();
+    let topic = stage.topic();
+    let ids: Vec<String> = (1..=scenarios.len()).map(|number| format!("demo-{number:02}")).collect();
+    let records: Result<Vec<_>, Failure> =
+        scenarios.iter().zip(&ids).map(|(scenario, id)| scenario.record(id, &topic, &keys, now)).collect();
+    let records = records?;
+    writeln!(
+        out,
+        "An embedded broker at {}, a zone in memory, {} records to mail.raw.",
+        stage.config.kafka.brokers,
+        records.len()
+    )?;
+    writeln!(out, "The verdict role joins its group, which takes three seconds.\n")?;
+    Producer::new(&stage.config.kafka)?.write_all(&records, PATIENCE)?;
+    table::head(&mut out)?;
+    let by_key: BTreeMap<&[u8], (usize, &Scenario)> =
+        ids.iter().zip(&scenarios).enumerate().map(|(index, (id, scenario))| (id.as_bytes(), (index + 1, scenario))).collect();
+    let mut counts = Counts::default();
+    let deadline = Instant::now() + PATIENCE;
+    while !counts.are_complete(scenarios.len()) && Instant::now() < deadline {
+        let Some(record) = stage.reader.next(POLL)? else { continue };
+        let known = record.key.as_deref().and_then(|key| by_key.get(key));
+        stage.show(&record, known.copied(), &mut counts, &mut out)?;
+    }
+    let missing = scenarios.len().saturating_sub(counts.verdicts() + counts.refused);
+    counts.unexpected += missing + counts.fails().abs_diff(counts.failures) + counts.verdicts().abs_diff(counts.annotated);
+    counts.summary(&mut out, scenarios.len(), started.elapsed())?;
+    if keep {
+        stage.keep(&mut out, "the demo's zone in memory")?;
+    }
+    stage.close()?;
+    Ok(if counts.unexpected == 0 { Exit::Ok } else { Exit::Differs })
+}
+
+/// The user's messages.
+fn given(config: Config, arguments: &Arguments) -> Result<Exit, Failure> {
+    let messages = read_messages(&arguments.files)?;
+    let resolver = {
+        let runtime = super::runtime()?;
+        let _entered = runtime.enter();
+        dns::configured(&config.dns)?
+    };
+    let mut out = anstream::stdout();
+    let stage = Stage::open(config, resolver)?;
+    let topic = stage.topic();
+    let ids: Vec<String> = (0..messages.len()).map(new_id).collect();
+    let records: Vec<_> = messages
+        .iter()
+        .zip(&ids)
+        .map(|((_, message), id)| Sent { id, message, envelope: &arguments.envelope }.binary(&topic))
+        .collect();
+    writeln!(out, "An embedded broker at {}, real DNS, {} message(s) to mail.raw.", stage.config.kafka.brokers, records.len())?;
+    writeln!(out, "The verdict role joins its group, which takes three seconds.\n")?;
+    Producer::new(&stage.config.kafka)?.write_all(&records, PATIENCE)?;
+    let (mut counts, deadline) = (Counts::default(), Instant::now() + PATIENCE_WITH_DNS);
+    while counts.verdicts() + counts.refused < messages.len() && Instant::now() < deadline {
+        let Some(record) = stage.reader.next(POLL)? else { continue };
+        let file = ids.iter().zip(&messages).find(|(id, _)| Some(id.as_bytes()) == record.key.as_deref());
+        if let Some((_, (name, _))) = file.filter(|_| stage.ends(&record)) {
+            writeln!(out, "{name}")?;
+        }
+        stage.show(&record, None, &mut counts, &mut out)?;
+    }
+    let answered = counts.verdicts() + counts.refused;
+    if arguments.keep {
+        stage.keep(&mut out, "real DNS")?;
+    }
+    stage.close()?;
+    if answered < messages.len() {
+        return Err(Failure::new(Exit::Kafka, format!("{} message(s) without verdict", messages.len() - answered)));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The running pieces.
+struct Stage {
+    config: Config,
+    reader: Reader,
+    stop: Stop,
+    runtime: tokio::runtime::Runtime,
+    role: tokio::task::JoinHandle<Result<Tally, crate::kafka::Error>>,
+}
+
+impl Stage {
+    fn open(config: Config, resolver: Arc<dyn Resolver>) -> Result<Self, Failure> {
+        let runtime = super::runtime()?;
+        let stop = Stop::default();
+        let role = runtime.spawn({
+            let (config, stop) = (config.clone(), stop.clone());
+            async move { roles::verdict::run(&config, resolver, stop).await }
+        });
+        let topics = &config.topics;
+        let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters].map(|name| topics.full(name));
+        let reader = Reader::new(&config.kafka, &outputs.each_ref().map(String::as_str), Start::Beginning)?;
+        Ok(Self { config, reader, stop, runtime, role })
+    }
+
+    fn topic(&self) -> Arc<str> {
+        self.config.topics.full(&self.config.topics.raw).into()
+    }
+
+    fn is(&self, record: &Record, name: &str) -> bool {
+        *record.topic == *self.config.topics.full(name)
+    }
+
+    /// Whether this record is the one outcome of a raw record.
+    fn ends(&self, record: &Record) -> bool {
+        self.is(record, &self.config.topics.verdicts) || self.is(record, &self.config.topics.dead_letters)
+    }
+
+    /// Counts a record, and prints it when it is an outcome.
+    fn show(
+        &self,
+        record: &Record,
+        known: Option<(usize, &Scenario)>,
+        counts: &mut Counts,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        let topics = &self.config.topics;
+        if self.is(record, &topics.failures) {
+            counts.failures += 1;
+        } else if self.is(record, &topics.annotated) {
+            counts.annotated += 1;
+        } else if self.is(record, &topics.dead_letters) {
+            let reason = record.headers.as_ref().and_then(|headers| headers.get("verdmarc-reason")).unwrap_or_default();
+            let reason = String::from_utf8_lossy(reason);
+            outcome(&Outcome::Refused(&reason), known, counts, out)?;
+        } else {
+            let value = record.value.as_deref().unwrap_or_default();
+            let event: VerdictEvent = serde_json::from_slice(value)
+                .map_err(|error| Failure::new(Exit::Internal, format!("a verdict that cannot be read: {error}")))?;
+            outcome(&Outcome::Verdict(&event), known, counts, out)?;
+        }
+        Ok(())
+    }
+
+    /// Shows what else is sent, until a signal ends the process.
+    fn keep(&self, out: &mut impl Write, dns: &str) -> Result<(), Failure> {
+        let brokers = &self.config.kafka.brokers;
+        writeln!(out, "\nStill running, with {dns}. Send more from another terminal:\n")?;
+        writeln!(out, "  export VERDMARC_KAFKA__BROKERS={brokers}")?;
+        writeln!(out, "  verdmarc send message.eml --client-ip 192.0.2.10 --helo bank.example --mail-from news@bank.example")?;
+        writeln!(out, "  verdmarc tail verdicts --from-beginning\n\nCtrl-C ends it.\n")?;
+        let mut counts = Counts::default();
+        loop {
+            if let Some(record) = self.reader.next(POLL)? {
+                self.show(&record, None, &mut counts, out)?;
+            }
+        }
+    }
+
+    fn close(self) -> Result<(), Failure> {
+        self.stop.request();
+        let ended = self.runtime.block_on(self.role);
+        ended.map_err(|error| Failure::new(Exit::Internal, error.to_string()))??;
+        Ok(())
+    }
+}
+
+fn outcome(
+    outcome: &Outcome<'_>,
+    known: Option<(usize, &Scenario)>,
+    counts: &mut Counts,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    counts.add(outcome);
+    match (known, outcome) {
+        (Some((number, scenario)), _) => {
+            counts.unexpected += usize::from(!table::matches(&scenario.expected, outcome));
+            table::row(out, number, scenario, outcome)
+        }
+        (None, Outcome::Verdict(event)) => writeln!(out, "{}", tail::verdict_line(event)),
+        (None, Outcome::Refused(reason)) => writeln!(out, "refused: {}", reason.escape_debug()),
+    }
+}

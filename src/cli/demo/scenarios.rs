@@ -1,0 +1,209 @@
+//! What the demo sends, and what must come of it.
+
+mod cases;
+
+pub(super) use cases::all;
+
+use super::Failure;
+use super::sign::{Key, Keys, Signature};
+use crate::auth::cause::SesStatus;
+use crate::auth::dmarc::Policy;
+use crate::cli::envelope::{Envelope, Sent};
+use crate::cli::verify::EnvelopeArgs;
+use crate::event::{Headers, Output};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// One message or broken record, and what must come of it.
+pub(super) struct Scenario {
+    /// What it is, for people.
+    pub(super) title: &'static str,
+    /// What must come of it.
+    pub(super) expected: Expected,
+    from: &'static str,
+    client: Option<(&'static str, &'static str, &'static str)>,
+    authenticated: Option<&'static str>,
+    signatures: Vec<Signature>,
+    changes: Vec<Change>,
+    form: Form,
+    arrives_late: bool,
+}
+
+/// What must come of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// A verdict.
+    Verdict { spf: SesStatus, dkim: SesStatus, dmarc: SesStatus, policy: Option<Policy> },
+    /// A dead letter with this reason.
+    Refused(&'static str),
+}
+
+/// What happens to a message after it was signed.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// Text behind the body.
+    Append(&'static str),
+    /// A line on top, complete with its end.
+    Prepend(&'static str),
+    /// So many junk signatures of this domain on top.
+    Junk(usize, &'static str),
+    /// LF instead of CRLF.
+    BareLf,
+}
+
+/// How the record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Binary,
+    Structured,
+    /// No attributes at all.
+    Bare,
+    /// A record without any bytes.
+    Empty,
+    /// A record whose headers say something else than a message, or something unreadable.
+    Header(&'static str, &'static str),
+}
+
+/// A scenario that waits for its expectation. `from` is the value of From; empty leaves the field out.
+fn mail(title: &'static str, from: &'static str) -> Scenario {
+    let nothing = Expected::Refused("");
+    Scenario {
+        title,
+        expected: nothing,
+        from,
+        client: None,
+        authenticated: None,
+        signatures: Vec::new(),
+        changes: Vec::new(),
+        form: Form::Binary,
+        arrives_late: false,
+    }
+}
+
+impl Scenario {
+    /// Address, HELO and MAIL FROM of the client.
+    fn by(self, ip: &'static str, helo: &'static str, mail_from: &'static str) -> Self {
+        Self { client: Some((ip, helo, mail_from)), ..self }
+    }
+
+    fn signed(mut self, domain: &'static str, key: Key) -> Self {
+        self.signatures.push(Signature { domain, key, length: false, expires: None });
+        self
+    }
+
+    fn signature(mut self, signature: Signature) -> Self {
+        self.signatures.push(signature);
+        self
+    }
+
+    fn then(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    fn form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    fn authenticated(self, user: &'static str) -> Self {
+        Self { authenticated: Some(user), ..self }
+    }
+
+    /// Arrives five minutes ahead of the clock, which is within the tolerance: what expires sooner has expired then.
+    fn late(self) -> Self {
+        Self { arrives_late: true, ..self }
+    }
+
+    fn passes(self, spf: SesStatus, dkim: SesStatus) -> Self {
+        self.expect(spf, dkim, SesStatus::Pass, None)
+    }
+
+    fn fails(self, spf: SesStatus, dkim: SesStatus, policy: Policy) -> Self {
+        self.expect(spf, dkim, SesStatus::Fail, Some(policy))
+    }
+
+    fn gray(self, spf: SesStatus, dkim: SesStatus) -> Self {
+        self.expect(spf, dkim, SesStatus::Gray, None)
+    }
+
+    fn undecided(self, spf: SesStatus, dkim: SesStatus) -> Self {
+        self.expect(spf, dkim, SesStatus::ProcessingFailed, None)
+    }
+
+    fn refused(self, reason: &'static str) -> Self {
+        Self { expected: Expected::Refused(reason), ..self }
+    }
+
+    fn expect(self, spf: SesStatus, dkim: SesStatus, dmarc: SesStatus, policy: Option<Policy>) -> Self {
+        Self { expected: Expected::Verdict { spf, dkim, dmarc, policy }, ..self }
+    }
+
+    /// The record for mail.raw.
+    pub(super) fn record(&self, id: &str, topic: &Arc<str>, keys: &Keys, now: Timestamp) -> Result<Output, Failure> {
+        let message = self.message(id, keys, now)?;
+        let envelope = self.envelope(now);
+        let sent = Sent { id, message: &message, envelope: &envelope };
+        let plain = |value: Vec<u8>, headers| Output {
+            topic: topic.clone(),
+            partition: None,
+            key: Some(id.into()),
+            value: Some(value),
+            headers,
+        };
+        Ok(match self.form {
+            Form::Binary => sent.binary(topic),
+            Form::Structured => sent.structured(topic),
+            Form::Bare => plain(message, Headers::default()),
+            Form::Empty => plain(Vec::new(), Headers::default()),
+            Form::Header(name, value) => plain(message, Headers::default().with(name, value)),
+        })
+    }
+
+    fn envelope(&self, now: Timestamp) -> Envelope {
+        Envelope {
+            smtp: EnvelopeArgs {
+                client_ip: self.client.and_then(|(ip, _, _)| ip.parse().ok()),
+                helo: self.client.map(|(_, helo, _)| helo.to_owned()),
+                mail_from: self.client.map(|(_, _, mail_from)| mail_from.to_owned()),
+                rcpt: vec!["you@receiver.example".to_owned()],
+            },
+            authenticated: self.authenticated.map(str::to_owned),
+            arrival: self.arrives_late.then(|| now.saturating_add(SignedDuration::from_mins(5)).unwrap_or(now)),
+        }
+    }
+
+    fn message(&self, id: &str, keys: &Keys, now: Timestamp) -> Result<Vec<u8>, Failure> {
+        let from = if self.from.is_empty() { String::new() } else { format!("From: {}\r\n", self.from) };
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
+        let mut message = format!(
+            "{from}To: You <you@receiver.example>\r\nSubject: {}\r\nDate: {date}\r\nMessage-ID: <{id}@demo.example>\r\n\
+             MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGood morning,\r\n\r\nthis is: {}.\r\n",
+            self.title, self.title
+        )
+        .into_bytes();
+        for signature in &self.signatures {
+            message = keys.sign(&message, *signature)?;
+        }
+        for change in &self.changes {
+            message = change.apply(message);
+        }
+        Ok(message)
+    }
+}
+
+impl Change {
+    fn apply(self, message: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Append(text) => [&message, text.as_bytes()].concat(),
+            Self::Prepend(line) => [line.as_bytes(), &message].concat(),
+            Self::Junk(count, domain) => {
+                let junk = |number| {
+                    format!("DKIM-Signature: v=1; a=rsa-sha256; d={domain}; s=junk{number}; h=from:to; bh=AAAA; b=AAAA\r\n")
+                };
+                let fields: String = (0..count).map(junk).collect();
+                [fields.as_bytes(), &message].concat()
+            }
+            Self::BareLf => message.into_iter().filter(|byte| *byte != b'\r').collect(),
+        }
+    }
+}

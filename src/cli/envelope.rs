@@ -1,0 +1,112 @@
+//! Messages from files, and the envelope that goes with them to mail.raw.
+
+use super::Failure;
+use super::verify::EnvelopeArgs;
+use crate::event::headers::{CONTENT_TYPE, MESSAGE};
+use crate::event::raw::RECEIVED;
+use crate::event::{Headers, Output};
+use base64::Engine as _;
+use jiff::Timestamp;
+use serde_json::json;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What SMTP said about the messages. What is not given is unknown, never guessed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Envelope {
+    #[command(flatten)]
+    pub(super) smtp: EnvelopeArgs,
+    /// The message was submitted by this user, who authenticated; it is not evaluated then.
+    #[arg(long, value_name = "USER")]
+    pub(super) authenticated: Option<String>,
+    /// When the message arrived, as RFC 3339 writes it. Default: when the broker takes it.
+    #[arg(long, value_name = "TIME")]
+    pub(super) arrival: Option<Timestamp>,
+}
+
+/// A message on its way to mail.raw.
+pub(super) struct Sent<'a> {
+    pub(super) id: &'a str,
+    pub(super) message: &'a [u8],
+    pub(super) envelope: &'a Envelope,
+}
+
+impl Sent<'_> {
+    /// The record in binary mode: attributes in headers, the message as the value.
+    pub(super) fn binary(&self, topic: &Arc<str>) -> Output {
+        let headers = self
+            .attributes()
+            .into_iter()
+            .fold(Headers::default(), |headers, (name, value)| headers.with(&format!("ce_{name}"), value));
+        self.record(topic, self.message.to_vec(), headers.with(CONTENT_TYPE, MESSAGE))
+    }
+
+    /// The record in structured mode: everything in one JSON object.
+    pub(super) fn structured(&self, topic: &Arc<str>) -> Output {
+        let mut event: serde_json::Map<String, serde_json::Value> =
+            self.attributes().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        event.insert("datacontenttype".to_owned(), json!(MESSAGE));
+        event.insert("data_base64".to_owned(), json!(base64::engine::general_purpose::STANDARD.encode(self.message)));
+        let value = serde_json::Value::Object(event).to_string().into_bytes();
+        self.record(topic, value, Headers::default().with(CONTENT_TYPE, "application/cloudevents+json; charset=UTF-8"))
+    }
+
+    fn record(&self, topic: &Arc<str>, value: Vec<u8>, headers: Headers) -> Output {
+        Output { topic: topic.clone(), partition: None, key: Some(self.id.into()), value: Some(value), headers }
+    }
+
+    fn attributes(&self) -> Vec<(&'static str, String)> {
+        let Envelope { smtp, authenticated, arrival } = self.envelope;
+        let mut attributes = vec![
+            ("specversion", "1.0".to_owned()),
+            ("id", self.id.to_owned()),
+            ("source", "/verdmarc/send".to_owned()),
+            ("type", RECEIVED.to_owned()),
+        ];
+        let optional = [
+            ("time", arrival.map(|time| time.to_string())),
+            ("clientip", smtp.client_ip.map(|ip| ip.to_string())),
+            ("helo", smtp.helo.clone()),
+            ("mailfrom", smtp.mail_from.clone()),
+            ("rcptto", (!smtp.rcpt.is_empty()).then(|| json!(smtp.rcpt).to_string())),
+            ("authenticated", authenticated.clone()),
+        ];
+        attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        attributes
+    }
+}
+
+/// The messages of the files in order, each with a name for people. Only an `.mbox` may hold several; `-` is standard input.
+pub(super) fn read_messages(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut messages = Vec::new();
+    for path in files {
+        let shown = path.display().to_string();
+        let bytes = read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        if bytes.is_empty() {
+            return Err(Failure::usage(format!("{shown} is empty: a message has at least a header field")));
+        }
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mbox")) {
+            let split = crate::message::mbox::split(&bytes);
+            messages
+                .extend(split.iter().enumerate().map(|(index, message)| (format!("{shown}#{}", index + 1), message.to_vec())));
+        } else {
+            messages.push((shown, bytes));
+        }
+    }
+    Ok(messages)
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(path)
+}
+
+/// An id for a message that brings none: unique enough for people to find it again.
+pub(super) fn new_id(index: usize) -> String {
+    format!("{}-{index}", Timestamp::now().as_microsecond())
+}

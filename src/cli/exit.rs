@@ -1,0 +1,120 @@
+//! Exit codes: a closed list.
+
+use crate::config::ConfigError;
+use crate::dns::ResolverError;
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: it did what it was asked. A DMARC verdict of FAIL is no failure of the command.
+    Ok,
+    /// 1: it did what it was asked, and the answer is no: cases differ, a verdict is not as expected.
+    Differs,
+    /// 2: usage, settings or input are wrong; nothing was done.
+    Usage,
+    /// 3: the verdict is PROCESSING_FAILED (`verify`).
+    ProcessingFailed,
+    /// 4: Kafka cannot be reached or failed for good.
+    Kafka,
+    /// 5: the program contradicts itself, or the machine refuses what it needs.
+    Internal,
+    /// 130: a second signal ended it at once.
+    Interrupted,
+}
+
+/// The list, below the help text.
+pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
+3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 130 ended at once by a second signal.";
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Differs => 1,
+            Self::Usage => 2,
+            Self::ProcessingFailed => 3,
+            Self::Kafka => 4,
+            Self::Internal => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// Why a command ended early, and with which code.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened and what to do, one problem a line.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its message.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// Usage, settings or input are wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(super) fn print(&self) {
+        let error = anstyle::AnsiColor::Red.on_default().bold();
+        for line in self.message.lines() {
+            anstream::eprintln!("{error}error{error:#}: {line}");
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<ResolverError> for Failure {
+    fn from(error: ResolverError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<crate::telemetry::FilterError> for Failure {
+    fn from(error: crate::telemetry::FilterError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<crate::kafka::Error> for Failure {
+    fn from(error: crate::kafka::Error) -> Self {
+        use crate::kafka::Error;
+        let exit = match error {
+            Error::Client(_) => Exit::Usage,
+            Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,
+            _ => Exit::Kafka,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// What a command without Kafka fails over is its input.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::usage(format!("{error:#}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Internal, format!("cannot write to standard output: {error}"))
+    }
+}

@@ -1,0 +1,259 @@
+//! A verdict as a person reads it: the verdict first, then why, step by step.
+
+use crate::auth::cause::{ResultWord, SesStatus};
+use crate::auth::dmarc::DmarcResult;
+use crate::dns::{Answer, Outcome, Record, RecordType, Unanswered};
+use crate::event::{Action, DkimBlock, DmarcBlock, SpfBlock, SpfScope, VerdictEvent};
+use anstyle::{AnsiColor, Style};
+use std::fmt::{self, Display, Formatter};
+
+/// The text for one verdict.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// The verdict.
+    pub event: &'a VerdictEvent,
+    /// What else the reader should know, say where the envelope was taken from.
+    pub notes: &'a [String],
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// The colour of a status.
+pub fn status_style(status: SesStatus) -> Style {
+    Style::new().bold().fg_color(Some(
+        match status {
+            SesStatus::Pass => AnsiColor::Green,
+            SesStatus::Fail => AnsiColor::Red,
+            SesStatus::Gray | SesStatus::Disabled => AnsiColor::Yellow,
+            SesStatus::ProcessingFailed => AnsiColor::Magenta,
+        }
+        .into(),
+    ))
+}
+
+/// What came from a message or from DNS, made harmless for a terminal.
+pub fn shown(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
+}
+
+impl Display for Explanation<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.headline(f)?;
+        for note in self.notes {
+            writeln!(f, "  {DIM}note: {}{DIM:#}", shown(note))?;
+        }
+        self.author(f)?;
+        policy(f, &self.event.authentication.dmarc)?;
+        spf(f, &self.event.authentication.spf, self.event.envelope.client_ip)?;
+        self.dkim(f)?;
+        self.arc(f)?;
+        self.outcome(f)?;
+        self.dns(f)
+    }
+}
+
+fn row(f: &mut Formatter<'_>, title: &str, text: impl Display) -> fmt::Result {
+    writeln!(f, "  {BOLD}{title:<10}{BOLD:#} {text}")
+}
+
+impl Explanation<'_> {
+    fn headline(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let receipt = &self.event.receipt;
+        let status = receipt.dmarc_verdict.status;
+        let style = status_style(status);
+        write!(f, "DMARC {style}{}{style:#}", status.as_str())?;
+        if let Some(policy) = receipt.dmarc_policy {
+            write!(f, ", policy {style}{policy}{style:#}")?;
+        }
+        for (name, status) in [("SPF", receipt.spf_verdict.status), ("DKIM", receipt.dkim_verdict.status)] {
+            let style = status_style(status);
+            write!(f, "   {name} {style}{}{style:#}", status.as_str())?;
+        }
+        writeln!(f, "\n")
+    }
+
+    fn author(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.event.authentication.author_domain {
+            Some(domain) => row(f, "author", format_args!("{domain}, the domain of the From field")),
+            None if self.event.envelope.authenticated => row(f, "author", "not looked at: the sender authenticated"),
+            None => row(f, "author", "no author domain can be had from the From field, so DMARC has nothing to judge"),
+        }
+    }
+
+    fn dkim(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let authentication = &self.event.authentication;
+        if authentication.dkim.is_empty() {
+            return row(f, "dkim", "no signature");
+        }
+        for (number, signature) in authentication.dkim.iter().enumerate() {
+            row(f, if number == 0 { "dkim" } else { "" }, SignatureLine(signature, authentication.dmarc.result))?;
+        }
+        let hidden = authentication.dkim_count - authentication.dkim.len();
+        if hidden > 0 {
+            row(f, "", format_args!("and {hidden} more signatures"))?;
+        }
+        Ok(())
+    }
+
+    fn arc(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let arc = &self.event.authentication.arc;
+        if arc.result == ResultWord::None {
+            return Ok(());
+        }
+        let sealers: Vec<_> = arc.sealers.iter().map(ToString::to_string).collect();
+        let by = if sealers.is_empty() { String::new() } else { format!(", sealed by {}", sealers.join(", ")) };
+        row(f, "arc", format_args!("{}: {}{by}", arc.result, shown(&arc.reason)))
+    }
+
+    fn outcome(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let authentication = &self.event.authentication;
+        let dmarc = &authentication.dmarc;
+        row(f, "result", outcome(dmarc))?;
+        for reason in &dmarc.reasons {
+            row(f, "", format_args!("{}: {}", reason.code(), reason.meaning()))?;
+        }
+        let suggested = &authentication.suggested_action;
+        let action = match suggested.action {
+            Action::None => "nothing because of DMARC",
+            Action::Quarantine => "quarantine",
+            Action::Reject => "reject",
+            Action::Defer => "defer",
+        };
+        match &suggested.smtp_reply {
+            Some(reply) => row(f, "suggested", format_args!("{action}, answering \"{reply}\"")),
+            None => row(f, "suggested", action),
+        }
+    }
+
+    fn dns(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let dns = &self.event.evidence.dns;
+        if dns.answers.is_empty() {
+            return row(f, "dns", "nothing was asked");
+        }
+        for (number, entry) in dns.answers.iter().enumerate() {
+            let kind = match entry.question.rtype {
+                RecordType::A => "A",
+                RecordType::Aaaa => "AAAA",
+                RecordType::Mx => "MX",
+                RecordType::Ptr => "PTR",
+                RecordType::Txt => "TXT",
+            };
+            let name = shown(entry.question.name.as_str());
+            row(
+                f,
+                if number == 0 { "dns" } else { "" },
+                format_args!("{DIM}{name} {kind}: {}{DIM:#}", shown(&answer_text(&entry.answer))),
+            )?;
+        }
+        if dns.truncated {
+            row(f, "", "the list is cut at its limit")?;
+        }
+        Ok(())
+    }
+}
+
+fn policy(f: &mut Formatter<'_>, dmarc: &DmarcBlock) -> fmt::Result {
+    match (&dmarc.policy_domain, &dmarc.record) {
+        (Some(domain), Some(record)) => {
+            row(f, "policy", format_args!("found at _dmarc.{domain}: {}", shown(record)))?;
+            if let (Some(published), Some(effective)) = (dmarc.published_policy, dmarc.effective_policy) {
+                let lowered =
+                    if published == effective { String::new() } else { format!(", lowered to {effective} because of t=y") };
+                row(f, "", format_args!("asks for {published} for this author domain{lowered}"))?;
+            }
+            if let Some(organization) = &dmarc.organizational_domain {
+                row(f, "", format_args!("the organizational domain is {organization}"))?;
+            }
+            Ok(())
+        }
+        _ if dmarc.result == DmarcResult::TempError => row(f, "policy", "cannot be known now"),
+        _ if dmarc.result == DmarcResult::PermError => Ok(()),
+        _ => row(f, "policy", "none found"),
+    }
+}
+
+fn spf(f: &mut Formatter<'_>, spf: &SpfBlock, client: Option<std::net::IpAddr>) -> fmt::Result {
+    let identity = match (&spf.domain, spf.scope) {
+        (Some(domain), SpfScope::Mfrom) => format!(" for {domain} of MAIL FROM"),
+        (Some(domain), SpfScope::Helo) => format!(" for {domain} of HELO, MAIL FROM being the null path"),
+        (None, _) => String::new(),
+    };
+    let client = client.map(|ip| format!(", client {ip}")).unwrap_or_default();
+    let mechanism = spf.mechanism.as_deref().map(|mechanism| format!(", by {}", shown(mechanism))).unwrap_or_default();
+    let at = spf.at.as_deref().map(|at| format!(", at {}", shown(at))).unwrap_or_default();
+    let aligned = if spf.result == ResultWord::Pass { if spf.aligned { "; aligned" } else { "; not aligned" } } else { "" };
+    row(f, "spf", format_args!("{}{identity}{client}: {}{mechanism}{at}{aligned}", spf.result, spf.reason.text()))
+}
+
+/// Longest text of one answer.
+const MAX_ANSWER: usize = 300;
+
+fn answer_text(answer: &Answer) -> String {
+    let text = match &answer.outcome {
+        Outcome::NoData => "no such record".into(),
+        Outcome::NxDomain => "no such name".into(),
+        Outcome::Invalid => "unusable answer".into(),
+        Outcome::TempError(why) => match why {
+            Unanswered::Timeout => "no answer in time",
+            Unanswered::ServFail => "SERVFAIL",
+            Unanswered::Refused => "REFUSED",
+            Unanswered::Network => "no connection to a server",
+            Unanswered::Deadline => "still open at the deadline",
+            Unanswered::Budget => "not asked: the budget was used up",
+        }
+        .into(),
+        Outcome::Records(records) => records.iter().map(record_text).collect::<Vec<_>>().join(", "),
+    };
+    match text.char_indices().nth(MAX_ANSWER) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn record_text(record: &Record) -> String {
+    match record {
+        Record::A(ip) => ip.to_string(),
+        Record::Aaaa(ip) => ip.to_string(),
+        Record::Mx(preference, host) => format!("{preference} {host}"),
+        Record::Ptr(host) => host.to_string(),
+        Record::Txt(text) => format!("\"{}\"", String::from_utf8_lossy(text)),
+    }
+}
+
+struct SignatureLine<'a>(&'a DkimBlock, DmarcResult);
+
+impl Display for SignatureLine<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(signature, dmarc) = self;
+        write!(f, "{}", signature.result)?;
+        for (tag, value) in [
+            ("d", signature.d.as_ref().map(ToString::to_string)),
+            ("s", signature.s.as_ref().map(ToString::to_string)),
+            ("a", signature.a.clone()),
+        ] {
+            if let Some(value) = value {
+                write!(f, " {tag}={}", shown(&value))?;
+            }
+        }
+        write!(f, ": {}", signature.reason.text())?;
+        match (signature.result, signature.aligned, dmarc) {
+            (ResultWord::Pass, true, _) => write!(f, "; aligned"),
+            (ResultWord::Pass, false, DmarcResult::Pass | DmarcResult::Fail) => write!(f, "; not aligned"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn outcome(dmarc: &DmarcBlock) -> String {
+    match dmarc.result {
+        DmarcResult::Pass => "pass: an authenticated identifier is aligned with the author domain".into(),
+        DmarcResult::Fail => {
+            let policy = dmarc.effective_policy.map_or("none", crate::auth::dmarc::Policy::as_str);
+            format!("fail: no authenticated identifier is aligned with the author domain; the domain owner asks for {policy}")
+        }
+        DmarcResult::None => "none: there is no policy to apply".into(),
+        DmarcResult::TempError => "temperror: an answer that is missing could have changed the result".into(),
+        DmarcResult::PermError => "permerror: there is no author domain".into(),
+    }
+}

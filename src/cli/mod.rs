@@ -1,0 +1,119 @@
+//! The command line: one file a command, which reads its arguments, calls the library and prints.
+
+mod config;
+pub mod conformance;
+mod demo;
+mod envelope;
+mod exit;
+pub mod explain;
+pub mod replay;
+mod run;
+pub mod schema;
+mod send;
+pub mod setup;
+mod tail;
+pub mod verify;
+
+pub use exit::{Exit, Failure};
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// DMARC verdicts for mail on Kafka: raw messages in, annotated verdicts and failures out.
+#[derive(Debug, Parser)]
+#[command(name = "verdmarc", version, max_term_width = 120, after_help = exit::HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read mail.raw, decide SPF, DKIM and DMARC, write verdicts and failures.
+    Run(run::Arguments),
+    /// Write messages to mail.raw.
+    Send(send::Arguments),
+    /// Show verdicts, failures or dead letters as they are written.
+    Tail(tail::Arguments),
+    /// See it work: a broker, DNS and some sixty messages in this process.
+    Demo(demo::Arguments),
+    /// Judge messages from files and explain the verdicts.
+    Verify(verify::Verify),
+    /// Judge conformance cases.
+    Conformance(conformance::Conformance),
+    /// Evaluate a verdict again from its evidence.
+    Replay(replay::Replay),
+    /// Print the JSON Schemas of the events.
+    Schema(schema::Schema),
+    /// Print or check the settings.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Where the settings come from, for every command that needs them.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct Settings {
+    /// Settings in TOML. Without it the file that VERDMARC_CONFIG names, if any. Single settings can be given as environment
+    /// variables, say VERDMARC_KAFKA__BROKERS=host:9092.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Settings {
+    fn load(&self) -> Result<crate::config::Config, Failure> {
+        Ok(crate::config::Source::of_process(self.config.clone()).load()?)
+    }
+}
+
+/// Runs the command that the process's arguments name.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    match arguments.command.run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Run(arguments) => run::run(&arguments),
+            Self::Send(arguments) => send::run(&arguments),
+            Self::Tail(arguments) => tail::run(&arguments),
+            Self::Demo(arguments) => demo::run(&arguments),
+            Self::Verify(verify) => Ok(runtime()?.block_on(verify.run())?),
+            Self::Conformance(conformance) => Ok(runtime()?.block_on(conformance.run())?),
+            Self::Replay(replay) => Ok(runtime()?.block_on(replay.run())?),
+            Self::Schema(schema) => Ok(schema.run()?),
+            Self::Config(command) => config::run(&command),
+        }
+    }
+}
+
+/// A runtime for the commands that evaluate.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start the runtime: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

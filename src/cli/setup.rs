@@ -1,0 +1,39 @@
+//! Settings and DNS for commands that judge without Kafka.
+
+use crate::config::{Config, Discovery, Evaluation, Source};
+use crate::dns::{Resolver, configured};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where settings and DNS answers come from.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Setup {
+    /// The configuration file (otherwise VERDMARC_CONFIG, otherwise defaults).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A zone that answers instead of DNS: JSON, or a master file.
+    #[arg(long, value_name = "FILE")]
+    zone: Option<PathBuf>,
+    /// How organizational domains are found.
+    #[arg(long, value_enum)]
+    discovery: Option<Discovery>,
+}
+
+impl Setup {
+    /// The settings that bear on a verdict, and the resolver.
+    ///
+    /// # Errors
+    /// Settings that do not fit, a zone file with a bad line, a system without resolvers.
+    pub fn load(&self) -> Result<(Evaluation, Arc<dyn Resolver>)> {
+        let config: Config = Source::of_process(self.config.clone()).load()?;
+        let mut dns = config.dns.clone();
+        if let Some(zone) = &self.zone {
+            dns.zone = Some(zone.clone());
+            dns.servers.clear();
+        }
+        let mut evaluation = config.evaluation();
+        evaluation.discovery = self.discovery.unwrap_or(evaluation.discovery);
+        Ok((evaluation, configured(&dns)?))
+    }
+}

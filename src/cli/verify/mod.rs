@@ -1,0 +1,178 @@
+//! `verdmarc verify`: one message judged, and why.
+
+mod received;
+
+use super::{Exit, explain, setup};
+use crate::auth::cause::SesStatus;
+use crate::config::Evaluation;
+use crate::event::{EvaluationBlock, Reason};
+use crate::message::{Envelope, HeaderSection, MailFrom, mbox, normalise};
+use crate::verdict::{MailDetail, Origin, evaluate, outputs};
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use std::borrow::Cow;
+use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Judge a message and explain the verdict.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The message as received; `-` for standard input. Several messages only as `.mbox`.
+    #[arg(default_value = "-", value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    envelope: EnvelopeArgs,
+    /// Where the envelope comes from when it is not given.
+    #[arg(long = "envelope", value_enum, value_name = "SOURCE")]
+    source: Option<EnvelopeSource>,
+    #[command(flatten)]
+    setup: setup::Setup,
+    /// The time of arrival and evaluation.
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// The SMTP envelope. What is not given is unknown, never guessed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EnvelopeArgs {
+    /// The client's address.
+    #[arg(long, value_name = "IP")]
+    pub client_ip: Option<IpAddr>,
+    /// The name in HELO or EHLO.
+    #[arg(long, value_name = "NAME")]
+    pub helo: Option<String>,
+    /// MAIL FROM; `<>` or the empty string for the null path.
+    #[arg(long, value_name = "ADDR", allow_hyphen_values = true)]
+    pub mail_from: Option<String>,
+    /// RCPT TO; may be given several times.
+    #[arg(long, value_name = "ADDR")]
+    pub rcpt: Vec<String>,
+}
+
+/// Where an envelope may be read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum EnvelopeSource {
+    /// The topmost Received and Return-Path fields, which the mailbox's own server wrote.
+    Received,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Format {
+    /// The verdict event.
+    #[arg(long)]
+    json: bool,
+    /// The header fields that the annotated message has on top.
+    #[arg(long)]
+    headers: bool,
+    /// The annotated message.
+    #[arg(long)]
+    annotated: bool,
+}
+
+impl EnvelopeArgs {
+    /// The envelope as given.
+    pub fn envelope(&self) -> Envelope {
+        let text = |text: &String| Envelope::text(text.as_bytes());
+        Envelope {
+            client_ip: self.client_ip,
+            helo: self.helo.as_ref().map(text),
+            mail_from: match self.mail_from.as_deref().map(strip_brackets) {
+                None => MailFrom::Unknown,
+                Some("") => MailFrom::Null,
+                Some(path) => MailFrom::Path(Envelope::text(path.as_bytes())),
+            },
+            rcpt_to: self.rcpt.iter().map(|path| Envelope::text(strip_brackets(path).as_bytes())).collect(),
+            ..Envelope::default()
+        }
+    }
+}
+
+fn strip_brackets(path: &str) -> &str {
+    path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path)
+}
+
+impl Verify {
+    /// Judges the message, or every message of an mbox.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is empty, or settings that are wrong.
+    pub async fn run(self) -> Result<Exit> {
+        let (settings, resolver) = self.setup.load()?;
+        let settings = Arc::new(settings);
+        let bytes = read(&self.file)?;
+        let several = self.file.extension().is_some_and(|extension| extension == "mbox");
+        let messages: Vec<Cow<'_, [u8]>> = if several { mbox::split(&bytes) } else { vec![Cow::Borrowed(&bytes)] };
+        if messages.is_empty() {
+            bail!("{}: no message in this mbox; its messages begin with a line `From `", self.file.display());
+        }
+        let mut exit = Exit::Ok;
+        for (number, message) in messages.iter().enumerate() {
+            if messages.len() > 1 && !self.format.json {
+                anstream::println!("{}message {} of {}\n", if number > 0 { "\n" } else { "" }, number + 1, messages.len());
+            }
+            if self.judge(message, &settings, resolver.as_ref()).await? == SesStatus::ProcessingFailed {
+                exit = Exit::ProcessingFailed;
+            }
+        }
+        Ok(exit)
+    }
+
+    async fn judge(&self, message: &[u8], settings: &Arc<Evaluation>, resolver: &dyn crate::dns::Resolver) -> Result<SesStatus> {
+        let mut envelope = self.envelope.envelope();
+        let mut notes = Vec::new();
+        if self.source == Some(EnvelopeSource::Received) {
+            let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
+            notes = received::complete(&mut envelope, &HeaderSection::parse(&normalised.bytes, &settings.limits));
+        }
+        envelope.arrival = self.now;
+        let now = self.now.unwrap_or_else(Timestamp::now);
+        let verdict = evaluate(message, &envelope, resolver, now, settings).await;
+        let status = verdict.dmarc;
+        let mut out = std::io::stdout().lock();
+        if self.format.headers {
+            out.write_all(&verdict.fields)?;
+            return Ok(status);
+        }
+        let origin = Origin {
+            message_id: self.file.display().to_string(),
+            input: None,
+            detail: MailDetail::Full,
+            annotate: self.format.annotated,
+            settings: settings.clone(),
+            settings_block: EvaluationBlock::new(settings),
+            notes: Vec::<Reason>::new(),
+        };
+        let outputs = outputs(message, &envelope, verdict, &origin);
+        if let Some(annotated) = outputs.annotated {
+            out.write_all(&annotated)?;
+        } else if self.format.json {
+            serde_json::to_writer_pretty(&mut out, &outputs.verdict)?;
+            writeln!(out)?;
+        } else {
+            drop(out);
+            anstream::print!("{}", explain::Explanation { event: &outputs.verdict, notes: &notes });
+        }
+        Ok(status)
+    }
+}
+
+/// The file's bytes, or standard input.
+fn read(file: &PathBuf) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let name = if file.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        "standard input".to_owned()
+    } else {
+        bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        file.display().to_string()
+    };
+    if bytes.is_empty() {
+        bail!("{name} is empty: a message has at least a header section");
+    }
+    Ok(bytes)
+}

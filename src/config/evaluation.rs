@@ -1,0 +1,107 @@
+//! What bears on a verdict besides message, envelope, DNS and time.
+
+use super::Limits;
+use crate::dns::Domain;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// Settings that bear on a verdict; they travel with it, so that it can be evaluated again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "snake_case")]
+pub struct Evaluation {
+    /// The authserv-id of what this receiver writes (RFC 8601 2.5). Default `verdmarc`.
+    pub authserv_id: String,
+    /// Further authserv-ids of this receiver, whose incoming fields are forged (D-9). Default none.
+    pub own_authserv_ids: Vec<String>,
+    /// Networks whose clients are not external, so that SPF cannot judge them. Default loopback, private, link-local and unique-local.
+    #[schemars(with = "Vec<String>")]
+    pub trusted_networks: Vec<IpNet>,
+    /// How the organizational domain is found. Default `treewalk` (RFC 9989).
+    pub discovery: Discovery,
+    /// Treat a DMARC record without `psd` at a public suffix as the suffix's own (A30). Default true.
+    pub psl_guard: bool,
+    /// How the DKIM status is chosen from several signatures. Default `aligned`.
+    pub dkim_verdict: DkimVerdictRule,
+    /// What a DKIM key in testing mode (`t=y`) means. Default `count`.
+    pub testing_key: TestingKey,
+    /// What an SPF pass means whose record permits nearly everybody (F-22). Default `flag`.
+    pub permissive_spf: PermissiveSpf,
+    /// ARC sealers whose pass suggests not to enforce. Default none.
+    pub trusted_sealers: Vec<Domain>,
+    /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`. Default `X-`.
+    pub header_prefix: String,
+    /// Convert a message without a single CRLF from LF first (F-20). Default true.
+    pub convert_bare_lf: bool,
+    /// Drop one mbox `From ` line on top (G.4). Default false.
+    pub strip_mbox_line: bool,
+    /// Limits on what one message may cost.
+    pub limits: Limits,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Self {
+            authserv_id: "verdmarc".into(),
+            own_authserv_ids: Vec::new(),
+            trusted_networks: default_trusted_networks(),
+            discovery: Discovery::TreeWalk,
+            psl_guard: true,
+            dkim_verdict: DkimVerdictRule::Aligned,
+            testing_key: TestingKey::Count,
+            permissive_spf: PermissiveSpf::Flag,
+            trusted_sealers: Vec::new(),
+            header_prefix: "X-".into(),
+            convert_bare_lf: true,
+            strip_mbox_line: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+fn default_trusted_networks() -> Vec<IpNet> {
+    ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fe80::/10", "fc00::/7"]
+        .iter()
+        .filter_map(|network| network.parse().ok())
+        .collect()
+}
+
+/// How the organizational domain and the policy domain are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Discovery {
+    /// DNS tree walk (RFC 9989 4.10).
+    #[value(name = "treewalk")]
+    TreeWalk,
+    /// Public suffix list (RFC 7489 3.2).
+    Psl,
+}
+
+/// How the DKIM status is chosen from several signatures (E-30).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DkimVerdictRule {
+    /// PASS needs a signature aligned with the author domain.
+    Aligned,
+    /// Any passing signature gives PASS.
+    AnyPass,
+}
+
+/// What a DKIM key in testing mode (`t=y`, RFC 6376 3.6.1) means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TestingKey {
+    /// A pass counts and is flagged; a failure is `none`.
+    Count,
+    /// The signature is treated as absent, pass or not.
+    Literal,
+}
+
+/// What an SPF pass means whose record permits nearly everybody (F-22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissiveSpf {
+    /// It counts and is flagged.
+    Flag,
+    /// It gives no authenticated identifier.
+    Ignore,
+}

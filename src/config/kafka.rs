@@ -1,0 +1,152 @@
+//! `[kafka]`
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+/// How to reach Kafka.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kafka {
+    /// Brokers to start from: `host:port`, separated by commas. No default; `run`, `send` and `tail` need it.
+    pub brokers: String,
+    /// Put before the group ids, which are `verdmarc-ROLE`. Default empty.
+    pub group_prefix: String,
+    /// How this client calls itself in the brokers' logs and quotas. Default `verdmarc`.
+    pub client_id: String,
+    /// Rack of this client; with it brokers serve reads from the nearest replica. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rack: Option<String>,
+    /// Milliseconds without a heartbeat after which a consumer's partitions go to another. Default 45 000.
+    pub session_timeout_ms: u64,
+    /// Milliseconds between two heartbeats, at most a third of the session timeout. Default 3 000.
+    pub heartbeat_interval_ms: u64,
+    /// Milliseconds without a poll after which a consumer's partitions go to another. Default 300 000.
+    pub max_poll_interval_ms: u64,
+    /// Milliseconds for which a record's delivery is tried before its batch is taken back and written again. Default 10 000.
+    pub delivery_timeout_ms: u64,
+    /// Milliseconds that a record waits for others to share a request. Default 5.
+    pub linger_ms: u64,
+    /// Compression of what is written: `none`, `gzip`, `snappy`, `lz4` or `zstd`. Default `lz4`.
+    pub compression: Compression,
+    /// Largest record that is written, in bytes; the topics must take as much. Default 57 MiB, what mail.raw takes and 1 MiB.
+    pub max_record_bytes: u32,
+    /// Properties of librdkafka, set last: TLS, SASL and whatever else it knows. Default none.
+    pub properties: Properties,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            group_prefix: String::new(),
+            client_id: "verdmarc".into(),
+            rack: None,
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 3_000,
+            max_poll_interval_ms: 300_000,
+            delivery_timeout_ms: 10_000,
+            linger_ms: 5,
+            compression: Compression::Lz4,
+            max_record_bytes: 57 << 20,
+            properties: Properties::default(),
+        }
+    }
+}
+
+/// Compression of what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // the words of Kafka
+pub enum Compression {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+impl Compression {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// Properties that would take promises back if they were set otherwise.
+const OURS: [&str; 7] = [
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "isolation.level",
+    "partitioner",
+    "acks",
+    "request.required.acks",
+    "enable.idempotence",
+];
+
+impl Kafka {
+    /// The group id of a role.
+    pub fn group(&self, role: &str) -> String {
+        format!("{}verdmarc-{role}", self.group_prefix)
+    }
+
+    pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        if self.heartbeat_interval_ms.saturating_mul(3) > self.session_timeout_ms {
+            problems.push("kafka.heartbeat_interval_ms must be at most a third of kafka.session_timeout_ms".to_owned());
+        }
+        if self.session_timeout_ms > self.max_poll_interval_ms {
+            problems.push("kafka.session_timeout_ms must not exceed kafka.max_poll_interval_ms".to_owned());
+        }
+        for name in OURS.into_iter().filter(|name| self.properties.0.contains_key(*name)) {
+            problems.push(format!("kafka.properties: `{name}` is set by verdmarc and must stay as it is: remove it"));
+        }
+    }
+}
+
+/// Properties of librdkafka by name. Tables within are read as dotted names: `ssl.ca.location = "…"` is what it looks like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Properties(pub BTreeMap<String, String>);
+
+impl Properties {
+    /// Whether a property's value is a secret, by its name.
+    pub fn is_secret(name: &str) -> bool {
+        let secrets = ["password", "secret", "key.pem", "token", "jaas", "sasl.oauthbearer.config", "assertion.private"];
+        secrets.iter().any(|secret| name.contains(secret))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    Table(BTreeMap<String, Value>),
+}
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut flat = BTreeMap::new();
+        let mut open: Vec<(String, Value)> = BTreeMap::<String, Value>::deserialize(deserializer)?.into_iter().collect();
+        while let Some((name, value)) = open.pop() {
+            let text = match value {
+                Value::Bool(value) => value.to_string(),
+                Value::Integer(value) => value.to_string(),
+                Value::Float(value) => value.to_string(),
+                Value::Text(value) => value,
+                Value::Table(table) => {
+                    open.extend(table.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+                    continue;
+                }
+            };
+            flat.insert(name, text);
+        }
+        Ok(Self(flat))
+    }
+}

@@ -1,0 +1,180 @@
+//! Defaults, then a TOML file, then the environment.
+
+use super::Config;
+use figment::Figment;
+use figment::error::Kind;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Metadata, Profile, Provider};
+use std::path::{Path, PathBuf};
+
+/// Variable that names the file when no option does.
+const FILE_VARIABLE: &str = "VERDMARC_CONFIG";
+
+/// Prefix of the variables that set a key: `VERDMARC_KAFKA__BROKERS` is `kafka.brokers`.
+const PREFIX: &str = "VERDMARC_";
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// Keys or values that do not fit, one a line.
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+    /// Settings that contradict each other, one a line.
+    #[error("{}", .0.join("\n"))]
+    Contradictory(Vec<String>),
+}
+
+/// Where the settings come from besides the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// The TOML file.
+    pub file: Option<PathBuf>,
+    /// Environment variables. Those with our prefix and a double underscore set a key.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Source {
+    /// The file that `option` names, else the one of `VERDMARC_CONFIG`, and this process's environment.
+    pub fn of_process(option: Option<PathBuf>) -> Self {
+        let variables: Vec<(String, String)> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let named = variables.iter().find(|(name, value)| name == FILE_VARIABLE && !value.is_empty());
+        Self { file: option.or_else(|| named.map(|(_, value)| PathBuf::from(value))), variables }
+    }
+
+    /// Reads and checks the settings.
+    ///
+    /// # Errors
+    /// What does not fit, with the file or variable, the key, and what to do.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(path) = &self.file {
+            let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::File { path: path.clone(), reason })?;
+            figment = figment.merge(NamedToml { path: path.clone(), text });
+        }
+        for variable in self.variables.iter().filter_map(Variable::read) {
+            figment = figment.merge(variable);
+        }
+        let config: Config = figment.extract().map_err(|errors| invalid(&figment, errors))?;
+        let moved = misplaced(&figment);
+        if !moved.is_empty() {
+            return Err(ConfigError::Invalid(moved));
+        }
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// A TOML file under its own name, so that errors can say it.
+struct NamedToml {
+    path: PathBuf,
+    text: String,
+}
+
+impl Provider for NamedToml {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("file", self.path.as_path())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Toml::string(&self.text).data()
+    }
+}
+
+/// One environment variable that sets a key.
+struct Variable {
+    name: String,
+    key: String,
+    value: Value,
+}
+
+const VARIABLE: &str = "environment variable ";
+
+impl Variable {
+    fn read((name, value): &(String, String)) -> Option<Self> {
+        let key = name.strip_prefix(PREFIX).filter(|key| key.contains("__"))?.to_ascii_lowercase();
+        let key = match key.split_once("properties__") {
+            Some((section, property)) => format!("{}properties.{}", section.replace("__", "."), property.replace('_', ".")),
+            None => key.replace("__", "."),
+        };
+        let Ok(value) = value.parse();
+        Some(Self { name: name.clone(), key, value })
+    }
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("{VARIABLE}{}", self.name))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let nested = figment::util::nest(&self.key, self.value.clone());
+        Ok(nested.into_dict().map(|dict| Profile::Default.collect(dict)).unwrap_or_default())
+    }
+}
+
+/// Keys of `[evaluation]` whose place is `[receiver]`.
+const IN_RECEIVER: [(&str, &str); 3] = [
+    ("evaluation.authserv_id", "receiver.domain"),
+    ("evaluation.own_authserv_ids", "receiver.own_authserv_ids"),
+    ("evaluation.trusted_networks", "receiver.trusted_networks"),
+];
+
+fn misplaced(figment: &Figment) -> Vec<String> {
+    IN_RECEIVER
+        .iter()
+        .filter_map(|(key, instead)| {
+            let metadata = figment.find_metadata(key)?;
+            let given = metadata.source.as_ref().is_some_and(|source| source.file_path().is_some()) || is_environment(metadata);
+            given.then(|| format!("{}: use `{instead}` instead", place(Some(metadata), key)))
+        })
+        .collect()
+}
+
+fn invalid(figment: &Figment, errors: figment::Error) -> ConfigError {
+    let lines = errors.into_iter().map(|error| describe(figment, &error)).collect();
+    ConfigError::Invalid(lines)
+}
+
+fn describe(figment: &Figment, error: &figment::Error) -> String {
+    let mut key = error.path.join(".");
+    let advice = match &error.kind {
+        Kind::UnknownField(name, known) => {
+            if !key.ends_with(name.as_str()) {
+                key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            }
+            format!("there is no such setting; known here: {}", known.join(", "))
+        }
+        Kind::InvalidType(found, expected) => format!("found {found}, write {expected}"),
+        Kind::InvalidValue(found, expected) => format!("found {found}, write {expected}"),
+        Kind::UnknownVariant(found, known) => format!("`{found}` is none of {}", known.join(", ")),
+        other => other.to_string().trim_end().to_owned(),
+    };
+    let metadata = error.metadata.as_ref().or_else(|| figment.find_metadata(&key));
+    format!("{}: {advice}", place(metadata, &key))
+}
+
+fn is_environment(metadata: &Metadata) -> bool {
+    metadata.name.starts_with(VARIABLE)
+}
+
+fn place(metadata: Option<&Metadata>, key: &str) -> String {
+    match metadata {
+        Some(metadata) if is_environment(metadata) => format!("{}: key `{key}`", metadata.name),
+        Some(metadata) => match metadata.source.as_ref().and_then(|source| source.file_path()).map(Path::display) {
+            Some(file) if key.is_empty() => format!("{file}"),
+            Some(file) => format!("{file}: key `{key}`"),
+            None => format!("key `{key}`"),
+        },
+        None => format!("key `{key}`"),
+    }
+}

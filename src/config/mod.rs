@@ -1,0 +1,92 @@
+//! Settings: typed, every field documented; defaults, then a TOML file, then the environment.
+
+mod dns;
+mod evaluation;
+mod kafka;
+mod limits;
+mod load;
+mod log;
+mod print;
+mod receiver;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod verdict;
+
+pub use dns::Dns;
+pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
+pub use kafka::{Compression, Kafka, Properties};
+pub use limits::Limits;
+pub use load::{ConfigError, Source};
+pub use log::{Log, LogFormat};
+pub use receiver::Receiver;
+pub use topics::Topics;
+pub use verdict::{Mail, VerdictRole};
+
+use serde::{Deserialize, Serialize};
+
+/// All settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How to reach Kafka.
+    pub kafka: Kafka,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// Where DNS answers come from.
+    pub dns: Dns,
+    /// Who receives the mail.
+    pub receiver: Receiver,
+    /// What bears on a verdict. The authserv-ids and the trusted networks stand under `[receiver]`.
+    pub evaluation: Evaluation,
+    /// The verdict role.
+    pub verdict: VerdictRole,
+    /// Log lines on standard error.
+    pub log: Log,
+}
+
+impl Config {
+    /// What bears on a verdict: `[evaluation]` with what `[receiver]` says.
+    pub fn evaluation(&self) -> Evaluation {
+        let mut evaluation = self.evaluation.clone();
+        if let Some(domain) = &self.receiver.domain {
+            evaluation.authserv_id = domain.to_string();
+        }
+        if let Some(networks) = &self.receiver.trusted_networks {
+            evaluation.trusted_networks.clone_from(networks);
+        }
+        evaluation.own_authserv_ids.extend(self.receiver.own_authserv_ids.iter().cloned());
+        evaluation
+    }
+
+    /// What is missing or contradictory in settings that are each valid by themselves.
+    ///
+    /// # Errors
+    /// Every contradiction, with the keys to change.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        if self.verdict.annotated && self.receiver.domain.is_none() {
+            problems
+                .push("verdict.annotated needs receiver.domain: the domain stands in the message's new header fields".to_owned());
+        }
+        if self.dns.zone.is_some() && !self.dns.servers.is_empty() {
+            problems.push("dns.zone and dns.servers exclude each other: remove one".to_owned());
+        }
+        self.kafka.validate(&mut problems);
+        self.verdict.validate(&mut problems);
+        self.topics.validate(&mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Contradictory(problems)) }
+    }
+
+    /// What is worth a warning.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.receiver.domain.is_none() {
+            warnings.push(format!(
+                "receiver.domain is not set: Authentication-Results carry the authserv-id `{}`, which a sender can guess",
+                self.evaluation.authserv_id
+            ));
+        }
+        warnings
+    }
+}

@@ -1,0 +1,115 @@
+use super::*;
+use std::path::PathBuf;
+
+fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("verdmarc.toml");
+    std::fs::write(&path, file).unwrap();
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Source { file: Some(path), variables }.load().map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let file = "[kafka]\nbrokers = 'file:1'\nlinger_ms = 7\n[receiver]\ndomain = 'MX.Recv.Example'\n";
+    let config = load(file, &[("VERDMARC_KAFKA__BROKERS", "a:9092,b:9092"), ("VERDMARC_DNS__ZONE", "z.json")]).unwrap();
+    assert_eq!(config.kafka.brokers, "a:9092,b:9092");
+    assert_eq!((config.kafka.linger_ms, config.kafka.session_timeout_ms), (7, 45_000));
+    assert_eq!(config.dns.zone, Some(PathBuf::from("z.json")));
+    assert_eq!(config.evaluation().authserv_id, "mx.recv.example");
+}
+
+#[test]
+fn every_key_can_come_from_the_environment() {
+    let variables = [
+        ("VERDMARC_RECEIVER__DOMAIN", "recv.example"),
+        ("VERDMARC_RECEIVER__TRUSTED_NETWORKS", "[10.0.0.0/8, \"fd00::/8\"]"),
+        ("VERDMARC_VERDICT__ANNOTATED", "true"),
+        ("VERDMARC_EVALUATION__LIMITS__DKIM_SIGNATURES", "3"),
+        ("VERDMARC_EVALUATION__DISCOVERY", "psl"),
+        ("VERDMARC_KAFKA__PROPERTIES__SECURITY_PROTOCOL", "SASL_SSL"),
+        ("VERDMARC_LOG__FORMAT", "json"),
+        ("VERDMARC_INSTALL", "1"),
+    ];
+    let config = load("", &variables).unwrap();
+    assert!(config.verdict.annotated);
+    assert_eq!(config.evaluation().trusted_networks.len(), 2);
+    assert_eq!((config.evaluation.limits.dkim_signatures, config.evaluation.discovery), (3, Discovery::Psl));
+    assert_eq!(config.kafka.properties.0.get("security.protocol").map(String::as_str), Some("SASL_SSL"));
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn properties_are_dotted_names_however_they_are_written() {
+    let config =
+        load("[kafka.properties]\n'linger.ms' = 3\nssl.ca.location = '/ca'\nsocket.keepalive.enable = true\n", &[]).unwrap();
+    let properties: Vec<_> = config.kafka.properties.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(properties, [("linger.ms", "3"), ("socket.keepalive.enable", "true"), ("ssl.ca.location", "/ca")]);
+}
+
+#[test]
+fn errors_name_the_place_the_key_and_what_to_do() {
+    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+        ("[kafka]\nbroker = 'x'\n", &[], &["verdmarc.toml", "`kafka.broker`", "no such setting", "brokers"]),
+        ("[kafkaa]\n", &[], &["verdmarc.toml", "`kafkaa`", "no such setting", "kafka"]),
+        ("[kafka]\nlinger_ms = 'soon'\n", &[], &["verdmarc.toml", "`kafka.linger_ms`", "\"soon\""]),
+        ("", &[("VERDMARC_KAFKA__LINGER_MS", "soon")], &["VERDMARC_KAFKA__LINGER_MS", "\"soon\""]),
+        ("", &[("VERDMARC_KAFKA__NO_SUCH", "1")], &["VERDMARC_KAFKA__NO_SUCH", "no such setting"]),
+        ("[verdict]\nmail = 'some'\n", &[], &["`verdict.mail`", "some", "full, minimal"]),
+        ("[receiver]\ndomain = 'a b'\n", &[], &["`receiver.domain`", "`a b` is not a domain name"]),
+        ("[dns]\nservers = ['dns.example']\n", &[], &["verdmarc.toml", "dns.servers"]),
+        ("[kafka\n", &[], &["verdmarc.toml"]),
+        ("[evaluation]\nauthserv_id = 'x'\n", &[], &["`evaluation.authserv_id`", "use `receiver.domain` instead"]),
+        ("[verdict]\nannotated = true\n", &[], &["verdict.annotated needs receiver.domain"]),
+        ("[dns]\nzone = 'z'\nservers = ['::1']\n", &[], &["dns.zone and dns.servers exclude each other"]),
+        ("[topics]\nraw = 'a b'\n", &[], &["topics.raw", "no topic name"]),
+        ("[topics]\nraw = 'x'\nverdicts = 'x'\n", &[], &["topics.raw and topics.verdicts are both `x`"]),
+        ("[kafka.properties]\nenable.auto.commit = true\n", &[], &["`enable.auto.commit`", "remove it"]),
+        ("[verdict]\nconcurrency = 0\n", &[], &["verdict.concurrency must be at least 1"]),
+        ("[kafka]\nheartbeat_interval_ms = 20000\n", &[], &["kafka.heartbeat_interval_ms", "a third"]),
+    ];
+    for (file, variables, expected) in cases {
+        let error = load(file, variables).unwrap_err();
+        for part in *expected {
+            assert!(error.contains(part), "`{part}` is missing in: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Source { file: Some("/nonexistent/verdmarc.toml".into()), variables: Vec::new() }.load().unwrap_err().to_string();
+    assert!(error.contains("/nonexistent/verdmarc.toml") && error.contains("cannot read"), "{error}");
+}
+
+#[test]
+fn what_is_printed_is_documented_valid_and_without_secrets() {
+    let file = "[kafka]\nbrokers = 'b:1'\n[kafka.properties]\nsasl.password = 'hunter2'\n'sasl.username' = 'me'\n\
+                [receiver]\ndomain = 'recv.example'\n[evaluation.limits]\ndkim_signatures = 4\n";
+    let config = load(file, &[]).unwrap();
+    let printed = config.to_documented_toml();
+    assert!(!printed.contains("hunter2") && printed.contains("***"), "{printed}");
+    assert!(printed.contains("# Largest message in bytes"), "{printed}");
+    let mut again = load(&printed, &[]).unwrap();
+    again.kafka.properties.0.insert("sasl.password".into(), "hunter2".into());
+    assert_eq!(again, config, "{printed}");
+}
+
+#[test]
+fn the_printed_defaults_document_every_key() {
+    let printed = Config::default().to_documented_toml();
+    let mut before = "";
+    for line in printed.lines().filter(|line| !line.is_empty()) {
+        if !line.starts_with('#') {
+            assert!(before.starts_with('#'), "`{line}` has no documentation");
+        }
+        before = line;
+    }
+    assert!(load(&printed, &[]).is_ok(), "{printed}");
+}
+
+#[test]
+fn without_a_receiving_domain_there_is_a_warning() {
+    assert_eq!(Config::default().warnings().len(), 1);
+    assert_eq!(load("[receiver]\ndomain = 'recv.example'\n", &[]).unwrap().warnings(), Vec::<String>::new());
+}

@@ -1,0 +1,66 @@
+//! `[topics]`
+
+use serde::{Deserialize, Serialize};
+
+/// Names of the topics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Topics {
+    /// Put before every name below. Default empty.
+    pub prefix: String,
+    /// Raw messages. Default `mail.raw`.
+    pub raw: String,
+    /// Verdicts. Default `mail.verdicts`.
+    pub verdicts: String,
+    /// Messages with the verdict in their header. Default `mail.annotated`.
+    pub annotated: String,
+    /// Failures, from which aggregate reports are made. Default `mail.failures`.
+    pub failures: String,
+    /// Refused records. Default `mail.dead-letters`.
+    pub dead_letters: String,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            raw: "mail.raw".into(),
+            verdicts: "mail.verdicts".into(),
+            annotated: "mail.annotated".into(),
+            failures: "mail.failures".into(),
+            dead_letters: "mail.dead-letters".into(),
+        }
+    }
+}
+
+impl Topics {
+    /// The full name of one of the topics.
+    pub fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// The names with their keys.
+    pub fn named(&self) -> [(&'static str, &str); 5] {
+        [
+            ("raw", &self.raw),
+            ("verdicts", &self.verdicts),
+            ("annotated", &self.annotated),
+            ("failures", &self.failures),
+            ("dead_letters", &self.dead_letters),
+        ]
+    }
+
+    pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        let names = self.named();
+        for (index, (key, name)) in names.iter().enumerate() {
+            let full = self.full(name);
+            let legal = !name.is_empty() && full.len() <= 249 && full != "." && full != "..";
+            if !legal || !full.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+                problems.push(format!("topics.{key}: `{full}` is no topic name: 1 to 249 letters, digits, `.`, `_` and `-`"));
+            }
+            if let Some((other, _)) = names.iter().take(index).find(|(_, earlier)| earlier == name) {
+                problems.push(format!("topics.{other} and topics.{key} are both `{name}`: give each its own topic"));
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `[verdict]`
+
+use serde::{Deserialize, Serialize};
+
+/// The verdict role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerdictRole {
+    /// Also write the message with its new header fields to mail.annotated. Needs `receiver.domain`. Default false.
+    pub annotated: bool,
+    /// How much of the mail stands in a verdict: `full`, or `minimal` without addresses and subject. Default `full`.
+    pub mail: Mail,
+    /// Messages in evaluation at once. Default 1 000.
+    pub concurrency: usize,
+    /// Records held in memory, from reading to commit, above which reading pauses. Default 20 000.
+    pub budget_records: usize,
+    /// Bytes held in memory, from reading to commit, above which reading pauses. Default 256 MiB.
+    pub budget_bytes: usize,
+    /// Records held of one partition, above which that partition pauses. Default 10 000.
+    pub partition_records: usize,
+    /// Milliseconds between two commits. Default 100.
+    pub commit_interval_ms: u64,
+    /// Records in one commit at most. Default 5 000.
+    pub commit_records: usize,
+    /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Default 20 000.
+    pub drain_ms: u64,
+    /// Milliseconds that a revoked partition waits for its outputs to be written and committed. Default 4 000.
+    pub revoke_ms: u64,
+}
+
+impl Default for VerdictRole {
+    fn default() -> Self {
+        Self {
+            annotated: false,
+            mail: Mail::Full,
+            concurrency: 1_000,
+            budget_records: 20_000,
+            budget_bytes: 256 << 20,
+            partition_records: 10_000,
+            commit_interval_ms: 100,
+            commit_records: 5_000,
+            drain_ms: 20_000,
+            revoke_ms: 4_000,
+        }
+    }
+}
+
+impl VerdictRole {
+    pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        let at_least_one = [
+            ("concurrency", self.concurrency),
+            ("budget_records", self.budget_records),
+            ("budget_bytes", self.budget_bytes),
+            ("partition_records", self.partition_records),
+            ("commit_records", self.commit_records),
+        ];
+        for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
+            problems.push(format!("verdict.{key} must be at least 1"));
+        }
+    }
+}
+
+/// How much of the mail stands in a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mail {
+    /// Addresses, header fields, subject.
+    Full,
+    /// None of them.
+    Minimal,
+}

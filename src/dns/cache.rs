@@ -1,0 +1,188 @@
+//! Answers kept by TTL, and one flight for the same question.
+
+#[cfg(test)]
+mod tests;
+
+use super::{Answer, Outcome, Question, Record, Resolver, Unanswered};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a [`Cache`] may keep, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Memory for questions and answers, in octets.
+    pub octets: u64,
+    /// Longest time for records.
+    pub positive: Duration,
+    /// Longest time for NXDOMAIN and NODATA (RFC 2308 5).
+    pub negative: Duration,
+    /// Time for failures (RFC 9520 3.2); more than five minutes counts as five minutes.
+    pub failure: Duration,
+}
+
+impl CacheLimits {
+    const MAX_FAILURE: Duration = Duration::from_mins(5);
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self {
+            octets: 64 * 1024 * 1024,
+            positive: Duration::from_hours(24),
+            negative: Duration::from_hours(1),
+            failure: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Keeps the answers of `R` by their TTL, which counts down.
+///
+/// Those who ask the same question at the same time share one flight. It runs as a task of its own: none of them can
+/// cancel it for the others, and the answer is kept even when all of them have left. How long a flight may take is
+/// for `R` to bound.
+pub struct Cache<R> {
+    shared: Arc<Inner<R>>,
+}
+
+type Flight = Shared<BoxFuture<'static, Arc<Answer>>>;
+
+struct Inner<R> {
+    resolver: R,
+    limits: CacheLimits,
+    kept: quick_cache::sync::Cache<Question, Kept, Octets>,
+    flights: Mutex<HashMap<Question, Flight>>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    answer: Arc<Answer>,
+    until: Instant,
+}
+
+#[derive(Clone)]
+struct Octets;
+
+impl quick_cache::Weighter<Question, Kept> for Octets {
+    fn weight(&self, question: &Question, kept: &Kept) -> u64 {
+        const FIXED: usize = size_of::<Question>() + size_of::<Kept>() + size_of::<Answer>() + 96;
+        let records: usize = kept.answer.records().iter().map(|record| size_of::<Record>() + 16 + record.octets()).sum();
+        (FIXED + question.name.as_str().len() + records) as u64
+    }
+}
+
+impl<R: Resolver + 'static> Cache<R> {
+    /// A cache in front of `resolver`.
+    pub fn new(resolver: R, limits: CacheLimits) -> Self {
+        const TYPICAL_ENTRY: u64 = 512;
+        let items = usize::try_from(limits.octets / TYPICAL_ENTRY).unwrap_or(usize::MAX).max(16);
+        let kept = quick_cache::sync::Cache::with_weighter(items, limits.octets, Octets);
+        Self { shared: Arc::new(Inner { resolver, limits, kept, flights: Mutex::default() }) }
+    }
+
+    /// The resolver behind the cache.
+    pub fn resolver(&self) -> &R {
+        &self.shared.resolver
+    }
+
+    /// Octets in use, as they are counted against [`CacheLimits::octets`].
+    pub fn octets(&self) -> u64 {
+        self.shared.kept.weight()
+    }
+
+    /// Questions that are being asked at this moment.
+    pub fn flights(&self) -> usize {
+        self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn flight(&self, question: &Question) -> Result<Arc<Answer>, Flight> {
+        let mut flights = self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(question) {
+            return Err(flight.clone());
+        }
+        // A flight may have landed between the caller's look into the cache and the lock: it keeps its answer first.
+        if let Some(answer) = self.shared.at_hand(question) {
+            return Ok(answer);
+        }
+        let (inner, asked) = (self.shared.clone(), question.clone());
+        let task = tokio::spawn(async move {
+            // Made here, not before: a runtime that is ending drops the task at once, while the lock is still held.
+            let landing = Landing { inner, question: asked };
+            let answer = landing.inner.resolver.resolve(&landing.question).await;
+            landing.inner.keep(&landing.question, answer)
+        });
+        let flight = task.map(|joined| joined.unwrap_or_else(|_| lost())).boxed().shared();
+        flights.insert(question.clone(), flight.clone());
+        Err(flight)
+    }
+}
+
+/// The answer of a flight whose task panicked or was ended with its runtime.
+fn lost() -> Arc<Answer> {
+    Arc::new(Answer::new(Outcome::TempError(Unanswered::Network)))
+}
+
+/// Takes a flight off the list when it ends, however it ends.
+struct Landing<R> {
+    inner: Arc<Inner<R>>,
+    question: Question,
+}
+
+impl<R> Drop for Landing<R> {
+    fn drop(&mut self) {
+        self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
+    }
+}
+
+impl<R> Inner<R> {
+    fn at_hand(&self, question: &Question) -> Option<Arc<Answer>> {
+        let kept = self.kept.get(question)?;
+        let left = kept.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        let ttl = kept.answer.ttl.min(u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+        Some(if ttl == kept.answer.ttl { kept.answer } else { Arc::new(Answer { ttl, ..(*kept.answer).clone() }) })
+    }
+
+    /// Keeps an answer as long as it may be and returns it with its TTL capped.
+    fn keep(&self, question: &Question, answer: Arc<Answer>) -> Arc<Answer> {
+        let ttl = Duration::from_secs(answer.ttl.into());
+        let (time, answer) = match answer.outcome {
+            Outcome::Records(_) => capped(answer, ttl.min(self.limits.positive)),
+            Outcome::NoData | Outcome::NxDomain => capped(answer, ttl.min(self.limits.negative)),
+            Outcome::TempError(Unanswered::Deadline | Unanswered::Budget) => (Duration::ZERO, answer),
+            Outcome::TempError(_) | Outcome::Invalid => (self.limits.failure.min(CacheLimits::MAX_FAILURE), answer),
+        };
+        if !time.is_zero()
+            && let Some(until) = Instant::now().checked_add(time)
+        {
+            self.kept.insert(question.clone(), Kept { answer: answer.clone(), until });
+        }
+        answer
+    }
+}
+
+fn capped(answer: Arc<Answer>, time: Duration) -> (Duration, Arc<Answer>) {
+    let ttl = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    (time, if ttl == answer.ttl { answer } else { Arc::new(Answer { ttl, ..(*answer).clone() }) })
+}
+
+impl<R: Resolver + 'static> Resolver for Cache<R> {
+    fn at_hand(&self, question: &Question) -> Option<Arc<Answer>> {
+        self.shared.at_hand(question).or_else(|| self.shared.resolver.at_hand(question))
+    }
+
+    fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>> {
+        async move {
+            if let Some(answer) = self.shared.at_hand(question) {
+                return answer;
+            }
+            match self.flight(question) {
+                Ok(answer) => answer,
+                Err(flight) => flight.await,
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,45 @@
+//! The resolver that the settings ask for.
+
+use super::network::{NetworkError, NetworkOptions, NetworkResolver};
+use super::{Cache, CacheLimits, Resolver, Zone, ZoneError};
+use crate::config::Dns;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The port of DNS servers.
+const PORT: u16 = 53;
+
+/// Why there is no resolver.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolverError {
+    /// `dns.zone` cannot be used.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The system's resolvers, or `dns.servers`, cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+/// The zone in memory if there is one, else the given servers, else those of the system, behind the cache.
+///
+/// # Errors
+/// A zone file that cannot be read or is wrong, with its line; a system without resolvers.
+pub fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
+    if let Some(path) = &settings.zone {
+        return Ok(Arc::new(Zone::load(path)?));
+    }
+    let options = NetworkOptions {
+        timeout: Duration::from_millis(settings.timeout_ms),
+        attempts: settings.attempts,
+        ..NetworkOptions::default()
+    };
+    let network = if settings.servers.is_empty() {
+        NetworkResolver::from_system(options)?
+    } else {
+        let servers: Vec<_> = settings.servers.iter().map(|ip| SocketAddr::new(*ip, PORT)).collect();
+        NetworkResolver::with_servers(&servers, options)?
+    };
+    let limits = CacheLimits { octets: settings.cache_bytes, ..CacheLimits::default() };
+    Ok(Arc::new(Cache::new(network, limits)))
+}

@@ -1,0 +1,49 @@
+//! DNS as the evaluation sees it: typed questions and answers behind one [`Resolver`] trait.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `name` | [`Domain`] (what mail names) and [`QueryName`] (what may be asked) |
+//! | `answer` | [`Question`], [`Answer`], [`Outcome`] |
+//! | `session` | one message's questions: budgets, deadline, the record of what was answered |
+//! | `evidence` | that record as it travels with a verdict, and the resolver that answers from it |
+//! | `cache` | answers kept by TTL, and one flight for the same question |
+//! | `configured` | the resolver that the settings ask for |
+//! | `network` | hickory-resolver behind the trait |
+//! | `zone` | a zone in memory, from JSON or a master file |
+//! | `counting` | a resolver that notes what it was asked, for tests and benchmarks |
+//! | `suffix` | the public suffix list |
+
+mod answer;
+mod cache;
+mod configured;
+mod counting;
+mod evidence;
+mod name;
+mod network;
+mod session;
+pub mod suffix;
+mod zone;
+
+pub use answer::{Answer, Outcome, Question, Record, RecordType, Unanswered};
+pub use cache::{Cache, CacheLimits};
+pub use configured::{ResolverError, configured};
+pub use counting::Counting;
+pub use evidence::{Entry, Evidence, EvidenceResolver};
+pub use name::{Domain, InvalidDomain, QueryName};
+pub use network::{NetworkError, NetworkOptions, NetworkResolver};
+pub use session::{Budgets, Cut, Purpose, Session};
+pub use zone::{Zone, ZoneError, ZoneProblem};
+
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// Answers DNS questions. Implementations never fail: what went wrong is an [`Outcome`].
+///
+/// Implementations follow CNAME chains themselves; the records of an answer are those of the type asked for.
+pub trait Resolver: Send + Sync {
+    /// The answer if it is at hand without waiting (a cache, a zone in memory), so that warm questions cost no task switch.
+    fn at_hand(&self, question: &Question) -> Option<Arc<Answer>>;
+
+    /// Asks, waiting as long as it takes; the caller owns the deadline.
+    fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>>;
+}

@@ -1,0 +1,197 @@
+//! Domain names: what mail names, and what DNS can be asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A domain named by mail: A-labels in lower case without final dot.
+///
+/// Every label is non-empty and holds letters, digits, hyphens and underscores only. Lengths are *not* limited: a name
+/// that is too long for DNS still has parents whose policy applies (F-12); [`Domain::query_name`] says whether it can be asked.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Domain(Arc<str>);
+
+/// The text is no domain name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a domain name", text.escape_debug())]
+pub struct InvalidDomain {
+    /// What was given.
+    pub text: String,
+}
+
+impl Domain {
+    /// Reads a domain as mail writes it: U-labels are converted (UTS 46, F-11), case is folded, one final dot is dropped (A4).
+    ///
+    /// # Errors
+    /// An empty name or label, a label with other than letters, digits, `-` and `_`, a domain literal, or what UTS 46 refuses.
+    pub fn parse(text: &str) -> Result<Self, InvalidDomain> {
+        let invalid = || InvalidDomain { text: text.chars().take(256).collect() };
+        let name = text.strip_suffix('.').unwrap_or(text);
+        if name.bytes().all(is_label_byte_or_dot) {
+            return if name.split('.').all(|label| !label.is_empty()) {
+                Ok(Self(if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    name.to_ascii_lowercase().into()
+                } else {
+                    name.into()
+                }))
+            } else {
+                Err(invalid())
+            };
+        }
+        if name.is_ascii() {
+            return Err(invalid());
+        }
+        let ascii = idna::domain_to_ascii(name).map_err(|_| invalid())?;
+        let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
+        if ascii.bytes().all(is_label_byte_or_dot) && ascii.split('.').all(|label| !label.is_empty()) {
+            Ok(Self(ascii.into()))
+        } else {
+            Err(invalid())
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Labels from left to right.
+    pub fn labels(&self) -> std::str::Split<'_, char> {
+        self.0.split('.')
+    }
+
+    /// Number of labels, at least one.
+    pub fn label_count(&self) -> usize {
+        self.labels().count()
+    }
+
+    /// The name without its leftmost label; none for a single label.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(_, parent)| Self(parent.into()))
+    }
+
+    /// The rightmost `count` labels; the whole name when it has no more.
+    pub fn rightmost(&self, count: usize) -> Self {
+        match self.0.rmatch_indices('.').nth(count.saturating_sub(1)) {
+            Some((dot, _)) => Self(self.0[dot + 1..].into()),
+            None => self.clone(),
+        }
+    }
+
+    /// Whether this name is `other` or lies below it.
+    pub fn is_at_or_below(&self, other: &Self) -> bool {
+        self.0.strip_suffix(other.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
+    /// Number of labels that this name and `other` share at their right ends.
+    pub fn common_labels(&self, other: &Self) -> usize {
+        self.0.rsplit('.').zip(other.0.rsplit('.')).take_while(|(a, b)| a == b).count()
+    }
+
+    /// The name as DNS can be asked for it; none when it or a label is too long (A10).
+    pub fn query_name(&self) -> Option<QueryName> {
+        QueryName::shared(self.0.clone())
+    }
+
+    /// `prefix` and this name as one DNS name, say `_dmarc` and `example.com`; none when it is too long (A10).
+    pub fn prefixed(&self, prefix: &str) -> Option<QueryName> {
+        QueryName::new(&format!("{prefix}.{}", self.0))
+    }
+}
+
+fn is_label_byte_or_dot(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Domain {
+    type Err = InvalidDomain;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl serde::Serialize for Domain {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Domain {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Domain {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Domain".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A domain name in A-labels, lower case, without final dot",
+            "pattern": "^[a-z0-9_-]+(\\.[a-z0-9_-]+)*$"
+        })
+    }
+}
+
+/// A name that DNS can be asked for: lower case, without final dot, at most 253 octets, labels of 1 to 63 octets.
+///
+/// Labels may hold any characters but the dot: SPF macros put what the sender wrote into names.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueryName(Arc<str>);
+
+impl QueryName {
+    /// Longest name in octets, without the final dot (RFC 1035 2.3.4).
+    pub const MAX_OCTETS: usize = 253;
+
+    /// The name in lower case without one final dot; none when DNS cannot hold it.
+    pub fn new(name: &str) -> Option<Self> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        Self::fits(name).then(|| {
+            Self(if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() })
+        })
+    }
+
+    fn shared(name: Arc<str>) -> Option<Self> {
+        Self::fits(&name).then_some(Self(name))
+    }
+
+    fn fits(name: &str) -> bool {
+        name.len() <= Self::MAX_OCTETS && name.split('.').all(|label| (1..=63).contains(&label.len()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for QueryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for QueryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The public suffix list, compiled in by the crate `psl`.
+
+use super::Domain;
+use psl::{List, Psl as _, Type};
+
+/// Which version of the list is compiled in: the release of the crate `psl`, which follows the list day by day.
+pub const LIST_VERSION: &str = "psl 2.1.247";
+
+/// Which part of the list counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Suffixes delegated by registries only, which the guard at public suffixes goes by (A30).
+    Icann,
+    /// Those that companies added for their customers too, as `discovery = psl` has it (A.5).
+    Whole,
+}
+
+/// The organizational domain by the whole list: the longest public suffix and one label more; none for a public suffix.
+pub fn registrable(domain: &Domain) -> Option<Domain> {
+    let (suffix, _) = suffix(domain);
+    let labels = suffix.split('.').count() + 1;
+    (domain.label_count() >= labels).then(|| domain.rightmost(labels))
+}
+
+/// Whether the domain is a public suffix; a single label that the list does not know is one, by its default rule `*`.
+pub fn is_public_suffix(domain: &Domain, section: Section) -> bool {
+    let (suffix, private) = suffix(domain);
+    suffix.len() == domain.as_str().len() && !(private && section == Section::Icann)
+}
+
+/// The longest public suffix, and whether it stands in the private section.
+fn suffix(domain: &Domain) -> (&str, bool) {
+    let name = domain.as_str();
+    let found = List.find(name.rsplit('.').map(str::as_bytes));
+    let suffix = name.len().checked_sub(found.len).and_then(|start| name.get(start..)).unwrap_or(name);
+    (suffix, found.typ == Some(Type::Private))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn domain(text: &str) -> Domain {
+        Domain::parse(text).unwrap()
+    }
+
+    #[test]
+    fn suite_psl_all_cases() {
+        let suite = include_str!("../../tests/conformance/psl.jsonl");
+        let mut cases = 0;
+        for line in suite.lines() {
+            let case: Value = serde_json::from_str(line).unwrap();
+            let name = case["domain"].as_str().and_then(|name| Domain::parse(name).ok());
+            let expected = case["expect_registrable"].as_str().map(domain);
+            assert_eq!(name.and_then(|name| registrable(&name)), expected, "{}", case["id"]);
+            cases += 1;
+        }
+        assert_eq!(cases, 78);
+    }
+
+    #[test]
+    fn a30_guard_goes_by_registries_and_the_default_rule() {
+        for (name, icann, whole) in [
+            ("com", true, true),
+            ("co.uk", true, true),
+            ("unknown-tld", true, true),
+            ("example.unknown-tld", false, false),
+            ("github.io", false, true),
+            ("anything.ck", true, true),
+            ("www.ck", false, false),
+            ("example.com", false, false),
+            ("xn--55qx5d.cn", true, true),
+        ] {
+            assert_eq!(is_public_suffix(&domain(name), Section::Icann), icann, "{name}");
+            assert_eq!(is_public_suffix(&domain(name), Section::Whole), whole, "{name}");
+        }
+    }
+
+    #[test]
+    fn a50_version_is_the_one_compiled_in() {
+        let lock = include_str!("../../Cargo.lock").replace("\r\n", "\n");
+        let (_, rest) = lock.split_once("name = \"psl\"\nversion = \"").unwrap();
+        let (version, _) = rest.split_once('"').unwrap();
+        assert_eq!(LIST_VERSION, format!("psl {version}"));
+    }
+}

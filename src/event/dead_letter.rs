@@ -1,0 +1,75 @@
+//! Refused records: their bytes unchanged, why and whence in headers.
+
+use super::raw::Refusal;
+use super::{Headers, Output, Record};
+use std::sync::Arc;
+
+/// Prefix of the headers that say why and whence.
+pub const PREFIX: &str = "verdmarc-";
+
+/// The dead letter of `record`: key, value and headers as they came, behind them the reason and the origin.
+///
+/// Headers under our own prefix that the record brought are dropped, so that nothing but us speaks there.
+pub fn dead_letter(topic: &Arc<str>, record: Record, refusal: &Refusal) -> Output {
+    let mut headers: Headers = record
+        .headers
+        .iter()
+        .flat_map(Headers::iter)
+        .filter(|(name, _)| !name.get(..PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX)))
+        .collect();
+    let mut say = |name: &str, value: &str| headers.push(&format!("{PREFIX}{name}"), Some(value.as_bytes()));
+    say("reason", refusal.code());
+    say("error", &refusal.to_string());
+    say("topic", &record.topic);
+    say("partition", &record.partition.to_string());
+    say("offset", &record.offset.to_string());
+    if let Some(timestamp) = record.timestamp {
+        say("timestamp", &timestamp.to_string());
+    }
+    say("version", env!("CARGO_PKG_VERSION"));
+    Output { topic: topic.clone(), partition: None, key: record.key, value: record.value, headers }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_keeps_the_bytes_and_says_why_and_whence() {
+        let record = Record {
+            topic: "mail.raw".into(),
+            partition: 3,
+            offset: 41,
+            timestamp: "2026-01-02T03:04:05Z".parse().ok(),
+            key: Some(b"k".to_vec()),
+            value: Some(b"\xff\0".to_vec()),
+            headers: Some(Headers::default().with("x", "y").with("Verdmarc-Reason", "forged")),
+        };
+        let letter = dead_letter(&"mail.dead-letters".into(), record, &Refusal::EmptyValue);
+        assert_eq!((letter.key.as_deref(), letter.value.as_deref()), (Some(&b"k"[..]), Some(&b"\xff\0"[..])));
+        let names: Vec<_> = letter.headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "x",
+                "verdmarc-reason",
+                "verdmarc-error",
+                "verdmarc-topic",
+                "verdmarc-partition",
+                "verdmarc-offset",
+                "verdmarc-timestamp",
+                "verdmarc-version"
+            ]
+        );
+        assert_eq!(letter.headers.get("verdmarc-reason"), Some(&b"empty_value"[..]));
+        assert_eq!(letter.headers.get("verdmarc-offset"), Some(&b"41"[..]));
+    }
+
+    #[test]
+    fn null_stays_null() {
+        let record =
+            Record { topic: "mail.raw".into(), partition: 0, offset: 0, timestamp: None, key: None, value: None, headers: None };
+        let letter = dead_letter(&"dead".into(), record, &Refusal::NullValue);
+        assert_eq!((letter.key, letter.value), (None, None));
+    }
+}

@@ -1,0 +1,84 @@
+//! The failure event: what a row of an aggregate report needs, and nothing personal (B63).
+
+use super::{Input, PublishedPolicy, Reason};
+use crate::auth::cause::ResultWord;
+use crate::auth::dmarc::{Policy, RecordFault, ReportAddress};
+use crate::config::Discovery;
+use crate::dns::Domain;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// The value of a record of mail.failures (`ce_type` `verdmarc.failure.v1`); its key is the policy domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureEvent {
+    /// The record that held the message: the identity of this failure (B60).
+    pub input: Input,
+    /// When the message arrived: it decides the window.
+    #[serde(with = "super::time")]
+    #[schemars(with = "Timestamp")]
+    pub arrival: Timestamp,
+    /// The policy domain: one report each (B10).
+    pub policy_domain: Domain,
+    /// The policy in force, defaults filled in, `rua` included.
+    pub policy: PublishedPolicy,
+    /// How the policy domain was found.
+    pub discovery: Discovery,
+    /// 32 hexadecimal digits over the effective policy and the discovery, never over text or addresses.
+    pub policy_hash: String,
+    /// What was wrong with records, for the report's `error`.
+    pub record_errors: Vec<RecordFault>,
+    /// Where reports are asked for.
+    pub report_addresses: Vec<ReportAddress>,
+    /// The row that this failure counts in.
+    pub row: Row,
+}
+
+/// A row of an aggregate report (B11).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// The client.
+    pub source_ip: IpAddr,
+    /// The author domain.
+    pub header_from: Domain,
+    /// The domain of MAIL FROM; empty for the null path; absent when unknown or no domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envelope_from: Option<String>,
+    /// The effective policy.
+    pub disposition: Policy,
+    /// DKIM gave an aligned pass.
+    pub dkim_aligned: bool,
+    /// SPF gave an aligned pass.
+    pub spf_aligned: bool,
+    /// Reasons for an override.
+    pub reasons: Vec<Reason>,
+    /// Signatures, at most 100, the telling ones first (B13).
+    pub dkim: Vec<DkimRow>,
+    /// SPF.
+    pub spf: SpfRow,
+}
+
+/// A signature in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DkimRow {
+    /// d=.
+    pub domain: Domain,
+    /// s=.
+    pub selector: Domain,
+    /// The result.
+    pub result: ResultWord,
+}
+
+/// SPF in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpfRow {
+    /// The domain that was judged; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domain>,
+    /// The result.
+    pub result: ResultWord,
+}

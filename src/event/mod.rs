@@ -1,0 +1,33 @@
+//! What travels on topics: types, their headers, nothing else.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `record` | records as they are read and written |
+//! | `headers` | record headers and the CloudEvents attributes in them |
+//! | `raw` | a record of mail.raw as a message and its envelope, or the reason why it is refused |
+//! | `verdict`, `failure` | the events that are written |
+//! | `reason` | reason codes |
+//! | `dead_letter` | refused records with their reason |
+//! | `schemas` | JSON Schemas of the events |
+
+pub mod dead_letter;
+mod failure;
+pub mod headers;
+pub mod raw;
+mod reason;
+mod record;
+pub mod schemas;
+mod settings;
+mod time;
+mod verdict;
+
+pub use failure::{DkimRow, FailureEvent, Row, SpfRow};
+pub use headers::Headers;
+pub use reason::Reason;
+pub use record::{Output, Record};
+pub use settings::EvaluationBlock;
+pub use time::to_millis;
+pub use verdict::{
+    Action, ArcBlock, Authentication, CopiedStatus, DkimBlock, DmarcBlock, EnvelopeBlock, EvidenceBlock, Input, Mail,
+    NotificationType, PublishedPolicy, Receipt, SettingsBlock, SpfBlock, SpfScope, StatusBlock, SuggestedAction, VerdictEvent,
+};

@@ -1,0 +1,246 @@
+//! A record of mail.raw read as a message and its envelope, or refused.
+//!
+//! Three forms: a CloudEvent in binary mode (the value is the message), one in structured mode (the value is JSON), and a bare
+//! message without any `ce_` header. What the *sender* of the mail controls never refuses a record; what the producer writes
+//! itself must be well formed.
+
+mod attribute;
+mod refusal;
+mod structured;
+#[cfg(test)]
+mod tests;
+
+pub use refusal::Refusal;
+
+use super::headers::{ATTRIBUTE, CONTENT_TYPE, MESSAGE, Trace};
+use super::{Headers, Record};
+use crate::message::{Envelope, MailFrom, Submission};
+use attribute::Attribute;
+use jiff::{SignedDuration, Timestamp};
+use std::borrow::Cow;
+
+/// The type of a raw message's event; other types of ours are not messages.
+pub const RECEIVED: &str = "verdmarc.mail.received.v1";
+
+/// A message as it came, with what SMTP said about it.
+#[derive(Debug)]
+pub struct Raw<'r> {
+    /// `ce_id`, else topic, partition and offset joined by hyphens.
+    pub id: String,
+    /// The message's bytes as they came.
+    pub message: Cow<'r, [u8]>,
+    /// The envelope, arrival included.
+    pub envelope: Envelope,
+    /// Whether `ce_time` lay too far behind the broker's timestamp to be believed, which stands for the arrival then.
+    pub arrival_corrected: bool,
+    /// The attributes as `ce_` headers, as they came; for a bare message those that it would have had.
+    pub attributes: Headers,
+    /// The trace that the message belongs to.
+    pub trace: Trace,
+}
+
+/// What a record may hold at most. A record above it is refused, whatever it says.
+const MAX_HEADERS: usize = 1000;
+const MAX_HEADER_BYTES: usize = 512 << 10;
+
+/// Longest `ce_id` and `ce_type` in bytes.
+const MAX_NAME: usize = 1024;
+
+/// How far behind the broker's timestamp the arrival may lie (Decisions: clocks).
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+
+impl<'r> Raw<'r> {
+    /// Reads `record`; a message over `max_bytes` is refused.
+    ///
+    /// # Errors
+    /// What the producer did wrong; the record is a dead letter then.
+    pub fn decode(record: &'r Record, max_bytes: usize) -> Result<Self, Refusal> {
+        let headers = record.headers.as_ref().ok_or(Refusal::HeadersUnreadable)?;
+        if headers.len() > MAX_HEADERS || headers.bytes() > MAX_HEADER_BYTES {
+            return Err(Refusal::TooManyHeaders { count: headers.len(), bytes: headers.bytes() });
+        }
+        let (attributes, message) = match Mode::of(headers)? {
+            Mode::Structured => structured::read(value_of(record)?, max_bytes)?,
+            Mode::Binary => {
+                let attributes = binary_attributes(headers)?;
+                if attributes.get("dataref").is_some() {
+                    return Err(Refusal::ClaimCheck);
+                }
+                (attributes, Cow::Borrowed(value_of(record)?))
+            }
+        };
+        if message.len() > max_bytes {
+            return Err(Refusal::TooLarge { bytes: message.len(), limit: max_bytes });
+        }
+        if message.is_empty() {
+            return Err(Refusal::EmptyValue);
+        }
+        attributes.into_raw(record, headers, message)
+    }
+}
+
+fn value_of(record: &Record) -> Result<&[u8], Refusal> {
+    match record.value.as_deref() {
+        None => Err(Refusal::NullValue),
+        Some([]) => Err(Refusal::EmptyValue),
+        Some(value) => Ok(value),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Binary,
+    Structured,
+}
+
+impl Mode {
+    fn of(headers: &Headers) -> Result<Self, Refusal> {
+        let named = headers.iter().find(|(name, value)| name.eq_ignore_ascii_case(CONTENT_TYPE) && value.is_some());
+        let Some((_, Some(value))) = named else { return Ok(Self::Binary) };
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if essence.eq_ignore_ascii_case(MESSAGE.as_bytes()) {
+            Ok(Self::Binary)
+        } else if essence.eq_ignore_ascii_case(b"application/cloudevents+json") {
+            Ok(Self::Structured)
+        } else {
+            Err(Refusal::ContentType { given: Envelope::text(essence) })
+        }
+    }
+}
+
+/// The attributes of one event, whichever way they came. Null ones are absent.
+#[derive(Default)]
+struct Attributes<'r>(Vec<(Cow<'r, str>, Attribute<'r>)>);
+
+fn binary_attributes(headers: &Headers) -> Result<Attributes<'_>, Refusal> {
+    let mut attributes = Attributes::default();
+    for (name, value) in headers.iter() {
+        let prefix = name.get(..ATTRIBUTE.len()).filter(|prefix| prefix.eq_ignore_ascii_case(ATTRIBUTE));
+        if let (Some(_), Some(value)) = (prefix, value) {
+            let name = name.get(ATTRIBUTE.len()..).unwrap_or_default();
+            attributes.insert(Cow::Borrowed(name), Attribute::Octets(Cow::Borrowed(value)))?;
+        }
+    }
+    Ok(attributes)
+}
+
+impl<'r> Attributes<'r> {
+    fn insert(&mut self, name: Cow<'r, str>, value: Attribute<'r>) -> Result<(), Refusal> {
+        if self.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+            return Err(Refusal::DuplicateAttribute { name: name.chars().take(64).collect() });
+        }
+        self.0.push((name, value));
+        Ok(())
+    }
+
+    fn get(&self, name: &str) -> Option<&Attribute<'r>> {
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    fn octets(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.get(name).map(Attribute::octets)
+    }
+
+    /// An attribute that the producer itself writes: readable text without control characters, or the record is refused.
+    fn text(&self, name: &'static str) -> Result<Option<String>, Refusal> {
+        let Some(octets) = self.octets(name) else { return Ok(None) };
+        match std::str::from_utf8(&octets) {
+            Ok(text) if !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control) => {
+                Ok(Some(text.to_owned()))
+            }
+            _ => Err(Refusal::Attribute { name, given: Envelope::text(&octets).chars().take(256).collect() }),
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Refusal::Attribute { name, given: text })
+    }
+
+    fn into_raw(self, record: &Record, headers: &Headers, message: Cow<'r, [u8]>) -> Result<Raw<'r>, Refusal> {
+        if let Some(version) = self.text("specversion")?.filter(|version| version != "1.0") {
+            return Err(Refusal::Attribute { name: "specversion", given: version });
+        }
+        if let Some(kind) = self.text("type")?.filter(|kind| kind.starts_with("verdmarc.") && kind != RECEIVED) {
+            return Err(Refusal::EventType { given: kind });
+        }
+        let id = match self.text("id")? {
+            Some(id) => id,
+            None => format!("{}-{}-{}", record.topic, record.partition, record.offset),
+        };
+        let (arrival, arrival_corrected) = arrival(self.parsed("time")?, record.timestamp);
+        let client_ip = self.parsed::<std::net::IpAddr>("clientip")?.map(|ip| ip.to_canonical());
+        let envelope = Envelope {
+            client_ip,
+            helo: self.octets("helo").map(|helo| Envelope::text(&helo)),
+            mail_from: self.octets("mailfrom").map_or(MailFrom::Unknown, |path| reverse_path(&path)),
+            rcpt_to: self.get("rcptto").map(recipients).unwrap_or_default(),
+            submission: if self.get("authenticated").is_some_and(Attribute::says_authenticated) {
+                Submission::Authenticated
+            } else {
+                Submission::External
+            },
+            arrival,
+            spam_verdict: self.octets("spamverdict").and_then(|word| ses_status(&word)),
+            virus_verdict: self.octets("virusverdict").and_then(|word| ses_status(&word)),
+        };
+        let of_trace = |name: &str| headers.get(name).map(Cow::Borrowed).or_else(|| self.octets(name));
+        let trace = Trace::new(of_trace("traceparent").as_deref(), of_trace("tracestate").as_deref());
+        let attributes = self.into_headers(&id, record, arrival);
+        Ok(Raw { id, message, envelope, arrival_corrected, attributes, trace })
+    }
+
+    /// The attributes as headers, the required ones completed.
+    fn into_headers(self, id: &str, record: &Record, arrival: Option<Timestamp>) -> Headers {
+        let mut headers = Headers::with_capacity(self.0.len() + 5);
+        let complete: [(&str, Option<String>); 5] = [
+            ("specversion", Some("1.0".to_owned())),
+            ("id", Some(id.to_owned())),
+            ("source", Some(format!("/verdmarc/{}", record.topic))),
+            ("type", Some(RECEIVED.to_owned())),
+            ("time", arrival.map(|time| time.to_string())),
+        ];
+        for (name, value) in complete {
+            if let (None, Some(value)) = (self.get(name), value) {
+                headers.push(&format!("{ATTRIBUTE}{name}"), Some(value.as_bytes()));
+            }
+        }
+        for (name, value) in &self.0 {
+            headers.push(&format!("{ATTRIBUTE}{}", name.to_ascii_lowercase()), Some(&value.octets()));
+        }
+        headers
+    }
+}
+
+/// When the message arrived, and whether the broker's timestamp had to stand for it.
+fn arrival(said: Option<Timestamp>, broker: Option<Timestamp>) -> (Option<Timestamp>, bool) {
+    match (said, broker) {
+        (Some(said), Some(broker)) if said.duration_since(broker) > CLOCK_TOLERANCE => (Some(broker), true),
+        (Some(said), _) => (Some(said), false),
+        (None, broker) => (broker, false),
+    }
+}
+
+fn reverse_path(path: &[u8]) -> MailFrom {
+    match without_brackets(path) {
+        [] => MailFrom::Null,
+        path => MailFrom::Path(Envelope::text(path)),
+    }
+}
+
+fn recipients(value: &Attribute<'_>) -> Vec<String> {
+    value.list().iter().map(|path| without_brackets(path)).filter(|path| !path.is_empty()).map(Envelope::text).collect()
+}
+
+fn without_brackets(path: &[u8]) -> &[u8] {
+    let path = path.trim_ascii();
+    path.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")).unwrap_or(path)
+}
+
+/// One of SES's status words, in any case; anything else is no scan result.
+fn ses_status(word: &[u8]) -> Option<String> {
+    ["PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED"]
+        .into_iter()
+        .find(|known| word.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
+        .map(str::to_owned)
+}

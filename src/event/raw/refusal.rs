@@ -1,0 +1,98 @@
+//! Why a record of mail.raw is refused: a closed list of what a producer can do wrong.
+
+/// A breach of the producer's contract. [`Refusal::code`] is what stands in the dead letter for machines.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The record is a tombstone.
+    #[error("the record has no value; write the message's bytes")]
+    NullValue,
+    /// The value, or the data in it, has no bytes.
+    #[error("the message is empty; write its bytes as the value")]
+    EmptyValue,
+    /// The message is larger than the limit.
+    #[error("the message has {bytes} bytes, the limit is {limit}")]
+    TooLarge {
+        /// Bytes of the message; for base64 an estimate from its length.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// More headers than any producer needs.
+    #[error("the record has {count} headers of {bytes} bytes; write at most 1000 headers of 512 KiB together")]
+    TooManyHeaders {
+        /// Number of headers.
+        count: usize,
+        /// Bytes of their names and values.
+        bytes: usize,
+    },
+    /// A header's name is not UTF-8.
+    #[error("a header's name is not UTF-8")]
+    HeadersUnreadable,
+    /// The media type is neither a message nor a structured CloudEvent.
+    #[error("content-type is `{}`; write message/rfc822 or application/cloudevents+json", given.escape_debug())]
+    ContentType {
+        /// What it said.
+        given: String,
+    },
+    /// An attribute stands there twice.
+    #[error("attribute `{}` is given twice", name.escape_debug())]
+    DuplicateAttribute {
+        /// Its name.
+        name: String,
+    },
+    /// An attribute that the producer writes itself cannot be read.
+    #[error("attribute `{name}` cannot be read: `{}`", given.escape_debug())]
+    Attribute {
+        /// Its name, without `ce_`.
+        name: &'static str,
+        /// Its value.
+        given: String,
+    },
+    /// The event is one of ours, and no message.
+    #[error("an event of type `{}` is no message", given.escape_debug())]
+    EventType {
+        /// Its type.
+        given: String,
+    },
+    /// The value is not the JSON object that structured mode asks for.
+    #[error("the value is no CloudEvent in JSON: {reason}")]
+    Structured {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `data_base64` is not base64 (RFC 4648 section 4).
+    #[error("data_base64 is not base64: {reason}")]
+    Base64 {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The message lies in an object store.
+    #[error("dataref is not supported in this version; write the message as the value")]
+    ClaimCheck,
+}
+
+impl Refusal {
+    /// The reason as a word that stays the same from version to version.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NullValue => "null_value",
+            Self::EmptyValue => "empty_value",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooManyHeaders { .. } => "too_many_headers",
+            Self::HeadersUnreadable => "headers_unreadable",
+            Self::ContentType { .. } => "content_type",
+            Self::DuplicateAttribute { .. } => "duplicate_attribute",
+            Self::Attribute { name, .. } => match *name {
+                "id" => "attribute_id",
+                "type" => "attribute_type",
+                "time" => "attribute_time",
+                "clientip" => "attribute_clientip",
+                _ => "attribute_specversion",
+            },
+            Self::EventType { .. } => "event_type",
+            Self::Structured { .. } => "structured",
+            Self::Base64 { .. } => "base64",
+            Self::ClaimCheck => "claim_check_unsupported",
+        }
+    }
+}

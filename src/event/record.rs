@@ -1,0 +1,57 @@
+//! Records as they are read and written, without any client library.
+
+use super::Headers;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// One record as it was read.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// The broker's or producer's timestamp, none when the record has none.
+    pub timestamp: Option<Timestamp>,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value, none for a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// The headers; none when they cannot be read (a name that is not UTF-8).
+    pub headers: Option<Headers>,
+}
+
+impl Record {
+    /// Bytes that this record holds in memory, near enough for a budget.
+    pub fn weight(&self) -> usize {
+        let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        RECORD_OVERHEAD + bytes(&self.key) + bytes(&self.value) + self.headers.as_ref().map_or(0, Headers::bytes)
+    }
+}
+
+/// One record to be written.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition; none leaves it to the key.
+    pub partition: Option<i32>,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value, none for a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// The headers.
+    pub headers: Headers,
+}
+
+impl Output {
+    /// Bytes that this record holds in memory, near enough for a budget.
+    pub fn weight(&self) -> usize {
+        let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        RECORD_OVERHEAD + bytes(&self.key) + bytes(&self.value) + self.headers.bytes()
+    }
+}
+
+const RECORD_OVERHEAD: usize = 128;

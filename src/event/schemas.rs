@@ -1,0 +1,35 @@
+//! The JSON Schemas of the events, and the AsyncAPI document that describes topics, keys, headers and schemas.
+
+use super::{FailureEvent, VerdictEvent};
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+/// Names of the events that have a schema.
+pub const NAMES: [&str; 2] = ["verdict.v1", "failure.v1"];
+
+/// Every generated file: name and text.
+pub fn files() -> Vec<(String, String)> {
+    let mut files: Vec<_> = NAMES.iter().map(|name| (format!("{name}.schema.json"), pretty(&schema(name)))).collect();
+    files.push(("asyncapi.yaml".into(), asyncapi()));
+    files
+}
+
+fn schema(name: &str) -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = match name {
+        "failure.v1" => generator.into_root_schema_for::<FailureEvent>(),
+        _ => generator.into_root_schema_for::<VerdictEvent>(),
+    };
+    schema.insert("title".into(), json!(format!("verdmarc.{name}")));
+    schema.to_value()
+}
+
+fn pretty(value: &Value) -> String {
+    // A value of strings and numbers has no form that cannot be written.
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+/// JSON is YAML, but people read this file, so it is written as YAML by hand.
+fn asyncapi() -> String {
+    include_str!("asyncapi.yaml").replace("{version}", env!("CARGO_PKG_VERSION"))
+}

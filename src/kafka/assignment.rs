@@ -1,0 +1,281 @@
+//! The partitions that are ours: their ledgers, and what they hold in memory. Pure bookkeeping, no client library.
+
+use super::error::Error;
+use super::ledger::{Generation, Ledger, Misplaced};
+use crate::event::{Output, Record};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Partition {
+    pub(super) topic: Arc<str>,
+    pub(super) number: i32,
+}
+
+/// The place that a record's outcome goes to.
+#[derive(Debug)]
+pub struct Slot {
+    partition: Partition,
+    generation: Generation,
+    offset: i64,
+    weight: usize,
+}
+
+/// Limits on what is held in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    pub(super) records: usize,
+    pub(super) bytes: usize,
+    pub(super) partition_records: usize,
+}
+
+/// What one record came to.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    pub(super) outputs: Arc<[Output]>,
+    weight: usize,
+}
+
+#[derive(Debug)]
+struct Held {
+    ledger: Ledger<Done>,
+    bytes: usize,
+}
+
+/// Everything that is assigned to this consumer.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    partitions: BTreeMap<Partition, Held>,
+    generations: u64,
+    budget: Budget,
+    tripped: bool,
+}
+
+/// What a cut of all partitions gave.
+#[derive(Debug, Default)]
+pub(super) struct Cut {
+    pub(super) outputs: Vec<Done>,
+    pub(super) positions: Vec<Position>,
+}
+
+/// How far one partition is done once the cut is written.
+#[derive(Debug, Clone)]
+pub(super) struct Position {
+    pub(super) partition: Partition,
+    pub(super) generation: Generation,
+    pub(super) next: i64,
+}
+
+impl Assignment {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self { partitions: BTreeMap::new(), generations: 0, budget, tripped: false }
+    }
+
+    /// Takes partitions up, each in a new generation.
+    pub(super) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>) {
+        for partition in partitions {
+            self.generations += 1;
+            let held = Held { ledger: Ledger::new(Generation(self.generations)), bytes: 0 };
+            self.partitions.insert(partition, held);
+        }
+    }
+
+    /// Gives partitions up; returns how many records of them are left to their next owner.
+    pub(super) fn revoke<'p>(&mut self, partitions: impl IntoIterator<Item = &'p Partition>) -> usize {
+        partitions.into_iter().filter_map(|partition| self.partitions.remove(partition)).map(|held| held.ledger.len()).sum()
+    }
+
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.keys()
+    }
+
+    /// Takes up a record; none when its partition is not ours any more.
+    pub(super) fn charge(&mut self, record: &Record) -> Result<Option<Slot>, Error> {
+        let partition = Partition { topic: record.topic.clone(), number: record.partition };
+        let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
+        held.ledger.charge(record.offset).map_err(|error| Error::Inconsistent(format!("{partition:?}: {error}")))?;
+        let weight = record.weight();
+        held.bytes += weight;
+        Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight }))
+    }
+
+    /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
+    pub(super) fn complete(&mut self, slot: Slot, outputs: Vec<Output>) -> Result<bool, Error> {
+        let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
+        let weight = outputs.iter().map(Output::weight).sum();
+        match held.ledger.complete(slot.generation, slot.offset, Done { outputs: outputs.into(), weight }) {
+            Ok(()) => {
+                held.bytes = (held.bytes + weight).saturating_sub(slot.weight);
+                Ok(true)
+            }
+            Err(Misplaced::OtherGeneration { .. }) => Ok(false),
+            Err(error) => Err(Error::Inconsistent(format!("{:?}: {error}", slot.partition))),
+        }
+    }
+
+    /// Opens a batch with what is done of every partition, at most about `limit` records.
+    pub(super) fn cut(&mut self, limit: usize) -> Option<Cut> {
+        let mut cut = Cut::default();
+        for (partition, held) in &mut self.partitions {
+            let room = limit.saturating_sub(cut.outputs.len());
+            if let Some(done) = (room > 0).then(|| held.ledger.cut(room)).flatten() {
+                cut.outputs.extend(done.outputs);
+                let generation = held.ledger.generation();
+                cut.positions.push(Position { partition: partition.clone(), generation, next: done.next });
+            }
+        }
+        (!cut.positions.is_empty()).then_some(cut)
+    }
+
+    /// Those of `positions` that are still ours, in the same generation.
+    pub(super) fn still_ours<'p>(&self, positions: &'p [Position]) -> Vec<&'p Position> {
+        let ours = |position: &&Position| {
+            self.partitions.get(&position.partition).is_some_and(|held| held.ledger.generation() == position.generation)
+        };
+        positions.iter().filter(ours).collect()
+    }
+
+    /// Forgets what was written and committed.
+    pub(super) fn committed(&mut self, positions: &[Position]) -> Result<(), Error> {
+        self.settle(positions, |held, next| {
+            let done = held.ledger.committed(next)?;
+            held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
+            Ok(())
+        })
+    }
+
+    /// Takes a batch back, so that it is cut again.
+    pub(super) fn aborted(&mut self, positions: &[Position]) -> Result<(), Error> {
+        self.settle(positions, |held, next| held.ledger.aborted(next))
+    }
+
+    fn settle(
+        &mut self,
+        positions: &[Position],
+        how: impl Fn(&mut Held, i64) -> Result<(), super::ledger::Unsettled>,
+    ) -> Result<(), Error> {
+        for position in positions {
+            let held = self.partitions.get_mut(&position.partition);
+            if let Some(held) = held.filter(|held| held.ledger.generation() == position.generation) {
+                how(held, position.next).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records held, done ones included.
+    pub(super) fn records(&self) -> usize {
+        self.partitions.values().map(|held| held.ledger.len()).sum()
+    }
+
+    /// Records held of `partitions`.
+    pub(super) fn records_of<'p>(&self, partitions: impl IntoIterator<Item = &'p Partition>) -> usize {
+        partitions.into_iter().filter_map(|partition| self.partitions.get(partition)).map(|held| held.ledger.len()).sum()
+    }
+
+    /// The partitions that reading should leave alone for now: all above the budget until half of it is free, and each that
+    /// holds too many records by itself.
+    pub(super) fn overfull(&mut self) -> Vec<Partition> {
+        let records = self.records();
+        let bytes: usize = self.partitions.values().map(|held| held.bytes).sum();
+        if records >= self.budget.records || bytes >= self.budget.bytes {
+            self.tripped = true;
+        } else if records <= self.budget.records / 2 && bytes <= self.budget.bytes / 2 {
+            self.tripped = false;
+        }
+        let full = |held: &Held| held.ledger.len() >= self.budget.partition_records;
+        self.partitions.iter().filter(|(_, held)| self.tripped || full(held)).map(|(partition, _)| partition.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(partition: i32, offset: i64, bytes: usize) -> Record {
+        Record {
+            topic: "raw".into(),
+            partition,
+            offset,
+            timestamp: None,
+            key: None,
+            value: Some(vec![b'x'; bytes]),
+            headers: None,
+        }
+    }
+
+    fn partition(number: i32) -> Partition {
+        Partition { topic: "raw".into(), number }
+    }
+
+    fn assignment() -> Assignment {
+        let mut assignment = Assignment::new(Budget { records: 4, bytes: 10_000, partition_records: 3 });
+        assignment.assign([partition(0), partition(1)]);
+        assignment
+    }
+
+    #[test]
+    fn reading_pauses_above_the_budget_and_resumes_at_half_of_it() {
+        let mut assignment = assignment();
+        let mut slots: Vec<Slot> = (0..2)
+            .flat_map(|number| (0..2).map(move |offset| (number, offset)))
+            .map(|(number, offset)| assignment.charge(&record(number, offset, 1)).unwrap().unwrap())
+            .collect();
+        assert_eq!(assignment.overfull().len(), 2);
+        for (expected, slot) in [(2, slots.remove(0)), (0, slots.remove(0))] {
+            assignment.complete(slot, Vec::new()).unwrap();
+            let cut = assignment.cut(10).unwrap();
+            assignment.committed(&cut.positions).unwrap();
+            assert_eq!(assignment.overfull().len(), expected, "{} records held", assignment.records());
+        }
+    }
+
+    #[test]
+    fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
+        let mut assignment = assignment();
+        let slot = assignment.charge(&record(0, 0, 20_000)).unwrap().unwrap();
+        assert_eq!(assignment.overfull().len(), 2);
+        assignment.complete(slot, Vec::new()).unwrap();
+        assert_eq!(assignment.overfull().len(), 0);
+    }
+
+    #[test]
+    fn one_stuck_message_pauses_its_own_partition_only() {
+        let mut assignment = assignment();
+        for offset in 0..3 {
+            assignment.charge(&record(1, offset, 1)).unwrap();
+        }
+        assert_eq!(assignment.overfull(), [partition(1)]);
+    }
+
+    #[test]
+    fn completions_of_an_earlier_assignment_are_dropped() {
+        let mut assignment = assignment();
+        let old = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
+        assert_eq!(assignment.revoke([&partition(0)]), 1);
+        assert!(assignment.charge(&record(0, 1, 1)).unwrap().is_none());
+        assignment.assign([partition(0)]);
+        let new = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
+        assert!(!assignment.complete(old, Vec::new()).unwrap());
+        assert!(assignment.cut(10).is_none());
+        assert!(assignment.complete(new, Vec::new()).unwrap());
+        assert_eq!(assignment.cut(10).unwrap().positions.len(), 1);
+    }
+
+    #[test]
+    fn a_batch_of_a_revoked_partition_commits_nothing_of_it() {
+        let mut assignment = assignment();
+        for number in [0, 1] {
+            let slot = assignment.charge(&record(number, 5, 1)).unwrap().unwrap();
+            assignment.complete(slot, Vec::new()).unwrap();
+        }
+        let cut = assignment.cut(10).unwrap();
+        assignment.revoke([&partition(0)]);
+        assignment.assign([partition(0)]);
+        let ours: Vec<_> = assignment.still_ours(&cut.positions).into_iter().map(|position| position.partition.number).collect();
+        assert_eq!(ours, [1]);
+        assignment.committed(&cut.positions).unwrap();
+        assert_eq!(assignment.records(), 0);
+    }
+}

@@ -1,0 +1,165 @@
+//! Outputs on their way: each is counted until the broker has acknowledged or refused it.
+
+use super::error::{Error, is_passing};
+use super::{client, headers};
+use crate::config::Kafka;
+use crate::event::Output;
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Writes records.
+pub struct Producer {
+    inner: ThreadedProducer<Deliveries>,
+}
+
+/// Records written together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    reports: Arc<Reports>,
+    sent: usize,
+}
+
+/// What the delivery reports of one batch said.
+#[derive(Debug, Default)]
+struct Reports {
+    delivered: AtomicUsize,
+    failed: AtomicUsize,
+    /// The first failure that will not pass, else the first.
+    failure: Mutex<Option<(String, KafkaError)>>,
+}
+
+/// How a batch stands.
+#[derive(Debug)]
+pub enum Progress {
+    /// Some records are not acknowledged yet.
+    Open,
+    /// Every record is acknowledged.
+    Delivered,
+    /// At least one was not, for a reason that may pass: the batch is to be written again.
+    Failed(Error),
+    /// At least one never will be.
+    Refused(Error),
+}
+
+impl Producer {
+    /// A producer with the settings of `kafka`. It connects in the background.
+    pub fn new(kafka: &Kafka) -> Result<Self, Error> {
+        let inner = client::producer(kafka).create_with_context(Deliveries).map_err(Error::Client)?;
+        Ok(Self { inner })
+    }
+
+    /// Hands a record over as part of `batch`. False when the library's queue is full: try again when reports have come.
+    ///
+    /// # Errors
+    /// The record can never be written.
+    pub fn send(&self, batch: &mut Batch, output: &Output) -> Result<bool, Error> {
+        let record = BaseRecord::<[u8], [u8], Arc<Reports>> {
+            topic: &output.topic,
+            partition: output.partition,
+            payload: output.value.as_deref(),
+            key: output.key.as_deref(),
+            timestamp: None,
+            headers: Some(headers::write(&output.headers)),
+            delivery_opaque: batch.reports.clone(),
+        };
+        match self.inner.send(record) {
+            Ok(()) => {
+                batch.sent += 1;
+                Ok(true)
+            }
+            Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => Ok(false),
+            Err((reason, _)) => Err(Error::Produce { topic: output.topic.to_string(), reason }),
+        }
+    }
+
+    /// Writes `outputs` and waits until each is acknowledged, for commands that write a few records.
+    ///
+    /// # Errors
+    /// One was not acknowledged in time, or never will be.
+    pub fn write_all(&self, outputs: &[Output], patience: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + patience;
+        let mut batch = Batch::default();
+        for output in outputs {
+            while !self.send(&mut batch, output)? {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        loop {
+            match batch.progress() {
+                Progress::Delivered => return Ok(()),
+                Progress::Failed(error) | Progress::Refused(error) => return Err(error),
+                Progress::Open if Instant::now() > deadline => {
+                    let reason = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
+                    let topic = outputs.first().map(|output| output.topic.to_string()).unwrap_or_default();
+                    return Err(Error::Produce { topic, reason });
+                }
+                Progress::Open => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+
+    /// Waits until nothing is on its way any more; false when time ran out.
+    pub fn flush(&self, patience: Duration) -> bool {
+        self.inner.flush(patience).is_ok()
+    }
+}
+
+impl Batch {
+    /// How it stands, once all its records were handed over.
+    pub fn progress(&self) -> Progress {
+        let failed = self.reports.failed.load(Ordering::Acquire);
+        let delivered = self.reports.delivered.load(Ordering::Acquire);
+        if delivered + failed < self.sent {
+            return Progress::Open;
+        }
+        if failed == 0 {
+            return Progress::Delivered;
+        }
+        let failure = self.reports.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match failure {
+            Some((topic, reason)) if is_passing(&reason) => Progress::Failed(Error::Produce { topic, reason }),
+            Some((topic, reason)) => Progress::Refused(Error::Produce { topic, reason }),
+            None => Progress::Failed(Error::Inconsistent("a failed delivery without reason".to_owned())),
+        }
+    }
+}
+
+/// Receives the delivery reports.
+struct Deliveries;
+
+impl ClientContext for Deliveries {
+    fn stats_raw(&self, _: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "producer");
+    }
+
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        super::consumer::log(level, facility, message);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Arc<Reports>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, reports: Arc<Reports>) {
+        match result {
+            Ok(_) => {
+                reports.delivered.fetch_add(1, Ordering::AcqRel);
+            }
+            Err((error, message)) => {
+                let mut failure = reports.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                if failure.as_ref().is_none_or(|(_, known)| is_passing(known) && !is_passing(error)) {
+                    *failure = Some((message.topic().to_owned(), error.clone()));
+                }
+                drop(failure);
+                reports.failed.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Reading topics from all partitions without a group.
+
+use super::error::Error;
+use super::{client, headers};
+use crate::config::Kafka;
+use crate::event::Record;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// Where reading starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record.
+    Beginning,
+    /// Behind the newest record.
+    End,
+}
+
+/// A reader of some topics. It sees committed records only.
+pub struct Reader {
+    consumer: BaseConsumer<Quiet>,
+}
+
+const METADATA_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Reader {
+    /// Starts to read `topics`.
+    ///
+    /// # Errors
+    /// No broker answers, or a topic does not exist.
+    pub fn new(kafka: &Kafka, topics: &[&str], start: Start) -> Result<Self, Error> {
+        let consumer: BaseConsumer<Quiet> = client::reader(kafka).create_with_context(Quiet).map_err(Error::Client)?;
+        let mut list = TopicPartitionList::new();
+        for topic in topics {
+            for partition in 0..partitions(&consumer, topic)? {
+                // Fixed at once: "the end" is resolved by the broker when reading begins, and a record may come before that.
+                let offset = match start {
+                    Start::Beginning => Offset::Beginning,
+                    Start::End => {
+                        let (_, high) = consumer
+                            .fetch_watermarks(topic, partition, METADATA_PATIENCE)
+                            .map_err(|error| Error::Topic { topic: (*topic).to_owned(), reason: error.to_string() })?;
+                        Offset::Offset(high)
+                    }
+                };
+                list.add_partition_offset(topic, partition, offset).map_err(Error::Consume)?;
+            }
+        }
+        consumer.assign(&list).map_err(Error::Consume)?;
+        Ok(Self { consumer })
+    }
+
+    /// The next record, none when there is none within `patience`.
+    ///
+    /// # Errors
+    /// Reading cannot go on.
+    pub fn next(&self, patience: Duration) -> Result<Option<Record>, Error> {
+        match self.consumer.poll(patience) {
+            Some(Ok(message)) => Ok(Some(headers::record(message.topic().into(), &message))),
+            None => Ok(None),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(Error::Consume(error)),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "reading");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Committed position of `group` in each partition of `topic`, none where nothing is committed.
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
+        let consumer: BaseConsumer<Quiet> = client::consumer(kafka, group).create_with_context(Quiet).map_err(Error::Client)?;
+        let mut list = TopicPartitionList::new();
+        let count = partitions(&consumer, topic)?;
+        for partition in 0..count {
+            list.add_partition(topic, partition);
+        }
+        let committed = consumer.committed_offsets(list, METADATA_PATIENCE).map_err(Error::Consume)?;
+        let position = |partition| match committed.find_partition(topic, partition)?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        Ok((0..count).map(position).collect())
+    }
+}
+
+fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
+    let failed = |reason: String| Error::Topic { topic: topic.to_owned(), reason };
+    let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found.map(|found| (found.error(), found.partitions().len())) {
+        Some((None, count)) if count > 0 => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+        Some((Some(error), _)) => Err(failed(format!("{:?}", rdkafka::types::RDKafkaErrorCode::from(error)))),
+        _ => Err(failed("it does not exist".to_owned())),
+    }
+}
+
+/// A context that only passes log lines on.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn stats_raw(&self, _: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "reader");
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::consumer::log(level, facility, message);
+    }
+}
+
+impl ConsumerContext for Quiet {}

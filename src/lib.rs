@@ -1,0 +1,30 @@
+//! DMARC verdicts for mail on Kafka.
+//!
+//! Raw messages come from one topic; for each, SPF, DKIM and DMARC are decided, and an annotated verdict in Amazon SES's terms is
+//! published; what failed goes to another topic, from which aggregate reports are made.
+//!
+//! Layout, in the order of the data path:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`event`] | what travels on topics |
+//! | [`message`] | RFC 5322 as bytes |
+//! | [`dns`] | questions, answers, evidence |
+//! | [`auth`] | SPF, DKIM, ARC, DMARC |
+//! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
+//! | [`config`] | settings |
+//! | [`kafka`] | the only place that knows rdkafka |
+//! | [`roles`] | what `verdmarc run` runs |
+//! | [`telemetry`] | log lines |
+//! | [`cli`] | one file a command |
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod dns;
+pub mod event;
+pub mod kafka;
+pub mod message;
+pub mod roles;
+pub mod telemetry;
+pub mod verdict;

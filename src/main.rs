@@ -1,0 +1,5 @@
+//! The `verdmarc` command.
+
+fn main() -> std::process::ExitCode {
+    verdmarc::cli::main()
+}

@@ -1,0 +1,177 @@
+use super::RemovalReason as Reason;
+use super::*;
+use crate::config::Limits;
+use bstr::BStr;
+use proptest::prelude::*;
+
+const NEW: &[u8] = b"Return-Path: <a@b.example>\r\nX-DMARC-Verdict: PASS\r\n";
+
+fn removed(message: &[u8]) -> Vec<(usize, String, Reason)> {
+    let section = HeaderSection::parse(message, &Limits::default());
+    forged(&section, &["mx.recv.example".into()], "X-").into_iter().map(|part| (part.index, part.name, part.reason)).collect()
+}
+
+fn annotate(message: &[u8]) -> Vec<u8> {
+    let section = HeaderSection::parse(message, &Limits::default());
+    let removed = forged(&section, &["mx.recv.example".into()], "X-");
+    annotated(&section, NEW, &removed)
+}
+
+/// The field is removed alone, with its continuation lines.
+fn is_removed(field: &str, reason: Reason) {
+    let message = format!("Subject: x\r\n{field}\r\nFrom: a@b.example\r\n\r\n{field}\r\n");
+    let found = removed(message.as_bytes());
+    assert_eq!(found.iter().map(|(index, _, reason)| (*index, *reason)).collect::<Vec<_>>(), [(1, reason)], "{field}");
+    let expected = [NEW, b"Subject: x\r\nFrom: a@b.example\r\n\r\n", field.as_bytes(), b"\r\n"].concat();
+    assert_eq!(BStr::new(&annotate(message.as_bytes())), BStr::new(&expected));
+}
+
+fn is_kept(field: &str) {
+    let message = format!("Subject: x\r\n{field}\r\nFrom: a@b.example\r\n\r\nbody");
+    assert_eq!(removed(message.as_bytes()), [], "{field}");
+    assert_eq!(BStr::new(&annotate(message.as_bytes())), BStr::new(&[NEW, message.as_bytes()].concat()));
+}
+
+#[test]
+fn r1_our_id_is_removed() {
+    is_removed("Authentication-Results: mx.recv.example; dmarc=pass", Reason::OwnAuthservId);
+}
+
+#[test]
+fn r2_our_id_in_another_case_folded_behind_a_comment_is_removed() {
+    is_removed("Authentication-Results:\r\n (y) MX.Recv.Example (x) 1;\r\n\tspf=pass", Reason::OwnAuthservId);
+}
+
+#[test]
+fn r3_our_id_in_quotes_is_removed() {
+    is_removed("Authentication-Results: \"mx.recv.example\"; dmarc=pass", Reason::OwnAuthservId);
+}
+
+#[test]
+fn r4_our_id_of_any_version_is_removed() {
+    is_removed("Authentication-Results: mx.recv.example 99; dmarc=pass", Reason::OwnAuthservId);
+}
+
+#[test]
+fn r5_our_id_behind_another_is_kept() {
+    is_kept("Authentication-Results: evil.test; mx.recv.example; dmarc=pass");
+}
+
+#[test]
+fn r6_a_longer_id_is_kept() {
+    is_kept("Authentication-Results: mx.recv.example.evil.test; dmarc=pass");
+}
+
+#[test]
+fn r7_white_space_before_the_colon_does_not_help() {
+    is_removed("Authentication-Results : mx.recv.example; dmarc=pass", Reason::OwnAuthservId);
+    is_removed("X-DMARC-Verdict\t: PASS", Reason::VerdictField);
+}
+
+#[test]
+fn r8_ten_thousand_fields_are_all_removed() {
+    let mut message = b"Authentication-Results: mx.recv.example; dmarc=pass\r\n".repeat(10_000);
+    message.extend_from_slice(b"Subject: x\r\n\r\nbody");
+    assert_eq!(removed(&message).len(), 10_000);
+    assert_eq!(annotate(&message), [NEW, b"Subject: x\r\n\r\nbody"].concat());
+}
+
+#[test]
+fn r8_ten_thousand_broken_lines_are_all_removed() {
+    let mut message = b"X-DMARC-Verdict\x01: PASS\r\n".repeat(10_000);
+    message.extend_from_slice(b"Subject: x\r\n\r\nbody");
+    assert_eq!(removed(&message).len(), 10_000);
+    assert_eq!(annotate(&message), [NEW, b"Subject: x\r\n\r\nbody"].concat());
+}
+
+#[test]
+fn r9_arc_authentication_results_is_kept() {
+    is_kept("ARC-Authentication-Results: i=1; mx.recv.example; dmarc=pass");
+}
+
+#[test]
+fn f29_fields_that_only_we_write_are_removed() {
+    is_removed("Received-SPF: pass", Reason::ReceivedSpf);
+    is_removed("RETURN-PATH: <x@y.example>", Reason::ReturnPath);
+    for name in ["X-SPF-Verdict", "X-DKIM-Verdict", "X-DMARC-Verdict", "x-dmarc-policy"] {
+        is_removed(&format!("{name}: PASS"), Reason::VerdictField);
+    }
+    for name in ["X-DMARC-Verdicts", "DMARC-Verdict", "XX-DMARC-Verdict", "X-Return-Path", "X-"] {
+        is_kept(&format!("{name}: PASS"));
+    }
+}
+
+#[test]
+fn f29_the_prefix_is_a_setting() {
+    let message = b"X-SPF-Verdict: PASS\r\nAcme-SPF-Verdict: PASS\r\n\r\n";
+    let section = HeaderSection::parse(message, &Limits::default());
+    let found = forged(&section, &[], "acme-");
+    assert_eq!(found.iter().map(|part| part.index).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn f29_fields_hidden_in_broken_parts_are_removed() {
+    for (broken, name) in [
+        ("Subject: x\nX-DMARC-Verdict: PASS", "X-DMARC-Verdict"),
+        ("Subject: x\rX-SPF-Verdict : PASS", "X-SPF-Verdict"),
+        ("Subject: x\r\n y\nReceived-SPF: pass", "Received-SPF"),
+        ("junk\nReturn-Path: <x@y.example>", "Return-Path"),
+        ("X-DMARC-Verdict\0: PASS", "X-DMARC-Verdict"),
+        ("\u{feff}X-DMARC-Verdict: PASS", "X-DMARC-Verdict"),
+        ("Subject: x\nAuthentication-Results: mx.recv.example; dmarc=pass", "Authentication-Results"),
+        ("Subject: x\nAuthentication-Results:\r\n mx.recv.example; dmarc=pass", "Authentication-Results"),
+    ] {
+        let message = format!("A: 1\r\n{broken}\r\nB: 2\r\n\r\n");
+        assert_eq!(removed(message.as_bytes()), [(1, name.to_owned(), Reason::HiddenField)], "{broken:?}");
+        assert_eq!(annotate(message.as_bytes()), [NEW, b"A: 1\r\nB: 2\r\n\r\n"].concat());
+    }
+    for broken in ["Subject: x\ny", "junk", "Subject: x\nAuthentication-Results: evil.test; dmarc=pass", "two words: x"] {
+        let message = format!("A: 1\r\n{broken}\r\nB: 2\r\n\r\n");
+        assert_eq!(removed(message.as_bytes()), [], "{broken:?}");
+    }
+}
+
+#[test]
+fn f29_many_unreadable_fields_in_one_broken_part_cost_linear_work() {
+    let message = [b"A: 1\n".to_vec(), b"Authentication-Results: (\n".repeat(20_000), b"\r\n\r\n".to_vec()].concat();
+    assert_eq!(removed(&message), []);
+}
+
+#[test]
+fn f25_a_leading_continuation_line_cannot_extend_our_last_field() {
+    let message = b" FAIL\r\n\tmore\r\nSubject: x\r\n\r\nbody";
+    assert_eq!(removed(message), [(0, String::new(), Reason::LeadingContinuation)]);
+    assert_eq!(annotate(message), [NEW, b"Subject: x\r\n\r\nbody"].concat());
+}
+
+#[test]
+fn messages_of_any_shape_keep_all_other_bytes() {
+    for message in [&b""[..], b"\r\nbody", b"A: 1", b"A: 1\r\n", b"A: 1\r\n\r\n", b"junk\r\nA: 1\r\n\r\n\r\n"] {
+        assert_eq!(annotate(message), [NEW, message].concat());
+    }
+    assert_eq!(annotate(b"A: 1\r\nReceived-SPF: x"), [NEW, b"A: 1\r\n"].concat());
+}
+
+#[test]
+fn removed_fields_are_published_without_positions_in_bytes() {
+    let section = HeaderSection::parse(b"Received-SPF: x\r\n\r\n", &Limits::default());
+    let json = serde_json::to_value(forged(&section, &[], "X-")).unwrap();
+    assert_eq!(json, serde_json::json!([{"index": 0, "name": "Received-SPF", "reason": "received_spf"}]));
+}
+
+proptest! {
+    #[test]
+    fn an_annotated_message_has_nothing_left_to_remove(parts in proptest::collection::vec(
+        prop_oneof![Just("X-SPF-Verdict"), Just(":"), Just(" "), Just("\r\n"), Just("\n"), Just("\r"), Just("\0"), Just("A: 1\r\n"),
+            Just("Authentication-Results: mx.recv.example;"), Just("Received-SPF:x")], 0..20)) {
+        let message = parts.concat().into_bytes();
+        let section = HeaderSection::parse(&message, &Limits::default());
+        let own = ["mx.recv.example".to_owned()];
+        let copy = annotated(&section, b"New: 1\r\n", &forged(&section, &own, "X-"));
+        prop_assert!(copy.starts_with(b"New: 1\r\n"));
+        prop_assert!(copy.ends_with(section.body()));
+        let again = HeaderSection::parse(&copy, &Limits::default());
+        prop_assert_eq!(again.fields().first().map(|field| field.raw), Some(&b"New: 1\r\n"[..]));
+        prop_assert_eq!(forged(&again, &own, "X-"), vec![]);
+    }
+}

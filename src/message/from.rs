@@ -1,0 +1,332 @@
+//! The author domain of From (A4 to A7, F-1 to F-12).
+//!
+//! What stands before the address is read as laxly as mail is written; the address itself strictly. Where two readings would show
+//! different addresses to people, there is none: a lax reading never yields a domain other than that between the last angle
+//! brackets.
+
+mod tokens;
+
+use super::path::split_mailbox;
+use super::section::{Defect, HeaderSection};
+use crate::config::Limits;
+use crate::dns::Domain;
+use memchr::{memchr, memchr_iter, memchr2};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use tokens::{Kind, Token, Tokens};
+
+/// The author domain and what is remarkable about the From field that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The domain of RFC5322.From.
+    pub domain: Domain,
+    /// The field holds several mailboxes, all of this domain (`from_not_unique`).
+    pub several_mailboxes: bool,
+    /// An address of another domain stands in a display name or comment (`from_display_address`).
+    pub display_address: bool,
+    /// There are several mailboxes and no Sender field, which RFC 5322 3.6.2 requires then.
+    pub sender_missing: bool,
+}
+
+/// Why a message has no author domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum AuthorError {
+    /// There is no From field.
+    #[error("there is no From field")]
+    Missing,
+    /// The From field holds no address that can be read without doubt, or too many.
+    #[error("the From field holds no unambiguous address")]
+    Unparsable,
+    /// There are several From fields (RFC 5322 3.6 permits one).
+    #[error("there are several From fields")]
+    MultipleFields,
+    /// The From field names several domains.
+    #[error("the From field names several domains")]
+    MultipleDomains,
+    /// The header section is broken in a From field, or where one could hide (F-9).
+    #[error("the header section is broken where From stands or could hide")]
+    HeadersMalformed,
+}
+
+impl AuthorError {
+    /// The machine-readable reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "from_missing",
+            Self::Unparsable => "from_unparsable",
+            Self::MultipleFields => "from_multiple_fields",
+            Self::MultipleDomains => "from_multiple_domains",
+            Self::HeadersMalformed => "headers_malformed",
+        }
+    }
+}
+
+/// The author domain of a message.
+///
+/// # Errors
+/// When there is none, or when it is not the same for everybody who reads the message.
+pub fn author(section: &HeaderSection<'_>, limits: &Limits) -> Result<Author, AuthorError> {
+    if section.has(Defect::MalformedFrom) {
+        return Err(AuthorError::HeadersMalformed);
+    }
+    let mut fields = section.named("From");
+    let (_, field) = fields.next().ok_or(AuthorError::Missing)?;
+    if fields.next().is_some() {
+        return Err(AuthorError::MultipleFields);
+    }
+    let mut author = read(field.value(), limits.from_mailboxes)?;
+    author.sender_missing = author.several_mailboxes && section.named("Sender").next().is_none();
+    Ok(author)
+}
+
+/// Reads the value of a From field. `sender_missing` stays false.
+fn read(value: &[u8], most_mailboxes: usize) -> Result<Author, AuthorError> {
+    let value = unfold(value);
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(AuthorError::Unparsable);
+    }
+    let list = AddressList { tokens: Tokens::of(&value) };
+    let holders: Vec<&[Token]> = list.pieces().filter(|piece| list.holds_address(piece)).take(most_mailboxes + 1).collect();
+    if holders.is_empty() || holders.len() > most_mailboxes {
+        return Err(AuthorError::Unparsable);
+    }
+    let mailboxes: Vec<Mailbox> = match holders.as_slice() {
+        [_] => vec![list.mailbox(list.tokens.all()).ok_or(AuthorError::Unparsable)?],
+        several => list.mailboxes_of_one_domain(several)?,
+    };
+    let Some(Mailbox { domain, .. }) = mailboxes.first() else { return Err(AuthorError::Unparsable) };
+    let display_address = list.names_other_domain(&mailboxes, domain);
+    if display_address && list.tokens.has_stray() {
+        // Software that closes the quote, comment or bracket elsewhere may take the other address for the author's.
+        return Err(AuthorError::Unparsable);
+    }
+    Ok(Author { domain: domain.clone(), several_mailboxes: mailboxes.len() > 1, display_address, sender_missing: false })
+}
+
+/// The elements of an address list as it stands, cut at top-level commas, without white space around them and without empty ones.
+/// For display: whether they are addresses is not asked.
+pub(super) fn elements(unfolded: &[u8]) -> Vec<&[u8]> {
+    let tokens = Tokens::of(unfolded);
+    let commas = tokens.all().iter().filter(|token| token.kind == Kind::Comma).map(|token| token.span.clone());
+    let mut elements = Vec::new();
+    let mut start = 0;
+    for comma in commas.chain(std::iter::once(unfolded.len()..unfolded.len())) {
+        elements.push(unfolded.get(start..comma.start).unwrap_or_default().trim_ascii());
+        start = comma.end;
+    }
+    elements.retain(|element| !element.is_empty());
+    elements
+}
+
+/// A value without the line breaks of folding (RFC 5322 2.2.3), the final one included.
+pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+    let value = value.strip_suffix(b"\r\n").unwrap_or(value);
+    if memchr(b'\r', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut unfolded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = memchr(b'\r', rest) {
+        let (before, after) = rest.split_at(at);
+        unfolded.extend_from_slice(before);
+        rest = if matches!(after, [b'\r', b'\n', b' ' | b'\t', ..]) {
+            after.get(2..).unwrap_or_default()
+        } else {
+            unfolded.push(b'\r');
+            after.get(1..).unwrap_or_default()
+        };
+    }
+    unfolded.extend_from_slice(rest);
+    Cow::Owned(unfolded)
+}
+
+/// An address that was read strictly.
+struct Mailbox {
+    domain: Domain,
+    /// Where its addr-spec stands in the value.
+    span: Range<usize>,
+}
+
+struct AddressList<'v> {
+    tokens: Tokens<'v>,
+}
+
+impl AddressList<'_> {
+    /// What stands between commas and semicolons; a semicolon closes the piece that it follows.
+    fn pieces(&self) -> impl Iterator<Item = &[Token]> {
+        self.tokens.all().split_inclusive(|token| token.kind.separates())
+    }
+
+    /// Whether software could see an addr-spec outside quoted strings and comments.
+    fn holds_address(&self, piece: &[Token]) -> bool {
+        let start = piece
+            .iter()
+            .find(|token| !self.is_blank(token))
+            .map(|token| token.span.start + self.tokens.bytes(token).iter().take_while(|byte| is_blank(**byte)).count());
+        piece.iter().any(|token| match token.kind {
+            Kind::Angle => self.tokens.bytes(token).contains(&b'@'),
+            Kind::Text => self.at_signs(&token.span).any(|at| start.is_some_and(|start| self.is_address_sign(start, at))),
+            _ => false,
+        })
+    }
+
+    fn at_signs(&self, span: &Range<usize>) -> impl Iterator<Item = usize> {
+        let start = span.start;
+        memchr_iter(b'@', self.tokens.text.get(span.clone()).unwrap_or_default()).map(move |at| start + at)
+    }
+
+    /// Whether a local part may stand before this `@` and a domain behind it. RFC 5322 permits comments and white space around
+    /// `@`; with white space only a name of several labels counts, so that `Joe @ Work, Inc. <…>` stays a phrase.
+    fn is_address_sign(&self, piece_start: usize, at: usize) -> bool {
+        let text = self.tokens.text;
+        let domain_at = self.tokens.skip_comments(at + 1);
+        let name = host_like(text.get(domain_at..).unwrap_or_default());
+        let attached = domain_at == at + 1 && !text.get(..at).and_then(<[u8]>::last).is_some_and(|byte| is_blank(*byte));
+        at > piece_start && !name.is_empty() && (attached || name.contains(&b'.'))
+    }
+
+    /// The mailboxes of several pieces, when they are all of one domain.
+    fn mailboxes_of_one_domain(&self, pieces: &[&[Token]]) -> Result<Vec<Mailbox>, AuthorError> {
+        let mut domains = BTreeSet::new();
+        let mut mailboxes = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match self.mailbox(piece) {
+                Some(mailbox) => {
+                    domains.insert(mailbox.domain.clone());
+                    mailboxes.push(mailbox);
+                }
+                None => domains.extend(self.domains_in(piece)),
+            }
+        }
+        if domains.len() > 1 {
+            Err(AuthorError::MultipleDomains)
+        } else if mailboxes.len() < pieces.len() {
+            Err(AuthorError::Unparsable)
+        } else {
+            Ok(mailboxes)
+        }
+    }
+
+    /// The domains behind each `@` of a piece that is no mailbox.
+    fn domains_in<'s>(&'s self, piece: &'s [Token]) -> impl Iterator<Item = Domain> + 's {
+        piece
+            .iter()
+            .filter(|token| matches!(token.kind, Kind::Text | Kind::Angle))
+            .flat_map(|token| self.at_signs(&token.span))
+            .filter_map(|at| domain_like(self.tokens.text.get(self.tokens.skip_comments(at + 1)..).unwrap_or_default()))
+    }
+
+    /// The mailbox that `tokens` are: a phrase and, comments apart, the only `<addr-spec>` at its end, or a bare addr-spec.
+    fn mailbox(&self, tokens: &[Token]) -> Option<Mailbox> {
+        let is_margin = |token: &Token| token.kind.separates() || token.kind == Kind::Comment || self.is_blank(token);
+        let end = tokens.iter().rposition(|token| !is_margin(token))?;
+        let (content, trailing) = tokens.split_at_checked(end + 1)?;
+        let (last, phrase) = content.split_last()?;
+        // Software that knows no comments takes the last angle brackets wherever they are.
+        let hides_angle = |token: &Token| self.tokens.bytes(token).contains(&b'<');
+        if trailing.iter().any(hides_angle) {
+            return None;
+        }
+        if last.kind == Kind::Angle {
+            return if self.is_phrase(phrase) { self.strict(last.span.start + 1..last.span.end - 1) } else { None };
+        }
+        let start = content.iter().position(|token| !is_margin(token))?;
+        let (leading, address) = content.split_at_checked(start)?;
+        if leading.iter().any(hides_angle) {
+            return None;
+        }
+        let span = address.first()?.span.start..last.span.end;
+        self.strict(span.clone()).or_else(|| {
+            if self.semicolon_follows(span.end) { self.strict(self.after_group_name(address)?..span.end) } else { None }
+        })
+    }
+
+    /// Whether what stands before the address can be no address of its own.
+    fn is_phrase(&self, tokens: &[Token]) -> bool {
+        let mut open = false;
+        tokens.iter().all(|token| match token.kind {
+            Kind::Angle => !self.tokens.bytes(token).contains(&b'@'),
+            Kind::StrayAngle => {
+                open = true;
+                true
+            }
+            Kind::Text => !(open && self.tokens.bytes(token).contains(&b'@')),
+            _ => true,
+        })
+    }
+
+    fn semicolon_follows(&self, position: usize) -> bool {
+        self.tokens.all().iter().rev().take_while(|token| token.span.start >= position).any(|token| token.kind == Kind::Semicolon)
+    }
+
+    /// Where the members of a group begin (RFC 6854), when its name holds no `@` in the open.
+    fn after_group_name(&self, tokens: &[Token]) -> Option<usize> {
+        for token in tokens.iter().filter(|token| token.kind == Kind::Text) {
+            let bytes = self.tokens.bytes(token);
+            let colon = memchr(b':', bytes);
+            if bytes.get(..colon.unwrap_or(bytes.len())).is_some_and(|name| name.contains(&b'@')) {
+                return None;
+            }
+            if let Some(colon) = colon {
+                return Some(token.span.start + colon + 1);
+            }
+        }
+        None
+    }
+
+    /// The addr-spec at `span`, white space around it apart. Angle brackets in a quoted local part would be the last ones of the
+    /// field for software that does not read quotes.
+    fn strict(&self, span: Range<usize>) -> Option<Mailbox> {
+        let bytes = self.tokens.text.get(span.clone())?;
+        let start = span.start + bytes.iter().take_while(|byte| is_blank(**byte)).count();
+        let address = bytes.trim_ascii();
+        if memchr2(b'<', b'>', address).is_some() {
+            return None;
+        }
+        let (_, domain) = split_mailbox(address)?;
+        Some(Mailbox { domain, span: start..start + address.len() })
+    }
+
+    /// Whether an address of another domain stands outside the mailboxes: in a phrase, a quoted string or a comment.
+    fn names_other_domain(&self, mailboxes: &[Mailbox], domain: &Domain) -> bool {
+        let text = self.tokens.text;
+        let mut spans = mailboxes.iter().map(|mailbox| &mailbox.span).peekable();
+        memchr_iter(b'@', text).any(|at| {
+            while spans.next_if(|span| span.end <= at).is_some() {}
+            let inside = spans.peek().is_some_and(|span| span.contains(&at));
+            let attached = at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| !is_blank(*byte));
+            !inside
+                && attached
+                && domain_like(text.get(at + 1..).unwrap_or_default())
+                    .is_some_and(|other| other != *domain && other.label_count() > 1)
+        })
+    }
+
+    fn is_blank(&self, token: &Token) -> bool {
+        token.kind == Kind::Text && self.tokens.bytes(token).iter().copied().all(is_blank)
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// The domain that `text` begins with, as far as its characters go.
+fn domain_like(text: &[u8]) -> Option<Domain> {
+    let name = host_like(text);
+    let name = name.get(..name.iter().rposition(|byte| !matches!(byte, b'.' | b'-')).map_or(0, |last| last + 1))?;
+    let ascii = || name.split(|byte| !byte.is_ascii()).next().and_then(|ascii| std::str::from_utf8(ascii).ok());
+    let name = std::str::from_utf8(name).ok().or_else(ascii)?;
+    Domain::parse(name).ok()
+}
+
+/// The bytes of a host name, or of a word in another script, that `text` begins with.
+fn host_like(text: &[u8]) -> &[u8] {
+    let end =
+        text.iter().position(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'.'));
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

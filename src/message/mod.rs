@@ -1,0 +1,33 @@
+//! RFC 5322 as bytes: header fields, author domain, limits, annotation. No DNS, no decoding of what is not needed.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `section` | the header section cut into fields, and what is wrong with it (F-9, F-20) |
+//! | `normalise` | LF to CRLF, an mbox line on top |
+//! | `from` | the author domain of From (A4 to A7, F-1 to F-11) |
+//! | `results` | reading Authentication-Results as far as removing forged ones needs (D-9) |
+//! | `annotate` | the message with our fields on top and forged ones removed |
+//! | `path` | RFC 5321 paths: MAIL FROM and HELO |
+//! | `summary` | the fields of SES's `mail` block: headers, commonHeaders |
+//! | `mbox` | several messages in one file |
+
+mod annotate;
+mod envelope;
+mod from;
+pub mod mbox;
+mod normalise;
+mod path;
+mod results;
+mod section;
+mod summary;
+
+pub use annotate::{RemovalReason, Removed, annotated, forged};
+pub use envelope::{Envelope, MailFrom, Submission};
+pub use from::{Author, AuthorError, author};
+pub use normalise::{Normalised, normalise};
+pub use path::{Path, helo_domain};
+pub use results::{
+    AuthResults, AuthservId, InvalidAuthResults, MethodResult, Property, authserv_id, claims, parse as parse_auth_results,
+};
+pub use section::{Defect, Field, HeaderSection};
+pub use summary::{CommonHeaders, Header, Summary, summary};

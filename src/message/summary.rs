@@ -1,0 +1,298 @@
+//! The header part of SES's `mail` block (E-3): for people and for filters, never for decisions.
+
+use super::envelope::MailFrom;
+use super::from::{elements, unfold};
+use super::section::{Field, HeaderSection};
+use mail_parser::HeaderValue;
+use mail_parser::parsers::MessageStream;
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Most bytes of text in `headers`, and in `commonHeaders`.
+const MAX_BYTES: usize = 10 << 10;
+
+/// `headersTruncated`, `headers` and `commonHeaders` of SES's `mail` block.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Whether `headers` holds only the first 10 KiB of names and values.
+    pub headers_truncated: bool,
+    /// The header fields from the top.
+    pub headers: Vec<Header>,
+    /// The usual fields, decoded; 10 KiB of text at most.
+    pub common_headers: CommonHeaders,
+}
+
+/// A header field, unfolded. Octets that are not UTF-8 are U+FFFD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value; encoded words are not decoded.
+    pub value: String,
+}
+
+/// The usual fields, unfolded and with encoded words decoded. Octets that are not UTF-8 are U+FFFD.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommonHeaders {
+    /// MAIL FROM; `<>` for the null path, absent when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_path: Option<String>,
+    /// The elements of From.
+    pub from: Vec<String>,
+    /// Sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// The elements of Reply-To.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reply_to: Vec<String>,
+    /// Date as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// The elements of To.
+    pub to: Vec<String>,
+    /// The elements of Cc.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<String>,
+    /// The elements of Bcc.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bcc: Vec<String>,
+    /// Message-ID with its angle brackets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// Subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+/// Sums up a header section. The work is bounded by the 10 KiB that are kept, and one look at each field's name.
+pub fn summary(section: &HeaderSection<'_>, mail_from: &MailFrom) -> Summary {
+    let mut room = Room(MAX_BYTES);
+    let mut headers = Vec::with_capacity(section.fields().len().min(64));
+    for field in section.fields() {
+        if room.0 == 0 {
+            break;
+        }
+        let name = room.keep(field.name());
+        headers.push(Header { name, value: room.keep(&value_of(field, room.0)) });
+    }
+    let headers_truncated = room.0 == 0 && !section.fields().is_empty();
+    Summary { headers_truncated, headers, common_headers: common_headers(section, mail_from) }
+}
+
+fn common_headers(section: &HeaderSection<'_>, mail_from: &MailFrom) -> CommonHeaders {
+    let mut room = Room(MAX_BYTES);
+    let mut common = CommonHeaders {
+        return_path: match mail_from {
+            MailFrom::Unknown => None,
+            MailFrom::Null => Some("<>".into()),
+            MailFrom::Path(path) => Some(room.keep(path.as_bytes())),
+        },
+        ..CommonHeaders::default()
+    };
+    for field in section.fields() {
+        if room.0 == 0 {
+            break;
+        }
+        match Common::of(field) {
+            None => {}
+            Some(Common::Text(slot)) => {
+                let slot = slot(&mut common);
+                if slot.is_none() {
+                    *slot = Some(room.keep_decoded(&value_of(field, room.0)));
+                }
+            }
+            Some(Common::List(slot)) => {
+                let value = value_of(field, room.0);
+                slot(&mut common).extend(elements(&value).into_iter().map_while(|element| room.keep_element(element)));
+            }
+        }
+    }
+    common
+}
+
+/// Where a field goes.
+enum Common {
+    /// The first field of this name.
+    Text(fn(&mut CommonHeaders) -> &mut Option<String>),
+    /// The elements of all fields of this name.
+    List(fn(&mut CommonHeaders) -> &mut Vec<String>),
+}
+
+impl Common {
+    fn of(field: &Field<'_>) -> Option<Self> {
+        let name = field.name();
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        Some(match name.len() {
+            2 if is("To") => Self::List(|common| &mut common.to),
+            2 if is("Cc") => Self::List(|common| &mut common.cc),
+            3 if is("Bcc") => Self::List(|common| &mut common.bcc),
+            4 if is("From") => Self::List(|common| &mut common.from),
+            4 if is("Date") => Self::Text(|common| &mut common.date),
+            6 if is("Sender") => Self::Text(|common| &mut common.sender),
+            7 if is("Subject") => Self::Text(|common| &mut common.subject),
+            8 if is("Reply-To") => Self::List(|common| &mut common.reply_to),
+            10 if is("Message-ID") => Self::Text(|common| &mut common.message_id),
+            _ => return None,
+        })
+    }
+}
+
+/// The unfolded value of a field without white space around it, and not much more of it than there is room for.
+fn value_of<'m>(field: &Field<'m>, room: usize) -> Cow<'m, [u8]> {
+    let value = field.value().trim_ascii();
+    unfold(value.get(..room + 1).unwrap_or(value))
+}
+
+/// Bytes that may still be kept.
+struct Room(usize);
+
+impl Room {
+    fn keep(&mut self, bytes: &[u8]) -> String {
+        self.keep_text(String::from_utf8_lossy(bytes.get(..=self.0).unwrap_or(bytes)))
+    }
+
+    fn keep_decoded(&mut self, bytes: &[u8]) -> String {
+        self.keep_text(decode(bytes))
+    }
+
+    /// None when there is no room left.
+    fn keep_element(&mut self, bytes: &[u8]) -> Option<String> {
+        (self.0 > 0).then(|| self.keep_decoded(bytes))
+    }
+
+    /// As much as there is room for. What does not fit whole uses the room up.
+    fn keep_text(&mut self, text: Cow<'_, str>) -> String {
+        let Some(rest) = self.0.checked_sub(text.len()) else {
+            let end = text.floor_char_boundary(self.0);
+            self.0 = 0;
+            return text.get(..end).unwrap_or_default().to_owned();
+        };
+        self.0 = rest;
+        text.into_owned()
+    }
+}
+
+/// Text for people: encoded words decoded (RFC 2047).
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if memmem::find(bytes, b"=?").is_none() {
+        return text;
+    }
+    // The parser reads a field up to the line end that is not followed by white space.
+    let line = [text.replace(['\r', '\n'], " ").as_bytes(), b"\n"].concat();
+    match MessageStream::new(&line).parse_unstructured() {
+        HeaderValue::Text(decoded) => Cow::Owned(decoded.into_owned()),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use proptest::prelude::*;
+
+    fn summarise(message: &[u8]) -> Summary {
+        summary(&HeaderSection::parse(message, &Limits::default()), &MailFrom::Path("bounce@b.example".into()))
+    }
+
+    #[test]
+    fn e3_fields_are_listed_and_summed_up() {
+        let message = b"Received: from x\r\n by y\r\nFrom: \"Doe, Joe\" <a@b.example>, c@d.example\r\nTo: r@x.example\r\nTO: s@x.example,\r\n\
+            Cc: (a, b) t@x.example\r\nReply-To: u@x.example\r\nSender: v@x.example\r\nDate: Mon, 1 Jan 2026 00:00:00 +0000\r\n\
+            Message-ID: <1@b.example>\r\nSubject:  Hello\r\n\tworld\r\nSubject: again\r\n\r\nbody";
+        let json = serde_json::to_value(summarise(message)).unwrap();
+        assert_eq!(json["headersTruncated"], false);
+        assert_eq!(json["headers"][0], serde_json::json!({"name": "Received", "value": "from x by y"}));
+        assert_eq!(json["headers"].as_array().unwrap().len(), 11);
+        assert_eq!(
+            json["commonHeaders"],
+            serde_json::json!({
+                "returnPath": "bounce@b.example",
+                "from": ["\"Doe, Joe\" <a@b.example>", "c@d.example"],
+                "sender": "v@x.example",
+                "replyTo": ["u@x.example"],
+                "date": "Mon, 1 Jan 2026 00:00:00 +0000",
+                "to": ["r@x.example", "s@x.example"],
+                "cc": ["(a, b) t@x.example"],
+                "messageId": "<1@b.example>",
+                "subject": "Hello\tworld"
+            })
+        );
+    }
+
+    #[test]
+    fn e3_what_is_absent_is_left_out() {
+        let none = HeaderSection::parse(b"\r\n", &Limits::default());
+        let json = |mail_from| serde_json::to_value(summary(&none, &mail_from)).unwrap();
+        assert_eq!(json(MailFrom::Unknown)["commonHeaders"], serde_json::json!({"from": [], "to": []}));
+        assert_eq!(json(MailFrom::Null)["commonHeaders"]["returnPath"], "<>");
+        assert_eq!(json(MailFrom::Null)["headersTruncated"], false);
+    }
+
+    #[test]
+    fn encoded_words_are_decoded_in_common_headers_only() {
+        let found = summarise(
+            b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= =?utf-8?b?ISE=?=\r\n from =?iso-8859-1?q?K=F6ln?=\r\nFrom: =?utf-8?q?J=C3=BCrgen?= <a@b.example>\r\n\r\n",
+        );
+        assert_eq!(found.common_headers.subject.as_deref(), Some("Grüße!! from Köln"));
+        assert_eq!(found.common_headers.from, ["Jürgen <a@b.example>"]);
+        assert!(found.headers[0].value.starts_with("=?utf-8?q?Gr=C3=BC"));
+    }
+
+    #[test]
+    fn f36_octets_that_are_not_utf8_are_replaced() {
+        let found = summarise(b"Subject: a\xffb\r\nFrom: J\xfcrgen =?utf-8?q?x?= <a@b.example>\r\n\r\n");
+        assert_eq!(found.common_headers.subject.as_deref(), Some("a\u{fffd}b"));
+        assert_eq!(found.headers[0].value, "a\u{fffd}b");
+        assert_eq!(found.common_headers.from, ["J\u{fffd}rgen x <a@b.example>"]);
+    }
+
+    fn bytes(found: &Summary) -> (usize, usize) {
+        let common = &found.common_headers;
+        let texts =
+            [&common.return_path, &common.sender, &common.date, &common.message_id, &common.subject].into_iter().flatten();
+        let lists = [&common.from, &common.reply_to, &common.to, &common.cc, &common.bcc].into_iter().flatten();
+        (
+            found.headers.iter().map(|header| header.name.len() + header.value.len()).sum(),
+            texts.chain(lists).map(String::len).sum(),
+        )
+    }
+
+    #[test]
+    fn e3_both_parts_are_cut_at_ten_kibibytes() {
+        for value in
+            ["x".repeat(20_000), "\u{ff}".repeat(6_000), "a@b.example,".repeat(2_000), "=?utf-8?q?=C3=BC?= ".repeat(2_000)]
+        {
+            let found = summarise(format!("To: {value}\r\nSubject: x\r\n\r\n").as_bytes());
+            let (headers, common) = bytes(&found);
+            assert!(found.headers_truncated);
+            assert!(headers <= MAX_BYTES && headers > MAX_BYTES - 4, "{headers}");
+            assert!(common <= MAX_BYTES, "{common}");
+        }
+        assert!(!summarise(&[b"A: ".to_vec(), b"x".repeat(MAX_BYTES - 2), b"\r\n\r\n".to_vec()].concat()).headers_truncated);
+        assert!(summarise(&[b"A: ".to_vec(), b"x".repeat(MAX_BYTES), b"\r\n\r\n".to_vec()].concat()).headers_truncated);
+        let many = summarise(&[b"A:\r\n".repeat(20_000), b"\r\n".to_vec()].concat());
+        assert!(many.headers_truncated && many.headers.len() == MAX_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_fields_are_summed_up_within_bounds(values in proptest::collection::vec(proptest::collection::vec(
+            prop_oneof![Just(b'='), Just(b'?'), Just(b'q'), Just(b'b'), Just(b','), Just(b'"'), Just(b'\n'), Just(b' '), any::<u8>()], 0..60), 0..6)) {
+            let mut message = Vec::new();
+            for value in values {
+                message.extend_from_slice(b"Subject: =?utf-8?");
+                message.extend_from_slice(&value);
+                message.extend_from_slice(b"\r\nTo: ");
+                message.extend_from_slice(&value);
+                message.extend_from_slice(b"\r\n");
+            }
+            let (headers, common) = bytes(&summarise(&message));
+            prop_assert!(headers <= MAX_BYTES && common <= MAX_BYTES);
+        }
+    }
+}

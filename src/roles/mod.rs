@@ -1,0 +1,3 @@
+//! What `verdmarc run` runs: the only callers of [`crate::kafka`]. One file a role.
+
+pub mod verdict;

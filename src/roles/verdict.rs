@@ -1,0 +1,195 @@
+//! The verdict role: mail.raw in; verdicts, failures, annotated messages and dead letters out.
+//!
+//! ```text
+//! record ─► Raw::decode ─┬─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
+//!                        └─► Refusal ─────────────► mail.dead-letters
+//! ```
+//!
+//! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
+
+use crate::config::{Config, Evaluation, Mail};
+use crate::dns::Resolver;
+use crate::event::dead_letter::dead_letter;
+use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
+use crate::event::raw::Raw;
+use crate::event::{EvaluationBlock, Input, Output, Reason, Record};
+use crate::kafka::{Error, Intake, Pipeline, Stop, Tally, Work};
+use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Name of the role, and of its group behind the prefix.
+pub const NAME: &str = "verdict";
+
+const VERDICT: &str = "verdmarc.verdict.v1";
+const FAILURE: &str = "verdmarc.failure.v1";
+
+/// Runs until `stop` is requested and what was read is written, or until Kafka fails for good.
+///
+/// # Errors
+/// Settings that the client library refuses, or an error of Kafka that does not pass.
+pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, stop: Stop) -> Result<Tally, Error> {
+    let judge = Arc::new(Judge::new(config, resolver));
+    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config), stop)?;
+    let places = Arc::new(Semaphore::new(config.verdict.concurrency));
+    while let Some(Work { slot, record }) = work.recv().await {
+        if pipeline.is_finished() {
+            break;
+        }
+        let (judge, completions) = (judge.clone(), completions.clone());
+        // The semaphore is never closed.
+        let place = places.clone().acquire_owned().await.ok();
+        tokio::spawn(async move {
+            completions.complete(slot, judge.judge(record).await);
+            drop(place);
+        });
+    }
+    let ended = tokio::task::spawn_blocking(|| pipeline.join()).await;
+    ended.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))
+}
+
+fn intake(config: &Config) -> Intake {
+    let settings = &config.verdict;
+    Intake {
+        group: config.kafka.group(NAME),
+        topics: vec![config.topics.full(&config.topics.raw)],
+        budget_records: settings.budget_records,
+        budget_bytes: settings.budget_bytes,
+        partition_records: settings.partition_records,
+        commit_interval: Duration::from_millis(settings.commit_interval_ms),
+        commit_records: settings.commit_records,
+        drain: Duration::from_millis(settings.drain_ms),
+        revoke: Duration::from_millis(settings.revoke_ms),
+    }
+}
+
+/// What a record comes to.
+struct Judge {
+    resolver: Arc<dyn Resolver>,
+    settings: Arc<Evaluation>,
+    settings_block: EvaluationBlock,
+    detail: MailDetail,
+    annotate: bool,
+    source: String,
+    topics: Topics,
+}
+
+struct Topics {
+    verdicts: Arc<str>,
+    failures: Arc<str>,
+    annotated: Arc<str>,
+    dead_letters: Arc<str>,
+}
+
+impl Judge {
+    fn new(config: &Config, resolver: Arc<dyn Resolver>) -> Self {
+        let names = &config.topics;
+        let settings = Arc::new(config.evaluation());
+        Self {
+            resolver,
+            source: format!("/verdmarc/{}", settings.authserv_id),
+            settings_block: EvaluationBlock::new(&settings),
+            settings,
+            detail: match config.verdict.mail {
+                Mail::Full => MailDetail::Full,
+                Mail::Minimal => MailDetail::Minimal,
+            },
+            annotate: config.verdict.annotated,
+            topics: Topics {
+                verdicts: names.full(&names.verdicts).into(),
+                failures: names.full(&names.failures).into(),
+                annotated: names.full(&names.annotated).into(),
+                dead_letters: names.full(&names.dead_letters).into(),
+            },
+        }
+    }
+
+    async fn judge(&self, record: Record) -> Vec<Output> {
+        let raw = match Raw::decode(&record, self.settings.limits.message_bytes) {
+            Ok(raw) => raw,
+            Err(refusal) => {
+                tracing::warn!(
+                    topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused"
+                );
+                return vec![dead_letter(&self.topics.dead_letters, record, &refusal)];
+            }
+        };
+        let now = Timestamp::now();
+        let origin = self.origin(&record, &raw);
+        let evaluated =
+            AssertUnwindSafe(evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings)).catch_unwind().await;
+        let published = evaluated.ok().and_then(|verdict| published(&raw, verdict, &origin)).unwrap_or_else(|| {
+            tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
+            let verdict = internal_error(&raw.envelope, now, &self.settings);
+            published(&raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
+        });
+        self.records(&record, raw, published, now)
+    }
+
+    fn origin(&self, record: &Record, raw: &Raw<'_>) -> Origin {
+        Origin {
+            message_id: raw.id.clone(),
+            input: Some(Input {
+                topic: record.topic.to_string(),
+                partition: record.partition,
+                offset: record.offset,
+                attempt: 1,
+            }),
+            detail: self.detail,
+            annotate: self.annotate,
+            settings: self.settings.clone(),
+            settings_block: self.settings_block.clone(),
+            notes: if raw.arrival_corrected { vec![Reason::ArrivalAdjusted] } else { Vec::new() },
+        }
+    }
+
+    /// The records to write. Their ids follow from the raw record, so that a repetition carries the same ones.
+    fn records(&self, record: &Record, raw: Raw<'_>, outputs: Outputs, time: Timestamp) -> Vec<Output> {
+        let id = format!("{}-{}-{}", record.topic, record.partition, record.offset);
+        let headers = |kind| Attributes { id: &id, source: &self.source, kind, time, content_type: JSON }.headers(&raw.trace);
+        let mut records = Vec::with_capacity(3);
+        records.push(Output {
+            topic: self.topics.verdicts.clone(),
+            partition: None,
+            key: record.key.clone(),
+            value: Some(json(&outputs.verdict)),
+            headers: headers(VERDICT),
+        });
+        if let Some(failure) = &outputs.failure {
+            records.push(Output {
+                topic: self.topics.failures.clone(),
+                partition: None,
+                key: Some(failure.policy_domain.as_str().into()),
+                value: Some(json(failure)),
+                headers: headers(FAILURE),
+            });
+        }
+        if let Some(message) = outputs.annotated {
+            let mut headers = raw.attributes.with(CONTENT_TYPE, MESSAGE);
+            raw.trace.push_to(&mut headers);
+            records.push(Output {
+                topic: self.topics.annotated.clone(),
+                partition: None,
+                key: record.key.clone(),
+                value: Some(message),
+                headers,
+            });
+        }
+        records
+    }
+}
+
+/// The outputs, none when making them panicked.
+fn published(raw: &Raw<'_>, verdict: Verdict, origin: &Origin) -> Option<Outputs> {
+    catch_unwind(AssertUnwindSafe(|| outputs(&raw.message, &raw.envelope, verdict, origin))).ok()
+}
+
+#[expect(clippy::expect_used, reason = "our events are structs of strings, numbers and lists, which JSON can always hold")]
+fn json(event: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(event).expect("events serialize")
+}

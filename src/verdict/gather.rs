@@ -1,0 +1,180 @@
+//! SPF, DKIM, ARC and policy discovery at the same time, within the deadline.
+//!
+//! Discovery is asked first, then DKIM keys, then SPF. Identifiers get two thirds of the time, so that a sender whose own DNS is
+//! slow cannot use up the time of the questions that decide about the domain he names (F-28).
+
+use super::spf_identity::{Client, SpfSubject, SubjectDomain};
+use crate::auth::arc::{self, ArcOutcome};
+use crate::auth::cause::{DkimCause, SpfCause};
+use crate::auth::dkim::{self, DkimParameters, SignatureOutcome};
+use crate::auth::dmarc::{Alignment, Certainty, Decision, Dmarc, DmarcResult, Identifier, Mechanism};
+use crate::auth::spf::{self, Identity, SpfOutcome};
+use crate::config::{Evaluation, PermissiveSpf};
+use crate::dns::{Cut, Session};
+use crate::message::{Envelope, HeaderSection};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Everything that the verdict is made from.
+pub(super) struct Gathered {
+    pub(super) spf: SpfOutcome,
+    pub(super) dkim: Vec<SignatureOutcome>,
+    pub(super) arc: ArcOutcome,
+    /// None when there is no author domain.
+    pub(super) dmarc: Option<DmarcFindings>,
+}
+
+/// DMARC's decision and whose identifiers it judged.
+pub(super) struct DmarcFindings {
+    pub(super) decision: Decision,
+    /// For every identifier of the decision, the signature that it comes from; none for SPF.
+    pub(super) sources: Vec<Option<usize>>,
+}
+
+impl DmarcFindings {
+    /// How a signature's d= relates to the author domain; none when it is no identifier.
+    pub(super) fn alignment_of(&self, signature: usize) -> Option<Alignment> {
+        let position = self.sources.iter().position(|source| *source == Some(signature))?;
+        self.decision.alignment.get(position).copied()
+    }
+
+    /// Whether SPF passed and is aligned.
+    pub(super) fn spf_aligned(&self) -> bool {
+        self.sources.first() == Some(&None) && self.decision.alignment.first() == Some(&Alignment::Aligned)
+    }
+}
+
+/// What one message's evaluation works on.
+pub(super) struct Subject<'a, 'm> {
+    pub(super) section: &'a HeaderSection<'m>,
+    pub(super) envelope: &'a Envelope,
+    pub(super) spf: &'a SpfSubject,
+    pub(super) dkim: DkimParameters<'a>,
+    pub(super) settings: &'a Evaluation,
+}
+
+impl Subject<'_, '_> {
+    async fn check_spf(&self, session: &Session<'_>) -> SpfOutcome {
+        let settled = |cause| SpfOutcome { cause, mechanism: None, at: None, permissive: false };
+        if let Some(cause) = self.spf.settled() {
+            return settled(cause);
+        }
+        let (SubjectDomain::Known(domain), Client::External(client_ip)) = (&self.spf.domain, self.spf.client) else {
+            return settled(SpfCause::NoDomain);
+        };
+        let identity = Identity {
+            client_ip,
+            helo: self.envelope.helo.as_deref().map(str::as_bytes),
+            local_part: &self.spf.local_part,
+            domain,
+            receiver: &self.settings.authserv_id,
+            arrival: self.dkim.arrival,
+        };
+        spf::check_host(session, &identity, &self.settings.limits).await
+    }
+
+    /// The identifiers known so far, each with its signature; what is still open is possible.
+    fn identifiers(&self, spf: Option<&SpfOutcome>, dkim: Option<&[SignatureOutcome]>) -> (Vec<Identifier>, Vec<Option<usize>>) {
+        let counts = self.settings.permissive_spf == PermissiveSpf::Flag;
+        let mut identifiers: Vec<_> = self.spf.identifier(spf, counts).into_iter().collect();
+        let mut sources = vec![None; identifiers.len()];
+        for (index, signature) in dkim.unwrap_or_default().iter().enumerate() {
+            let certainty = match signature.cause {
+                DkimCause::Valid | DkimCause::ValidTestingKey | DkimCause::ValidSignedInFuture => Certainty::Authenticated,
+                DkimCause::KeyUnanswered => Certainty::Possible,
+                _ => continue,
+            };
+            identifiers.push(Identifier { domain: signature.domain.clone(), mechanism: Mechanism::Dkim, certainty });
+            sources.push(Some(index));
+        }
+        if dkim.is_none() {
+            identifiers.push(Identifier { domain: None, mechanism: Mechanism::Dkim, certainty: Certainty::Possible });
+            sources.push(None);
+        }
+        (identifiers, sources)
+    }
+}
+
+/// Gathers everything. Ends at the deadline at the latest: what is open then is unknown.
+pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dmarc: Option<Dmarc<'_, '_>>) -> Gathered {
+    let limits = &subject.settings.limits;
+    let start = Instant::now();
+    let end = start + Duration::from_millis(limits.dns_deadline_ms);
+    let mut identifiers_end = start + Duration::from_millis(limits.dns_deadline_ms * 2 / 3);
+
+    let bodies = dkim::BodyHashes::new(subject.section.body());
+    let mut discovery = pin!(async {
+        match dmarc {
+            None => None,
+            Some(mut dmarc) => {
+                dmarc.discover().await;
+                Some(dmarc)
+            }
+        }
+    });
+    let mut dkim = pin!(dkim::verify(session, subject.section, &bodies, &subject.dkim));
+    let mut spf = pin!(subject.check_spf(session));
+    let mut arc = pin!(arc::verify(session, subject.section, &bodies, &subject.dkim));
+    let mut timer = pin!(sleep_until(identifiers_end));
+
+    let (mut discovered, mut dkim_out, mut spf_out, mut arc_out) = (None, None, None, None);
+    let mut grace_given = false;
+    let mut cut = Cut::Nothing;
+    while discovered.is_none() || dkim_out.is_none() || spf_out.is_none() || arc_out.is_none() {
+        tokio::select! {
+            biased;
+            found = &mut discovery, if discovered.is_none() => discovered = Some(found),
+            outcomes = &mut dkim, if dkim_out.is_none() => dkim_out = Some(outcomes),
+            outcome = &mut spf, if spf_out.is_none() => spf_out = Some(outcome),
+            outcome = &mut arc, if arc_out.is_none() => arc_out = Some(outcome),
+            () = &mut timer, if cut != Cut::Everything => {
+                cut = if cut == Cut::Nothing && Instant::now() < end { Cut::Identifiers } else { Cut::Everything };
+                session.cut(cut);
+                timer.as_mut().reset(end);
+            }
+        }
+        let complete = dkim_out.is_some() && spf_out.is_some() && arc_out.is_some();
+        if let Some(Some(dmarc)) = &discovered
+            && !grace_given
+            && !complete
+        {
+            let (identifiers, _) = subject.identifiers(spf_out.as_ref(), dkim_out.as_deref());
+            if dmarc.decided(&identifiers).is_some_and(|decision| decision.result != DmarcResult::TempError) {
+                // Nothing that is open can change the result any more.
+                grace_given = true;
+                identifiers_end = identifiers_end.min(Instant::now() + Duration::from_millis(limits.dns_after_decision_ms));
+                timer.as_mut().reset(identifiers_end);
+            }
+        }
+    }
+    // The loop ends only when all four are there.
+    let (Some(dmarc), Some(dkim), Some(spf), Some(arc)) = (discovered, dkim_out, spf_out, arc_out) else { unreachable!() };
+    let dmarc = match dmarc {
+        None => None,
+        Some(dmarc) => Some(decide(session, subject, dmarc, &spf, &dkim, end).await),
+    };
+    Gathered { spf, dkim, arc, dmarc }
+}
+
+/// The decision, asking for what alignment needs until `end`.
+async fn decide(
+    session: &Session<'_>,
+    subject: &Subject<'_, '_>,
+    mut dmarc: Dmarc<'_, '_>,
+    spf: &SpfOutcome,
+    dkim: &[SignatureOutcome],
+    end: Instant,
+) -> DmarcFindings {
+    let (identifiers, sources) = subject.identifiers(Some(spf), Some(dkim));
+    let mut deciding = pin!(dmarc.decide(&identifiers));
+    let decision = tokio::select! {
+        biased;
+        decision = &mut deciding => decision,
+        () = sleep_until(end) => {
+            session.cut(Cut::Everything);
+            deciding.await
+        }
+    };
+    DmarcFindings { decision, sources }
+}

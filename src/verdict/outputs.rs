@@ -1,0 +1,199 @@
+//! What goes to topics: verdict, failure, annotated message.
+
+use super::{EnvelopeFrom, Verdict};
+use crate::auth::cause::{DkimWeight, SesStatus};
+use crate::config::Evaluation;
+use crate::dns::suffix;
+use crate::event::{
+    CopiedStatus, DkimRow, EnvelopeBlock, EvaluationBlock, EvidenceBlock, FailureEvent, Input, Mail, NotificationType,
+    PublishedPolicy, Reason, Receipt, Row, SettingsBlock, SpfRow, StatusBlock, VerdictEvent,
+};
+use crate::message::{Envelope, HeaderSection, MailFrom, Submission, Summary, annotated, normalise, summary};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Most entries of a list in a verdict.
+const MAX_ENTRIES: usize = 100;
+
+/// How much of the mail itself a verdict event carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MailDetail {
+    /// Header fields and the usual ones decoded, 10 KiB each.
+    #[default]
+    Full,
+    /// None of them.
+    Minimal,
+}
+
+/// Where a message came from and how it is published.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// `ce_id`, or topic-partition-offset.
+    pub message_id: String,
+    /// The record; none when the message came from no topic.
+    pub input: Option<Input>,
+    /// How much of the mail the event carries.
+    pub detail: MailDetail,
+    /// Whether the annotated message is wanted.
+    pub annotate: bool,
+    /// The settings that the message was evaluated with.
+    pub settings: Arc<Evaluation>,
+    /// The same as they travel.
+    pub settings_block: EvaluationBlock,
+    /// Notes of the decoder about the record, say an arrival that was adjusted.
+    pub notes: Vec<Reason>,
+}
+
+/// What one message gives.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// The verdict.
+    pub verdict: VerdictEvent,
+    /// The failure, on FAIL with a usable client and in time.
+    pub failure: Option<FailureEvent>,
+    /// The annotated message, when wanted.
+    pub annotated: Option<Vec<u8>>,
+}
+
+/// Everything that is published about one message.
+pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs {
+    let settings = &origin.settings;
+    let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
+    let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
+    Outputs {
+        failure: failure_event(&verdict, origin),
+        annotated: origin.annotate.then(|| annotated(&section, &verdict.fields, &verdict.removed)),
+        verdict: verdict_event(&section, envelope, verdict, origin),
+    }
+}
+
+/// The verdict event.
+pub fn verdict_event(section: &HeaderSection<'_>, envelope: &Envelope, verdict: Verdict, origin: &Origin) -> VerdictEvent {
+    let recipients: Vec<String> = envelope.rcpt_to.iter().take(MAX_ENTRIES).cloned().collect();
+    let status = |status| StatusBlock { status };
+    let copied =
+        |given: &Option<String>| CopiedStatus { status: given.clone().unwrap_or_else(|| SesStatus::Disabled.as_str().into()) };
+    let (Summary { headers, headers_truncated, common_headers }, full) = match origin.detail {
+        MailDetail::Full => (summary(section, &envelope.mail_from), true),
+        MailDetail::Minimal => (Summary::default(), false),
+    };
+    let elapsed = verdict.evaluated_at.as_millisecond().saturating_sub(verdict.arrival.as_millisecond());
+    let mut authentication = verdict.authentication;
+    let reasons = &mut authentication.dmarc.reasons;
+    reasons.extend(&origin.notes);
+    reasons.sort_unstable();
+    reasons.dedup();
+    VerdictEvent {
+        notification_type: NotificationType::Received,
+        receipt: Receipt {
+            timestamp: verdict.arrival,
+            processing_time_millis: u64::try_from(elapsed).unwrap_or(0),
+            recipients: recipients.clone(),
+            recipient_count: envelope.rcpt_to.len(),
+            spam_verdict: copied(&envelope.spam_verdict),
+            virus_verdict: copied(&envelope.virus_verdict),
+            spf_verdict: status(verdict.spf),
+            dkim_verdict: status(verdict.dkim),
+            dmarc_verdict: status(verdict.dmarc),
+            dmarc_policy: verdict.dmarc_policy,
+        },
+        mail: Mail {
+            timestamp: verdict.arrival,
+            source: match &envelope.mail_from {
+                MailFrom::Unknown => None,
+                MailFrom::Null => Some("<>".into()),
+                MailFrom::Path(path) => Some(path.clone()),
+            },
+            message_id: origin.message_id.clone(),
+            destination: recipients.clone(),
+            headers_truncated,
+            headers,
+            common_headers: full.then_some(common_headers),
+        },
+        envelope: EnvelopeBlock {
+            client_ip: envelope.client_ip,
+            helo: envelope.helo.clone(),
+            mail_from: match &envelope.mail_from {
+                MailFrom::Unknown => None,
+                MailFrom::Null => Some(String::new()),
+                MailFrom::Path(path) => Some(path.clone()),
+            },
+            rcpt_to: recipients,
+            authenticated: envelope.submission == Submission::Authenticated,
+        },
+        authentication,
+        evidence: EvidenceBlock {
+            evaluated_at: verdict.evaluated_at,
+            software: concat!("verdmarc ", env!("CARGO_PKG_VERSION")).into(),
+            dns: verdict.evidence,
+        },
+        settings: SettingsBlock { suffix_list: suffix::LIST_VERSION.into(), evaluation: origin.settings_block.clone() },
+        input: origin.input.clone(),
+    }
+}
+
+/// The failure event: only on FAIL, with a client that may stand in a report, evaluated in time, and from a topic.
+pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Option<FailureEvent> {
+    if verdict.dmarc != SesStatus::Fail || verdict.has(Reason::LateEvaluation) {
+        return None;
+    }
+    let authentication = &verdict.authentication;
+    let dmarc = &authentication.dmarc;
+    let policy = dmarc.published.clone()?;
+    Some(FailureEvent {
+        input: origin.input.clone()?,
+        arrival: verdict.arrival,
+        policy_domain: dmarc.policy_domain.clone()?,
+        policy_hash: policy_hash(&policy, dmarc.discovery),
+        discovery: dmarc.discovery,
+        record_errors: dmarc.record_faults.clone(),
+        report_addresses: policy.rua.clone(),
+        policy,
+        row: Row {
+            source_ip: verdict.source_ip?,
+            header_from: authentication.author_domain.clone()?,
+            envelope_from: verdict.envelope_from.as_ref().map(|from| match from {
+                EnvelopeFrom::Null => String::new(),
+                EnvelopeFrom::Domain(domain) => domain.to_string(),
+            }),
+            disposition: dmarc.effective_policy?,
+            dkim_aligned: authentication.dkim.iter().any(|signature| signature.aligned),
+            spf_aligned: authentication.spf.aligned,
+            reasons: overrides(&dmarc.reasons),
+            dkim: dkim_rows(authentication),
+            spf: SpfRow { domain: authentication.spf.domain.clone(), result: authentication.spf.result },
+        },
+    })
+}
+
+/// Reasons that explain a deviation from the published policy (B4).
+fn overrides(reasons: &[Reason]) -> Vec<Reason> {
+    reasons.iter().copied().filter(|reason| matches!(reason, Reason::PolicyTestMode | Reason::TrustedSealer)).collect()
+}
+
+/// Signatures that have d= and s=, passes first (B13); the list is capped at a hundred already.
+fn dkim_rows(authentication: &crate::event::Authentication) -> Vec<DkimRow> {
+    let mut rows: Vec<_> = authentication
+        .dkim
+        .iter()
+        .filter_map(|signature| {
+            let row = DkimRow { domain: signature.d.clone()?, selector: signature.s.clone()?, result: signature.result };
+            Some((!signature.aligned, signature.reason.weight() != DkimWeight::Pass, row))
+        })
+        .collect();
+    rows.sort_by_key(|(unaligned, failed, _)| (*unaligned, *failed));
+    rows.into_iter().map(|(_, _, row)| row).collect()
+}
+
+/// 32 hexadecimal digits over what the policy comes to; never over text or reporting addresses.
+fn policy_hash(policy: &PublishedPolicy, discovery: crate::config::Discovery) -> String {
+    let PublishedPolicy { p, sp, np, adkim, aspf, fo, psd, t, rua: _ } = policy;
+    let canonical = format!("{p}|{sp}|{np}|{adkim:?}|{aspf:?}|{fo}|{psd:?}|{t}|{discovery:?}");
+    Sha256::digest(canonical).iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,124 @@
+//! Reason codes from what was found.
+
+use super::gather::Gathered;
+use crate::auth::arc::ArcOutcome;
+use crate::auth::cause::{DkimCause, ResultWord, SpfCause};
+use crate::auth::dmarc::{DmarcFlag, DmarcResult, RecordFault};
+use crate::config::Evaluation;
+use crate::dns::{Answer, Outcome, Question, Unanswered};
+use crate::event::Reason;
+use crate::message::{Author, AuthorError, Defect, HeaderSection, Normalised};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// Older than this at evaluation makes no failure event (Decisions, Clocks).
+const LATE: SignedDuration = SignedDuration::from_hours(48);
+
+/// Reasons, each once, in the order of their declaration.
+#[derive(Default)]
+pub(super) struct Reasons(Vec<Reason>);
+
+impl Reasons {
+    pub(super) fn note(&mut self, reason: Reason) {
+        self.0.push(reason);
+    }
+
+    pub(super) fn note_if(&mut self, condition: bool, reason: Reason) {
+        if condition {
+            self.0.push(reason);
+        }
+    }
+
+    pub(super) fn into_sorted(mut self) -> Vec<Reason> {
+        self.0.sort_unstable();
+        self.0.dedup();
+        self.0
+    }
+
+    pub(super) fn message(&mut self, normalised: &Normalised<'_>, section: &HeaderSection<'_>) {
+        self.note_if(normalised.converted, Reason::LineEndsConverted);
+        self.note_if(normalised.mbox_line_dropped, Reason::MboxLineDropped);
+        for defect in section.defects() {
+            self.note(match defect {
+                Defect::Malformed | Defect::MalformedFrom => Reason::HeadersMalformed,
+                Defect::SpaceBeforeColon => Reason::SpaceBeforeColon,
+                Defect::OverLimit => Reason::HeaderLimit,
+            });
+        }
+    }
+
+    pub(super) fn author(&mut self, author: &Result<Author, AuthorError>) {
+        match author {
+            Ok(author) => {
+                self.note_if(author.several_mailboxes, Reason::FromNotUnique);
+                self.note_if(author.display_address, Reason::FromDisplayAddress);
+                self.note_if(author.sender_missing, Reason::SenderMissing);
+            }
+            Err(error) => self.note(match error {
+                AuthorError::Missing => Reason::FromMissing,
+                AuthorError::Unparsable => Reason::FromUnparsable,
+                AuthorError::MultipleFields => Reason::FromMultipleFields,
+                AuthorError::MultipleDomains => Reason::FromMultipleDomains,
+                AuthorError::HeadersMalformed => Reason::HeadersMalformed,
+            }),
+        }
+    }
+
+    pub(super) fn clock(&mut self, arrival: Timestamp, now: Timestamp) {
+        self.note_if(now.duration_since(arrival) > LATE, Reason::LateEvaluation);
+    }
+
+    pub(super) fn identifiers(&mut self, gathered: &Gathered) {
+        self.note_if(gathered.spf.permissive && gathered.spf.cause == SpfCause::Pass, Reason::SpfPermissive);
+        match gathered.spf.cause {
+            SpfCause::ClientUnknown => self.note(Reason::ClientUnknown),
+            SpfCause::ClientNotExternal => self.note(Reason::ClientNotExternal),
+            SpfCause::MailFromUnknown => self.note(Reason::MailFromUnknown),
+            SpfCause::HeloUnknown => self.note(Reason::HeloUnknown),
+            SpfCause::LookupLimit
+            | SpfCause::VoidLimit
+            | SpfCause::NamesLimit
+            | SpfCause::QueryBudget
+            | SpfCause::RecordLimit
+            | SpfCause::DepthLimit => self.note(Reason::SpfLimit),
+            _ => {}
+        }
+        for signature in &gathered.dkim {
+            self.note_if(signature.testing_key, Reason::KeyTesting);
+            match signature.cause {
+                DkimCause::ValidSignedInFuture => self.note(Reason::SignedInFuture),
+                DkimCause::SignatureLimit => self.note(Reason::SignatureLimit),
+                DkimCause::SizeLimit => self.note(Reason::SignatureSizeLimit),
+                DkimCause::KeyBudget => self.note(Reason::KeyBudget),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn dmarc(&mut self, gathered: &Gathered) {
+        let Some(decision) = gathered.dmarc.as_ref().map(|findings| &findings.decision) else { return };
+        for flag in &decision.flags {
+            self.note(match flag {
+                DmarcFlag::Guarded => Reason::PslGuard,
+                DmarcFlag::ExistenceUnknown => Reason::ExistenceUnknown,
+                DmarcFlag::AlignmentBudget => Reason::AlignmentBudget,
+                DmarcFlag::DiscoveryBudget => Reason::DiscoveryBudget,
+            });
+        }
+        for fault in &decision.faults {
+            self.note(if *fault == RecordFault::SeveralRecords { Reason::SeveralRecords } else { Reason::RecordMalformed });
+        }
+        self.note_if(decision.result == DmarcResult::Fail && decision.published != decision.effective, Reason::PolicyTestMode);
+        self.note_if(decision.result == DmarcResult::TempError, Reason::DnsUnanswered);
+    }
+
+    pub(super) fn sealers(&mut self, arc: &ArcOutcome, settings: &Evaluation) {
+        let trusted = arc.word == ResultWord::Pass && arc.sealers.iter().any(|sealer| settings.trusted_sealers.contains(sealer));
+        self.note_if(trusted, Reason::TrustedSealer);
+    }
+
+    pub(super) fn answers(&mut self, answers: &[(Question, Arc<Answer>)]) {
+        let open = answers.iter().any(|(_, answer)| answer.outcome == Outcome::TempError(Unanswered::Deadline));
+        self.note_if(open, Reason::DeadlineExceeded);
+    }
+}

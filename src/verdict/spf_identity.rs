@@ -1,0 +1,127 @@
+//! Which identity SPF judges, and what is unknown of it (A1 to A3).
+
+use super::EnvelopeFrom;
+use crate::auth::cause::SpfCause;
+use crate::auth::dmarc::{Certainty, Identifier, Mechanism};
+use crate::auth::spf::SpfOutcome;
+use crate::config::Evaluation;
+use crate::dns::Domain;
+use crate::event::SpfScope;
+use crate::message::{Envelope, MailFrom, Path, helo_domain};
+use std::net::IpAddr;
+
+/// What SPF is to judge for one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SpfSubject {
+    /// Which identity.
+    pub(super) scope: SpfScope,
+    /// Its local part.
+    pub(super) local_part: Vec<u8>,
+    /// Its domain.
+    pub(super) domain: SubjectDomain,
+    /// The client.
+    pub(super) client: Client,
+}
+
+/// The domain of the identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SubjectDomain {
+    Known(Domain),
+    /// Said, but no domain: SPF has nothing to judge, and nothing could make it pass.
+    NotOne,
+    /// Not said: it could be any.
+    Unknown(SpfCause),
+}
+
+/// The client as SPF sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    External(IpAddr),
+    /// Not said, or inside the trusted networks: a pass is possible.
+    Unknown(SpfCause),
+}
+
+impl SpfSubject {
+    pub(super) fn of(envelope: &Envelope, settings: &Evaluation) -> Self {
+        let (scope, local_part, domain) = match &envelope.mail_from {
+            MailFrom::Unknown => (SpfScope::Mfrom, Vec::new(), SubjectDomain::Unknown(SpfCause::MailFromUnknown)),
+            MailFrom::Null => {
+                let domain = match &envelope.helo {
+                    None => SubjectDomain::Unknown(SpfCause::HeloUnknown),
+                    Some(helo) => helo_domain(helo.as_bytes()).map_or(SubjectDomain::NotOne, SubjectDomain::Known),
+                };
+                (SpfScope::Helo, b"postmaster".to_vec(), domain)
+            }
+            MailFrom::Path(path) => match Path::parse(path.as_bytes()) {
+                Some(path) => (SpfScope::Mfrom, path.local_part, SubjectDomain::Known(path.domain)),
+                None => (SpfScope::Mfrom, Vec::new(), SubjectDomain::NotOne),
+            },
+        };
+        Self { scope, local_part, domain, client: Client::of(envelope, settings) }
+    }
+
+    /// The result when nothing has to be asked.
+    pub(super) fn settled(&self) -> Option<SpfCause> {
+        match (&self.domain, self.client) {
+            (SubjectDomain::NotOne, _) => Some(SpfCause::NoDomain),
+            (_, Client::Unknown(cause)) => Some(cause),
+            (SubjectDomain::Unknown(cause), _) => Some(*cause),
+            (SubjectDomain::Known(_), Client::External(_)) => None,
+        }
+    }
+
+    /// The identity's domain.
+    pub(super) fn known_domain(&self) -> Option<&Domain> {
+        match &self.domain {
+            SubjectDomain::Known(domain) => Some(domain),
+            SubjectDomain::NotOne | SubjectDomain::Unknown(_) => None,
+        }
+    }
+
+    /// The identifier that this gives or could give to DMARC (A40, A43); `outcome` is none while SPF is still open.
+    pub(super) fn identifier(&self, outcome: Option<&SpfOutcome>, permissive_counts: bool) -> Option<Identifier> {
+        let certainty = match outcome.map(|outcome| outcome.cause) {
+            Some(SpfCause::Pass) if permissive_counts || outcome.is_some_and(|outcome| !outcome.permissive) => {
+                Certainty::Authenticated
+            }
+            None | Some(SpfCause::DnsUnanswered | SpfCause::ClientUnknown | SpfCause::ClientNotExternal) => Certainty::Possible,
+            Some(SpfCause::MailFromUnknown | SpfCause::HeloUnknown) => Certainty::Possible,
+            Some(_) => return None,
+        };
+        match &self.domain {
+            SubjectDomain::NotOne => None,
+            SubjectDomain::Known(domain) => {
+                Some(Identifier { domain: Some(domain.clone()), mechanism: Mechanism::Spf, certainty })
+            }
+            SubjectDomain::Unknown(_) => Some(Identifier { domain: None, mechanism: Mechanism::Spf, certainty }),
+        }
+    }
+}
+
+impl Client {
+    fn of(envelope: &Envelope, settings: &Evaluation) -> Self {
+        let Some(ip) = envelope.client_ip.map(|ip| ip.to_canonical()) else { return Self::Unknown(SpfCause::ClientUnknown) };
+        if settings.trusted_networks.iter().any(|network| network.contains(&ip)) {
+            Self::Unknown(SpfCause::ClientNotExternal)
+        } else {
+            Self::External(ip)
+        }
+    }
+
+    /// The address as it may stand in a report.
+    pub(super) fn source_ip(self) -> Option<IpAddr> {
+        match self {
+            Self::External(ip) => Some(ip),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// MAIL FROM's domain for a report.
+pub(super) fn envelope_from(envelope: &Envelope) -> Option<EnvelopeFrom> {
+    match &envelope.mail_from {
+        MailFrom::Unknown => None,
+        MailFrom::Null => Some(EnvelopeFrom::Null),
+        MailFrom::Path(path) => Path::parse(path.as_bytes()).map(|path| EnvelopeFrom::Domain(path.domain)),
+    }
+}

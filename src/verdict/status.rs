@@ -1,0 +1,60 @@
+//! SES's statuses (E.3 and the Decisions).
+
+use super::gather::{DmarcFindings, Gathered};
+use crate::auth::cause::{DkimWeight, SesStatus};
+use crate::auth::dkim::SignatureOutcome;
+use crate::auth::dmarc::{Alignment, AlignmentMode, DmarcResult};
+use crate::config::DkimVerdictRule;
+use crate::dns::{Domain, suffix};
+
+/// dmarcVerdict.
+pub(super) fn dmarc(result: DmarcResult) -> SesStatus {
+    match result {
+        DmarcResult::Pass => SesStatus::Pass,
+        DmarcResult::Fail => SesStatus::Fail,
+        DmarcResult::None => SesStatus::Gray,
+        DmarcResult::TempError | DmarcResult::PermError => SesStatus::ProcessingFailed,
+    }
+}
+
+/// dkimVerdict: the first that is there of aligned pass, aligned temperror, any failure, unaligned temperror, malformed
+/// signatures only, unaligned pass, none.
+pub(super) fn dkim(gathered: &Gathered, author: Option<&Domain>, rule: DkimVerdictRule) -> SesStatus {
+    let weights =
+        |wanted: DkimWeight| gathered.dkim.iter().enumerate().filter(move |(_, signature)| signature.cause.weight() == wanted);
+    let aligned =
+        |(index, signature): (usize, &SignatureOutcome)| signature_aligned(gathered.dmarc.as_ref(), author, index, signature);
+    let any = |wanted| weights(wanted).next().is_some();
+    if weights(DkimWeight::Pass).any(aligned) || (rule == DkimVerdictRule::AnyPass && any(DkimWeight::Pass)) {
+        SesStatus::Pass
+    } else if weights(DkimWeight::TempError).any(aligned) {
+        SesStatus::ProcessingFailed
+    } else if any(DkimWeight::Failed) {
+        SesStatus::Fail
+    } else if any(DkimWeight::TempError) {
+        SesStatus::ProcessingFailed
+    } else if any(DkimWeight::Malformed) && !any(DkimWeight::Pass) {
+        SesStatus::ProcessingFailed
+    } else {
+        SesStatus::Gray
+    }
+}
+
+/// Whether a signature's d= is aligned: by DMARC's decision, or without a record in force by the suffix list, for this status only.
+fn signature_aligned(dmarc: Option<&DmarcFindings>, author: Option<&Domain>, index: usize, signature: &SignatureOutcome) -> bool {
+    let (Some(findings), Some(author), Some(domain)) = (dmarc, author, &signature.domain) else { return false };
+    let decision = &findings.decision;
+    match &decision.record {
+        Some(record) if decision.published.is_some() => match findings.alignment_of(index) {
+            Some(Alignment::NotLookedAt) | None => {
+                domain == author || (record.adkim == AlignmentMode::Relaxed && same_registrable(domain, author))
+            }
+            Some(alignment) => alignment != Alignment::NotAligned,
+        },
+        _ => same_registrable(domain, author),
+    }
+}
+
+fn same_registrable(a: &Domain, b: &Domain) -> bool {
+    a == b || suffix::registrable(a).is_some_and(|registrable| suffix::registrable(b).as_ref() == Some(&registrable))
+}

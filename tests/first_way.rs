@@ -1,0 +1,229 @@
+//! The whole way through Kafka, over the broker inside the process: records in, verdicts, failures, annotated messages and dead
+//! letters out, positions committed behind them.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where it fails, and its modules serve several binaries"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use verdmarc::config::Config;
+use verdmarc::dns::{Answer, Question, Resolver, Zone};
+use verdmarc::event::{FailureEvent, Headers, Output, Record, VerdictEvent};
+use verdmarc::kafka::embedded::{Embedded, PARTITIONS};
+use verdmarc::kafka::{Producer, Reader, Start, Stop, Tally};
+use verdmarc::roles;
+
+const ZONE: &str = r#"{
+    "_dmarc.bank.example": [["TXT", "v=DMARC1; p=reject; rua=mailto:d@bank.example"]],
+    "bank.example": [["TXT", "v=spf1 ip4:192.0.2.10 -all"]],
+    "plain.example": [["A", "192.0.2.1"]]
+}"#;
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config() -> Config {
+    let mut config = Config::default();
+    let names = config.topics.named().map(|(_, name)| name.to_owned());
+    config.kafka.brokers = Embedded::start(&names).unwrap().brokers;
+    // The embedded broker lets the next member of a group wait for nearly a session after the last one left.
+    (config.kafka.session_timeout_ms, config.kafka.heartbeat_interval_ms) = (3_000, 500);
+    config.receiver.domain = "mx.recv.example".parse().ok();
+    config.verdict.annotated = true;
+    config
+}
+
+/// The role on a runtime of its own, until it is stopped.
+struct Role {
+    stop: Stop,
+    runtime: tokio::runtime::Runtime,
+    task: tokio::task::JoinHandle<Result<Tally, verdmarc::kafka::Error>>,
+}
+
+impl Role {
+    fn start(config: &Config, resolver: Arc<dyn Resolver>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (stop, config) = (Stop::default(), config.clone());
+        let asked = stop.clone();
+        let task = runtime.spawn(async move { roles::verdict::run(&config, resolver, asked).await });
+        Self { stop, runtime, task }
+    }
+
+    fn stop(self) -> Tally {
+        self.stop.request();
+        self.runtime.block_on(self.task).unwrap().unwrap()
+    }
+}
+
+fn zone() -> Arc<dyn Resolver> {
+    Arc::new(Zone::from_json_str(ZONE).unwrap())
+}
+
+fn message(from: &str, subject: &str) -> Vec<u8> {
+    format!("From: {from}\r\nTo: b@recv.example\r\nSubject: {subject}\r\n\r\nhello\r\n").into_bytes()
+}
+
+fn record(key: &str, value: Vec<u8>, headers: &[(&str, &str)]) -> Output {
+    let headers = headers.iter().fold(Headers::default(), |headers, (name, value)| headers.with(name, value));
+    Output { topic: "mail.raw".into(), partition: None, key: Some(key.into()), value: Some(value), headers }
+}
+
+fn direct(key: &str) -> Output {
+    let envelope =
+        [("ce_id", key), ("ce_clientip", "192.0.2.10"), ("ce_helo", "bank.example"), ("ce_mailfrom", "a@bank.example")];
+    record(key, message("a@bank.example", key), &envelope)
+}
+
+fn spoof(key: &str) -> Output {
+    let envelope = [
+        ("ce_id", key),
+        ("ce_clientip", "203.0.113.5"),
+        ("ce_helo", "evil.example"),
+        ("ce_mailfrom", "x@evil.example"),
+        ("ce_customer", "c-17"),
+        ("traceparent", TRACE),
+    ];
+    record(key, message("a@bank.example", key), &envelope)
+}
+
+/// Records of all topics until `enough` of each is there.
+fn read(config: &Config, enough: &[(&str, usize)]) -> BTreeMap<String, Vec<Record>> {
+    let topics: Vec<&str> = enough.iter().map(|(topic, _)| *topic).collect();
+    let reader = Reader::new(&config.kafka, &topics, Start::Beginning).unwrap();
+    let mut found: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    let deadline = Instant::now() + PATIENCE;
+    while enough.iter().any(|(topic, count)| found.get(*topic).map_or(0, Vec::len) < *count) {
+        assert!(Instant::now() < deadline, "{enough:?} did not come: {:?}", counts(&found));
+        if let Some(record) = reader.next(Duration::from_millis(50)).unwrap() {
+            found.entry(record.topic.to_string()).or_default().push(record);
+        }
+    }
+    // What comes beyond it would be a record too many.
+    while let Some(record) = reader.next(Duration::from_millis(200)).unwrap() {
+        found.entry(record.topic.to_string()).or_default().push(record);
+    }
+    found
+}
+
+fn counts(found: &BTreeMap<String, Vec<Record>>) -> Vec<(String, usize)> {
+    found.iter().map(|(topic, records)| (topic.clone(), records.len())).collect()
+}
+
+fn text<'r>(record: &'r Record, name: &str) -> &'r str {
+    std::str::from_utf8(record.headers.as_ref().unwrap().get(name).unwrap_or_default()).unwrap()
+}
+
+fn committed(config: &Config) -> i64 {
+    let positions = Reader::committed(&config.kafka, &config.kafka.group(roles::verdict::NAME), "mail.raw").unwrap();
+    assert_eq!(positions.len(), PARTITIONS as usize);
+    positions.into_iter().flatten().sum()
+}
+
+#[test]
+fn every_record_gives_one_verdict_or_one_dead_letter_and_its_position_is_committed() {
+    let config = config();
+    let role = Role::start(&config, zone());
+    let raw = [
+        direct("direct"),
+        spoof("spoof"),
+        record("bare", message("a@plain.example", "bare"), &[]),
+        record("empty", Vec::new(), &[]),
+        record("html", b"<p>".to_vec(), &[("content-type", "text/html")]),
+    ];
+    Producer::new(&config.kafka).unwrap().write_all(&raw, PATIENCE).unwrap();
+    let found = read(&config, &[("mail.verdicts", 3), ("mail.failures", 1), ("mail.annotated", 3), ("mail.dead-letters", 2)]);
+    assert_eq!(
+        counts(&found),
+        [("mail.annotated", 3), ("mail.dead-letters", 2), ("mail.failures", 1), ("mail.verdicts", 3)]
+            .map(|(topic, count)| (topic.to_owned(), count))
+    );
+
+    let by_key = |topic: &str, key: &str| {
+        found[topic]
+            .iter()
+            .find(|record| record.key.as_deref() == Some(key.as_bytes()))
+            .unwrap_or_else(|| panic!("{topic}: {key}"))
+    };
+    let verdict =
+        |key: &str| -> VerdictEvent { serde_json::from_slice(by_key("mail.verdicts", key).value.as_ref().unwrap()).unwrap() };
+    let direct = verdict("direct");
+    assert_eq!(direct.receipt.dmarc_verdict.status.as_str(), "PASS");
+    assert_eq!(direct.mail.message_id, "direct");
+    let spoof = verdict("spoof");
+    assert_eq!((spoof.receipt.dmarc_verdict.status.as_str(), spoof.receipt.dmarc_policy.unwrap().as_str()), ("FAIL", "reject"));
+    let input = spoof.input.clone().unwrap();
+    assert_eq!((input.topic.as_str(), input.attempt), ("mail.raw", 1));
+    let bare = verdict("bare");
+    assert_eq!(
+        bare.mail.message_id,
+        format!("mail.raw-{}-{}", bare.input.as_ref().unwrap().partition, bare.input.as_ref().unwrap().offset)
+    );
+
+    let event = by_key("mail.verdicts", "spoof");
+    assert_eq!(text(event, "ce_type"), "verdmarc.verdict.v1");
+    assert_eq!(text(event, "ce_id"), format!("mail.raw-{}-{}", input.partition, input.offset));
+    assert_eq!(text(event, "ce_source"), "/verdmarc/mx.recv.example");
+    assert_eq!((text(event, "ce_specversion"), text(event, "content-type")), ("1.0", "application/json"));
+    assert_eq!(text(event, "traceparent"), TRACE);
+
+    let failure = by_key("mail.failures", "bank.example");
+    assert_eq!(text(failure, "ce_type"), "verdmarc.failure.v1");
+    let failure: FailureEvent = serde_json::from_slice(failure.value.as_ref().unwrap()).unwrap();
+    assert_eq!(failure.input, input);
+
+    let annotated = by_key("mail.annotated", "spoof");
+    let lines = String::from_utf8(annotated.value.clone().unwrap()).unwrap();
+    assert!(lines.contains("Authentication-Results: mx.recv.example") && lines.ends_with("\r\n\r\nhello\r\n"), "{lines}");
+    assert_eq!((text(annotated, "ce_customer"), text(annotated, "content-type")), ("c-17", "message/rfc822"));
+
+    let refused = by_key("mail.dead-letters", "html");
+    assert_eq!(refused.value.as_deref(), Some(&b"<p>"[..]));
+    assert_eq!((text(refused, "verdmarc-reason"), text(refused, "verdmarc-topic")), ("content_type", "mail.raw"));
+    assert_eq!(text(by_key("mail.dead-letters", "empty"), "verdmarc-reason"), "empty_value");
+
+    let tally = role.stop();
+    assert_eq!((tally.read, tally.written, tally.left), (5, 9, 0));
+    assert_eq!(committed(&config), 5);
+}
+
+/// Answers never, so that every message waits for its deadline.
+struct Silent;
+
+impl Resolver for Silent {
+    fn at_hand(&self, _: &Question) -> Option<Arc<Answer>> {
+        None
+    }
+
+    fn resolve<'a>(&'a self, _: &'a Question) -> futures::future::BoxFuture<'a, Arc<Answer>> {
+        Box::pin(futures::future::pending())
+    }
+}
+
+#[test]
+fn what_a_stop_leaves_unfinished_is_read_again_and_nothing_is_lost() {
+    let mut config = config();
+    config.verdict.drain_ms = 300;
+    let keys: Vec<String> = (0..40).map(|number| format!("m{number}")).collect();
+    let raw: Vec<Output> = keys.iter().map(|key| direct(key)).collect();
+    Producer::new(&config.kafka).unwrap().write_all(&raw, PATIENCE).unwrap();
+
+    let role = Role::start(&config, Arc::new(Silent));
+    // The verdicts cannot come before the deadline of 15 s, so this waits for the group to be joined and the records to be read.
+    std::thread::sleep(Duration::from_secs(5));
+    let tally = role.stop();
+    assert_eq!((tally.written, tally.left), (0, tally.read), "nothing is written, nothing is forgotten");
+    assert!(tally.read > 0, "the stop came before the first record");
+    assert_eq!(committed(&config), 0, "no position passes a record without verdict");
+
+    let role = Role::start(&config, zone());
+    let found = read(&config, &[("mail.verdicts", keys.len())]);
+    let answered: BTreeSet<Vec<u8>> = found["mail.verdicts"].iter().filter_map(|record| record.key.clone()).collect();
+    assert_eq!((found["mail.verdicts"].len(), answered.len()), (keys.len(), keys.len()));
+    assert_eq!(role.stop().left, 0);
+    assert_eq!(committed(&config), keys.len() as i64);
+}
