@@ -183,7 +183,7 @@ fn every_record_gives_one_verdict_or_one_dead_letter_and_its_position_is_committ
 
     let refused = by_key("mail.dead-letters", "html");
     assert_eq!(refused.value.as_deref(), Some(&b"<p>"[..]));
-    assert_eq!((text(refused, "verdmarc-reason"), text(refused, "verdmarc-topic")), ("content_type", "mail.raw"));
+    assert_eq!((text(refused, "verdmarc-reason"), text(refused, "verdmarc-origin-topic")), ("content_type", "mail.raw"));
     assert_eq!(text(by_key("mail.dead-letters", "empty"), "verdmarc-reason"), "empty_value");
 
     let tally = role.stop();

@@ -146,9 +146,9 @@ fn dead_letter_line(record: &Record) -> String {
     format!(
         "{style}{:<22}{style:#}  {}/{} at {}: {}",
         said("verdmarc-reason"),
-        said("verdmarc-topic"),
-        said("verdmarc-partition"),
-        said("verdmarc-offset"),
+        said("verdmarc-origin-topic"),
+        said("verdmarc-origin-partition"),
+        said("verdmarc-origin-offset"),
         said("verdmarc-error")
     )
 }

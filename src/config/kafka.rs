@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// How to reach Kafka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -13,6 +14,23 @@ pub struct Kafka {
     pub group_prefix: String,
     /// How this client calls itself in the brokers' logs and quotas. Default `verdmarc`.
     pub client_id: String,
+    /// What tells this process from its siblings for as long as it lives, and across restarts: its transactional id and, with it,
+    /// what fences a predecessor that is not quite dead. Default: the pod's name (POD_NAME, or HOSTNAME in Kubernetes), else the
+    /// host's name and a random part, with a warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Whether a known instance keeps its partitions over a restart within the session timeout (static membership). Default true.
+    pub static_membership: bool,
+    /// Group protocol: `classic` with cooperative-sticky assignment, or `consumer` (KIP-848, brokers from 4.0), where the brokers
+    /// set the timeouts. Default `classic`.
+    pub protocol: Protocol,
+    /// `exactly_once`: outputs and offsets in one transaction. `at_least_once`: offsets are committed behind the outputs, which
+    /// may repeat after a crash; for brokers without transactions. Default `exactly_once`.
+    pub delivery: Delivery,
+    /// Milliseconds after which the brokers end a transaction that its owner left open. Default 15 000.
+    pub transaction_timeout_ms: u64,
+    /// Whether a start looks at the topics first and says what is wrong with them. Default true.
+    pub check_topics: bool,
     /// Rack of this client; with it brokers serve reads from the nearest replica. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
@@ -32,6 +50,8 @@ pub struct Kafka {
     pub max_record_bytes: u32,
     /// Properties of librdkafka, set last: TLS, SASL and whatever else it knows. Default none.
     pub properties: Properties,
+    /// Properties whose value is what a file holds, without the line end: secrets. Default none.
+    pub property_files: PropertyFiles,
 }
 
 impl Default for Kafka {
@@ -40,6 +60,12 @@ impl Default for Kafka {
             brokers: String::new(),
             group_prefix: String::new(),
             client_id: "verdmarc".into(),
+            instance: None,
+            static_membership: true,
+            protocol: Protocol::Classic,
+            delivery: Delivery::ExactlyOnce,
+            transaction_timeout_ms: 15_000,
+            check_topics: true,
             rack: None,
             session_timeout_ms: 45_000,
             heartbeat_interval_ms: 3_000,
@@ -49,8 +75,29 @@ impl Default for Kafka {
             compression: Compression::Lz4,
             max_record_bytes: 57 << 20,
             properties: Properties::default(),
+            property_files: PropertyFiles::default(),
         }
     }
+}
+
+/// How members of a group agree on partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// The members agree, cooperative-sticky.
+    Classic,
+    /// The coordinator decides (KIP-848).
+    Consumer,
+}
+
+/// What a crash may do to outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Nothing.
+    ExactlyOnce,
+    /// Repeat them.
+    AtLeastOnce,
 }
 
 /// Compression of what is written.
@@ -79,7 +126,9 @@ impl Compression {
 }
 
 /// Properties that would take promises back if they were set otherwise.
-const OURS: [&str; 7] = [
+const OURS: [&str; 9] = [
+    "transactional.id",
+    "group.id",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "isolation.level",
@@ -102,6 +151,16 @@ impl Kafka {
         if self.session_timeout_ms > self.max_poll_interval_ms {
             problems.push("kafka.session_timeout_ms must not exceed kafka.max_poll_interval_ms".to_owned());
         }
+        if self.delivery_timeout_ms >= self.transaction_timeout_ms {
+            problems.push(format!(
+                "kafka.delivery_timeout_ms ({}) must be below kafka.transaction_timeout_ms ({}): otherwise a transaction ends while \
+                 its records are still tried",
+                self.delivery_timeout_ms, self.transaction_timeout_ms
+            ));
+        }
+        for name in self.property_files.0.keys().filter(|name| self.properties.0.contains_key(*name)) {
+            problems.push(format!("kafka.property_files: `{name}` stands in kafka.properties too: remove one"));
+        }
         for name in OURS.into_iter().filter(|name| self.properties.0.contains_key(*name)) {
             problems.push(format!("kafka.properties: `{name}` is set by verdmarc and must stay as it is: remove it"));
         }
@@ -117,6 +176,17 @@ impl Properties {
     pub fn is_secret(name: &str) -> bool {
         let secrets = ["password", "secret", "key.pem", "token", "jaas", "sasl.oauthbearer.config", "assertion.private"];
         secrets.iter().any(|secret| name.contains(secret))
+    }
+}
+
+/// Files that hold the values of librdkafka's properties, by property. Dotted names as in [`Properties`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct PropertyFiles(pub BTreeMap<String, PathBuf>);
+
+impl<'de> Deserialize<'de> for PropertyFiles {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Properties(flat) = Properties::deserialize(deserializer)?;
+        Ok(Self(flat.into_iter().map(|(name, path)| (name, path.into())).collect()))
     }
 }
 

@@ -102,10 +102,11 @@ const VARIABLE: &str = "environment variable ";
 impl Variable {
     fn read((name, value): &(String, String)) -> Option<Self> {
         let key = name.strip_prefix(PREFIX).filter(|key| key.contains("__"))?.to_ascii_lowercase();
-        let key = match key.split_once("properties__") {
-            Some((section, property)) => format!("{}properties.{}", section.replace("__", "."), property.replace('_', ".")),
-            None => key.replace("__", "."),
+        let dotted = |table: &str| {
+            let (section, property) = key.split_once(&format!("{table}__"))?;
+            Some(format!("{}{table}.{}", section.replace("__", "."), property.replace('_', ".")))
         };
+        let key = dotted("properties").or_else(|| dotted("property_files")).unwrap_or_else(|| key.replace("__", "."));
         let Ok(value) = value.parse();
         Some(Self { name: name.clone(), key, value })
     }

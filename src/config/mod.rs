@@ -1,5 +1,6 @@
 //! Settings: typed, every field documented; defaults, then a TOML file, then the environment.
 
+mod claim_check;
 mod dns;
 mod evaluation;
 mod kafka;
@@ -13,9 +14,10 @@ mod tests;
 mod topics;
 mod verdict;
 
+pub use claim_check::ClaimCheck;
 pub use dns::Dns;
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
-pub use kafka::{Compression, Kafka, Properties};
+pub use kafka::{Compression, Delivery, Kafka, Properties, PropertyFiles, Protocol};
 pub use limits::Limits;
 pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};
@@ -41,6 +43,8 @@ pub struct Config {
     pub evaluation: Evaluation,
     /// The verdict role.
     pub verdict: VerdictRole,
+    /// Messages in an object store.
+    pub claim_check: ClaimCheck,
     /// Log lines on standard error.
     pub log: Log,
 }
@@ -75,6 +79,7 @@ impl Config {
         self.kafka.validate(&mut problems);
         self.verdict.validate(&mut problems);
         self.topics.validate(&mut problems);
+        self.claim_check.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Contradictory(problems)) }
     }
 

@@ -28,6 +28,7 @@ fn every_key_can_come_from_the_environment() {
         ("VERDMARC_EVALUATION__LIMITS__DKIM_SIGNATURES", "3"),
         ("VERDMARC_EVALUATION__DISCOVERY", "psl"),
         ("VERDMARC_KAFKA__PROPERTIES__SECURITY_PROTOCOL", "SASL_SSL"),
+        ("VERDMARC_KAFKA__PROPERTY_FILES__SASL_PASSWORD", "/run/secrets/kafka"),
         ("VERDMARC_LOG__FORMAT", "json"),
         ("VERDMARC_INSTALL", "1"),
     ];
@@ -36,6 +37,7 @@ fn every_key_can_come_from_the_environment() {
     assert_eq!(config.evaluation().trusted_networks.len(), 2);
     assert_eq!((config.evaluation.limits.dkim_signatures, config.evaluation.discovery), (3, Discovery::Psl));
     assert_eq!(config.kafka.properties.0.get("security.protocol").map(String::as_str), Some("SASL_SSL"));
+    assert_eq!(config.kafka.property_files.0.get("sasl.password"), Some(&PathBuf::from("/run/secrets/kafka")));
     assert_eq!(config.log.format, LogFormat::Json);
 }
 
@@ -66,6 +68,10 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[topics]\nraw = 'x'\nverdicts = 'x'\n", &[], &["topics.raw and topics.verdicts are both `x`"]),
         ("[kafka.properties]\nenable.auto.commit = true\n", &[], &["`enable.auto.commit`", "remove it"]),
         ("[verdict]\nconcurrency = 0\n", &[], &["verdict.concurrency must be at least 1"]),
+        ("[kafka]\ndelivery_timeout_ms = 15000\n", &[], &["kafka.delivery_timeout_ms", "kafka.transaction_timeout_ms"]),
+        ("[kafka.properties]\na = 1\n[kafka.property_files]\na = '/f'\n", &[], &["kafka.property_files", "`a`", "remove one"]),
+        ("[verdict]\nretry_delays_s = [5, 1]\n", &[], &["verdict.retry_delays_s"]),
+        ("[claim_check]\nprefixes = ['s3://mail']\n", &[], &["claim_check.prefixes", "`s3://mail`", "slash"]),
         ("[kafka]\nheartbeat_interval_ms = 20000\n", &[], &["kafka.heartbeat_interval_ms", "a third"]),
     ];
     for (file, variables, expected) in cases {

@@ -16,6 +16,8 @@ pub struct Topics {
     pub annotated: String,
     /// Failures, from which aggregate reports are made. Default `mail.failures`.
     pub failures: String,
+    /// Messages to be tried again, one topic a delay, numbered: `mail.retries.1`, … Default `mail.retries`.
+    pub retries: String,
     /// Refused records. Default `mail.dead-letters`.
     pub dead_letters: String,
 }
@@ -28,6 +30,7 @@ impl Default for Topics {
             verdicts: "mail.verdicts".into(),
             annotated: "mail.annotated".into(),
             failures: "mail.failures".into(),
+            retries: "mail.retries".into(),
             dead_letters: "mail.dead-letters".into(),
         }
     }
@@ -39,7 +42,12 @@ impl Topics {
         format!("{}{name}", self.prefix)
     }
 
-    /// The names with their keys.
+    /// The full name of the topic that holds retries after the delay of this number, counted from one.
+    pub fn retry(&self, number: usize) -> String {
+        format!("{}.{number}", self.full(&self.retries))
+    }
+
+    /// The names with their keys, but for those of retries.
     pub fn named(&self) -> [(&'static str, &str); 5] {
         [
             ("raw", &self.raw),

@@ -10,6 +10,11 @@ pub struct VerdictRole {
     pub annotated: bool,
     /// How much of the mail stands in a verdict: `full`, or `minimal` without addresses and subject. Default `full`.
     pub mail: Mail,
+    /// Whether a message whose DNS failed for now is tried again later, through the topics for retries, before its
+    /// PROCESSING_FAILED is published. Retries that are there are read whatever this says. Default false.
+    pub retries: bool,
+    /// Seconds before each retry; one topic each. Default 60, 600 and 3 600.
+    pub retry_delays_s: Vec<u64>,
     /// Messages in evaluation at once. Default 1 000.
     pub concurrency: usize,
     /// Records held in memory, from reading to commit, above which reading pauses. Default 20 000.
@@ -33,6 +38,8 @@ impl Default for VerdictRole {
         Self {
             annotated: false,
             mail: Mail::Full,
+            retries: false,
+            retry_delays_s: vec![60, 600, 3_600],
             concurrency: 1_000,
             budget_records: 20_000,
             budget_bytes: 256 << 20,
@@ -47,6 +54,9 @@ impl Default for VerdictRole {
 
 impl VerdictRole {
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        if !(1..=9).contains(&self.retry_delays_s.len()) || !self.retry_delays_s.is_sorted() {
+            problems.push("verdict.retry_delays_s must be one to nine delays, none shorter than the one before".to_owned());
+        }
         let at_least_one = [
             ("concurrency", self.concurrency),
             ("budget_records", self.budget_records),

@@ -1,32 +1,33 @@
 //! Refused records: their bytes unchanged, why and whence in headers.
 
+use super::lineage::{self, Lineage};
 use super::raw::Refusal;
 use super::{Headers, Output, Record};
 use std::sync::Arc;
 
 /// Prefix of the headers that say why and whence.
 pub const PREFIX: &str = "verdmarc-";
+/// Header of the reason, a code that stays the same from version to version.
+pub const REASON: &str = "verdmarc-reason";
+/// Header of the reason as a sentence.
+pub const ERROR: &str = "verdmarc-error";
 
 /// The dead letter of `record`: key, value and headers as they came, behind them the reason and the origin.
 ///
 /// Headers under our own prefix that the record brought are dropped, so that nothing but us speaks there.
 pub fn dead_letter(topic: &Arc<str>, record: Record, refusal: &Refusal) -> Output {
-    let mut headers: Headers = record
-        .headers
-        .iter()
-        .flat_map(Headers::iter)
-        .filter(|(name, _)| !name.get(..PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX)))
-        .collect();
-    let mut say = |name: &str, value: &str| headers.push(&format!("{PREFIX}{name}"), Some(value.as_bytes()));
-    say("reason", refusal.code());
-    say("error", &refusal.to_string());
-    say("topic", &record.topic);
-    say("partition", &record.partition.to_string());
-    say("offset", &record.offset.to_string());
-    if let Some(timestamp) = record.timestamp {
-        say("timestamp", &timestamp.to_string());
-    }
-    say("version", env!("CARGO_PKG_VERSION"));
+    let lineage = Lineage::of(&record).unwrap_or_else(|_| Lineage::itself(&record));
+    letter(topic, record, &lineage, (refusal.code(), &refusal.to_string()))
+}
+
+/// A dead letter with a reason that is no refusal of ours: its code, and a sentence for people.
+pub fn letter(topic: &Arc<str>, record: Record, lineage: &Lineage, (code, error): (&str, &str)) -> Output {
+    let mut headers: Headers = record.headers.iter().flat_map(lineage::foreign).collect();
+    let mut say = |name: &str, value: &str| headers.push(name, Some(value.as_bytes()));
+    say(REASON, code);
+    say(ERROR, error);
+    say("verdmarc-version", env!("CARGO_PKG_VERSION"));
+    lineage.push_to(&mut headers);
     Output { topic: topic.clone(), partition: None, key: record.key, value: record.value, headers }
 }
 
@@ -54,15 +55,16 @@ mod tests {
                 "x",
                 "verdmarc-reason",
                 "verdmarc-error",
-                "verdmarc-topic",
-                "verdmarc-partition",
-                "verdmarc-offset",
-                "verdmarc-timestamp",
-                "verdmarc-version"
+                "verdmarc-version",
+                "verdmarc-origin-topic",
+                "verdmarc-origin-partition",
+                "verdmarc-origin-offset",
+                "verdmarc-origin-timestamp",
+                "verdmarc-attempt"
             ]
         );
         assert_eq!(letter.headers.get("verdmarc-reason"), Some(&b"empty_value"[..]));
-        assert_eq!(letter.headers.get("verdmarc-offset"), Some(&b"41"[..]));
+        assert_eq!(letter.headers.get("verdmarc-origin-offset"), Some(&b"41"[..]));
     }
 
     #[test]

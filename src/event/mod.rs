@@ -7,12 +7,14 @@
 //! | `raw` | a record of mail.raw as a message and its envelope, or the reason why it is refused |
 //! | `verdict`, `failure` | the events that are written |
 //! | `reason` | reason codes |
+//! | `lineage` | which record a message first came in |
 //! | `dead_letter` | refused records with their reason |
 //! | `schemas` | JSON Schemas of the events |
 
 pub mod dead_letter;
 mod failure;
 pub mod headers;
+pub mod lineage;
 pub mod raw;
 mod reason;
 mod record;
@@ -23,6 +25,7 @@ mod verdict;
 
 pub use failure::{DkimRow, FailureEvent, Row, SpfRow};
 pub use headers::Headers;
+pub use lineage::Lineage;
 pub use reason::Reason;
 pub use record::{Output, Record};
 pub use settings::EvaluationBlock;

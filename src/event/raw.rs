@@ -13,7 +13,7 @@ mod tests;
 pub use refusal::Refusal;
 
 use super::headers::{ATTRIBUTE, CONTENT_TYPE, MESSAGE, Trace};
-use super::{Headers, Record};
+use super::{Headers, Lineage, Record};
 use crate::message::{Envelope, MailFrom, Submission};
 use attribute::Attribute;
 use jiff::{SignedDuration, Timestamp};
@@ -25,8 +25,10 @@ pub const RECEIVED: &str = "verdmarc.mail.received.v1";
 /// A message as it came, with what SMTP said about it.
 #[derive(Debug)]
 pub struct Raw<'r> {
-    /// `ce_id`, else topic, partition and offset joined by hyphens.
+    /// `ce_id`, else topic, partition and offset of the original record joined by hyphens.
     pub id: String,
+    /// The record that first held the message.
+    pub lineage: Lineage,
     /// The message's bytes as they came.
     pub message: Cow<'r, [u8]>,
     /// The envelope, arrival included.
@@ -75,7 +77,7 @@ impl<'r> Raw<'r> {
         if message.is_empty() {
             return Err(Refusal::EmptyValue);
         }
-        attributes.into_raw(record, headers, message)
+        attributes.into_raw(Lineage::of(record)?, headers, message)
     }
 }
 
@@ -157,7 +159,7 @@ impl<'r> Attributes<'r> {
         text.parse().map(Some).map_err(|_| Refusal::Attribute { name, given: text })
     }
 
-    fn into_raw(self, record: &Record, headers: &Headers, message: Cow<'r, [u8]>) -> Result<Raw<'r>, Refusal> {
+    fn into_raw(self, lineage: Lineage, headers: &Headers, message: Cow<'r, [u8]>) -> Result<Raw<'r>, Refusal> {
         if let Some(version) = self.text("specversion")?.filter(|version| version != "1.0") {
             return Err(Refusal::Attribute { name: "specversion", given: version });
         }
@@ -166,9 +168,9 @@ impl<'r> Attributes<'r> {
         }
         let id = match self.text("id")? {
             Some(id) => id,
-            None => format!("{}-{}-{}", record.topic, record.partition, record.offset),
+            None => lineage.id(),
         };
-        let (arrival, arrival_corrected) = arrival(self.parsed("time")?, record.timestamp);
+        let (arrival, arrival_corrected) = arrival(self.parsed("time")?, lineage.timestamp);
         let client_ip = self.parsed::<std::net::IpAddr>("clientip")?.map(|ip| ip.to_canonical());
         let envelope = Envelope {
             client_ip,
@@ -186,17 +188,17 @@ impl<'r> Attributes<'r> {
         };
         let of_trace = |name: &str| headers.get(name).map(Cow::Borrowed).or_else(|| self.octets(name));
         let trace = Trace::new(of_trace("traceparent").as_deref(), of_trace("tracestate").as_deref());
-        let attributes = self.into_headers(&id, record, arrival);
-        Ok(Raw { id, message, envelope, arrival_corrected, attributes, trace })
+        let attributes = self.into_headers(&id, &lineage.input.topic, arrival);
+        Ok(Raw { id, lineage, message, envelope, arrival_corrected, attributes, trace })
     }
 
     /// The attributes as headers, the required ones completed.
-    fn into_headers(self, id: &str, record: &Record, arrival: Option<Timestamp>) -> Headers {
+    fn into_headers(self, id: &str, topic: &str, arrival: Option<Timestamp>) -> Headers {
         let mut headers = Headers::with_capacity(self.0.len() + 5);
         let complete: [(&str, Option<String>); 5] = [
             ("specversion", Some("1.0".to_owned())),
             ("id", Some(id.to_owned())),
-            ("source", Some(format!("/verdmarc/{}", record.topic))),
+            ("source", Some(format!("/verdmarc/{topic}"))),
             ("type", Some(RECEIVED.to_owned())),
             ("time", arrival.map(|time| time.to_string())),
         ];

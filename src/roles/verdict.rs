@@ -12,7 +12,7 @@ use crate::dns::Resolver;
 use crate::event::dead_letter::dead_letter;
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::Raw;
-use crate::event::{EvaluationBlock, Input, Output, Reason, Record};
+use crate::event::{EvaluationBlock, Output, Reason, Record};
 use crate::kafka::{Error, Intake, Pipeline, Stop, Tally, Work};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
 use futures::FutureExt as _;
@@ -120,7 +120,7 @@ impl Judge {
             }
         };
         let now = Timestamp::now();
-        let origin = self.origin(&record, &raw);
+        let origin = self.origin(&raw);
         let evaluated =
             AssertUnwindSafe(evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings)).catch_unwind().await;
         let published = evaluated.ok().and_then(|verdict| published(&raw, verdict, &origin)).unwrap_or_else(|| {
@@ -131,15 +131,10 @@ impl Judge {
         self.records(&record, raw, published, now)
     }
 
-    fn origin(&self, record: &Record, raw: &Raw<'_>) -> Origin {
+    fn origin(&self, raw: &Raw<'_>) -> Origin {
         Origin {
             message_id: raw.id.clone(),
-            input: Some(Input {
-                topic: record.topic.to_string(),
-                partition: record.partition,
-                offset: record.offset,
-                attempt: 1,
-            }),
+            input: Some(raw.lineage.input.clone()),
             detail: self.detail,
             annotate: self.annotate,
             settings: self.settings.clone(),
@@ -150,7 +145,7 @@ impl Judge {
 
     /// The records to write. Their ids follow from the raw record, so that a repetition carries the same ones.
     fn records(&self, record: &Record, raw: Raw<'_>, outputs: Outputs, time: Timestamp) -> Vec<Output> {
-        let id = format!("{}-{}-{}", record.topic, record.partition, record.offset);
+        let id = raw.lineage.id();
         let headers = |kind| Attributes { id: &id, source: &self.source, kind, time, content_type: JSON }.headers(&raw.trace);
         let mut records = Vec::with_capacity(3);
         records.push(Output {

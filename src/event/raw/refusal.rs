@@ -66,6 +66,9 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
+    /// The headers that tell of an earlier record, which only we write, cannot be read.
+    #[error("{0}; leave the headers verdmarc-origin-* out of new records")]
+    Lineage(#[from] crate::event::lineage::Unreadable),
     /// The message lies in an object store.
     #[error("dataref is not supported in this version; write the message as the value")]
     ClaimCheck,
@@ -92,6 +95,7 @@ impl Refusal {
             Self::EventType { .. } => "event_type",
             Self::Structured { .. } => "structured",
             Self::Base64 { .. } => "base64",
+            Self::Lineage(_) => "lineage",
             Self::ClaimCheck => "claim_check_unsupported",
         }
     }

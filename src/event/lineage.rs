@@ -1,0 +1,158 @@
+//! Which record of mail.raw a message first came in, carried in headers through retries and redrive.
+//!
+//! What a message counts as is the record that first held it (Decisions: what one message is). A copy in another topic, or put
+//! back into the first one, says so in these headers; a record without them stands for itself.
+
+use super::dead_letter::PREFIX;
+use super::{Headers, Input, Record};
+use jiff::Timestamp;
+
+/// Header of the original record's topic.
+pub const ORIGIN_TOPIC: &str = "verdmarc-origin-topic";
+/// Header of the original record's partition.
+pub const ORIGIN_PARTITION: &str = "verdmarc-origin-partition";
+/// Header of the original record's offset.
+pub const ORIGIN_OFFSET: &str = "verdmarc-origin-offset";
+/// Header of the original record's timestamp, RFC 3339.
+pub const ORIGIN_TIMESTAMP: &str = "verdmarc-origin-timestamp";
+/// Header of the number of this evaluation, from 1.
+pub const ATTEMPT: &str = "verdmarc-attempt";
+/// Header of the time before which the record is not to be evaluated, RFC 3339.
+pub const NOT_BEFORE: &str = "verdmarc-not-before";
+
+/// The original record of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    /// Its topic, partition and offset, and the number of this evaluation.
+    pub input: Input,
+    /// Its timestamp.
+    pub timestamp: Option<Timestamp>,
+}
+
+/// Headers that speak of an origin and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("header {header} is missing or cannot be read")]
+pub struct Unreadable {
+    /// The header.
+    pub header: &'static str,
+}
+
+impl Lineage {
+    /// What a record's headers say, else the record itself.
+    ///
+    /// # Errors
+    /// Some of the headers are there, and not all of them can be read.
+    pub fn of(record: &Record) -> Result<Self, Unreadable> {
+        let none = Headers::default();
+        let headers = record.headers.as_ref().unwrap_or(&none);
+        let own = [ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET];
+        if own.iter().all(|name| headers.get(name).is_none()) {
+            return Ok(Self::itself(record));
+        }
+        let topic: String = read(headers, ORIGIN_TOPIC)?;
+        if topic.is_empty() || topic.len() > 249 || topic.chars().any(char::is_control) {
+            return Err(Unreadable { header: ORIGIN_TOPIC });
+        }
+        let timestamp = match headers.get(ORIGIN_TIMESTAMP) {
+            None => None,
+            Some(_) => Some(read(headers, ORIGIN_TIMESTAMP)?),
+        };
+        let attempt = match headers.get(ATTEMPT) {
+            None => 1,
+            Some(_) => read(headers, ATTEMPT)?,
+        };
+        let input = Input { topic, partition: read(headers, ORIGIN_PARTITION)?, offset: read(headers, ORIGIN_OFFSET)?, attempt };
+        Ok(Self { input, timestamp })
+    }
+
+    /// The record stands for itself.
+    pub fn itself(record: &Record) -> Self {
+        let input = Input { topic: record.topic.to_string(), partition: record.partition, offset: record.offset, attempt: 1 };
+        Self { input, timestamp: record.timestamp }
+    }
+
+    /// The same message at its next evaluation.
+    #[must_use]
+    pub fn next_attempt(mut self) -> Self {
+        self.input.attempt = self.input.attempt.saturating_add(1);
+        self
+    }
+
+    /// Topic, partition and offset joined by hyphens: the id of every event about this message.
+    pub fn id(&self) -> String {
+        format!("{}-{}-{}", self.input.topic, self.input.partition, self.input.offset)
+    }
+
+    /// Adds the headers.
+    pub fn push_to(&self, headers: &mut Headers) {
+        let mut say = |name: &str, value: &str| headers.push(name, Some(value.as_bytes()));
+        say(ORIGIN_TOPIC, &self.input.topic);
+        say(ORIGIN_PARTITION, &self.input.partition.to_string());
+        say(ORIGIN_OFFSET, &self.input.offset.to_string());
+        if let Some(timestamp) = self.timestamp {
+            say(ORIGIN_TIMESTAMP, &timestamp.to_string());
+        }
+        say(ATTEMPT, &self.input.attempt.to_string());
+    }
+}
+
+/// When a record may be evaluated; none when it says nothing that can be read, which means now.
+pub fn not_before(record: &Record) -> Option<Timestamp> {
+    read(record.headers.as_ref()?, NOT_BEFORE).ok()
+}
+
+/// A record's headers without those under our own prefix, so that nothing but us speaks there.
+pub fn foreign(headers: &Headers) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+    headers.iter().filter(|(name, _)| !name.get(..PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX)))
+}
+
+fn read<T: std::str::FromStr>(headers: &Headers, header: &'static str) -> Result<T, Unreadable> {
+    let text = headers.get(header).and_then(|value| std::str::from_utf8(value).ok());
+    text.and_then(|text| text.parse().ok()).ok_or(Unreadable { header })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(headers: Headers) -> Record {
+        Record {
+            topic: "mail.raw".into(),
+            partition: 3,
+            offset: 41,
+            timestamp: "2026-01-02T03:04:05Z".parse().ok(),
+            key: None,
+            value: None,
+            headers: Some(headers),
+        }
+    }
+
+    #[test]
+    fn a_record_without_headers_stands_for_itself() {
+        let lineage = Lineage::of(&record(Headers::default())).unwrap();
+        assert_eq!((lineage.id().as_str(), lineage.input.attempt), ("mail.raw-3-41", 1));
+    }
+
+    #[test]
+    fn an_origin_survives_any_number_of_copies() {
+        let first = Lineage::itself(&record(Headers::default()));
+        let mut headers = Headers::default();
+        first.clone().next_attempt().push_to(&mut headers);
+        let copy = Record { topic: "mail.retries.1".into(), partition: 0, offset: 7, timestamp: None, ..record(headers) };
+        let second = Lineage::of(&copy).unwrap();
+        assert_eq!((second.id(), second.timestamp, second.input.attempt), (first.id(), first.timestamp, 2));
+    }
+
+    #[test]
+    fn half_an_origin_is_none() {
+        for header in [ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET] {
+            let mut headers = Headers::default();
+            for name in [ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET].into_iter().filter(|name| *name != header) {
+                headers = headers.with(name, "1");
+            }
+            assert_eq!(Lineage::of(&record(headers)), Err(Unreadable { header }));
+        }
+        let broken = Headers::default().with(ORIGIN_TOPIC, "t").with(ORIGIN_PARTITION, "x").with(ORIGIN_OFFSET, "1");
+        assert_eq!(Lineage::of(&record(broken)), Err(Unreadable { header: ORIGIN_PARTITION }));
+    }
+}
