@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use verdmarc::config::Config;
+use verdmarc::config::{Config, Delivery};
 use verdmarc::dns::{Answer, Question, Resolver, Zone};
 use verdmarc::event::{FailureEvent, Headers, Output, Record, VerdictEvent};
 use verdmarc::kafka::embedded::{Embedded, PARTITIONS};
@@ -33,6 +33,7 @@ fn config() -> Config {
     config.kafka.brokers = Embedded::start(&names).unwrap().brokers;
     // The embedded broker lets the next member of a group wait for nearly a session after the last one left.
     (config.kafka.session_timeout_ms, config.kafka.heartbeat_interval_ms) = (3_000, 500);
+    (config.kafka.delivery, config.kafka.check_topics) = (Delivery::AtLeastOnce, false);
     config.receiver.domain = "mx.recv.example".parse().ok();
     config.verdict.annotated = true;
     config

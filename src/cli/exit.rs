@@ -19,13 +19,18 @@ pub enum Exit {
     Kafka,
     /// 5: the program contradicts itself, or the machine refuses what it needs.
     Internal,
+    /// 6: another process with the same instance name took this one's place.
+    Fenced,
+    /// 7: whether the last transaction committed is unknown; a restart goes on from what the brokers know.
+    AmbiguousCommit,
     /// 130: a second signal ended it at once.
     Interrupted,
 }
 
 /// The list, below the help text.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
-3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 130 ended at once by a second signal.";
+3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 6 another process \
+took its place, 7 the outcome of a transaction is unknown, 130 ended at once by a second signal.";
 
 impl Exit {
     /// The number.
@@ -37,6 +42,8 @@ impl Exit {
             Self::ProcessingFailed => 3,
             Self::Kafka => 4,
             Self::Internal => 5,
+            Self::Fenced => 6,
+            Self::AmbiguousCommit => 7,
             Self::Interrupted => 130,
         }
     }
@@ -98,7 +105,9 @@ impl From<crate::kafka::Error> for Failure {
     fn from(error: crate::kafka::Error) -> Self {
         use crate::kafka::Error;
         let exit = match error {
-            Error::Client(_) => Exit::Usage,
+            Error::Client(_) | Error::PropertyFile { .. } => Exit::Usage,
+            Error::Fenced(_) => Exit::Fenced,
+            Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
             Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,
             _ => Exit::Kafka,
         };

@@ -27,9 +27,11 @@ pub struct VerdictRole {
     pub commit_interval_ms: u64,
     /// Records in one commit at most. Default 5 000.
     pub commit_records: usize,
+    /// Bytes of outputs in one commit, about. Default 32 MiB.
+    pub commit_bytes: usize,
     /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Default 20 000.
     pub drain_ms: u64,
-    /// Milliseconds that a revoked partition waits for its outputs to be written and committed. Default 4 000.
+    /// Milliseconds that a revoked partition waits for the transaction that holds its outputs to end. Default 4 000.
     pub revoke_ms: u64,
 }
 
@@ -46,6 +48,7 @@ impl Default for VerdictRole {
             partition_records: 10_000,
             commit_interval_ms: 100,
             commit_records: 5_000,
+            commit_bytes: 32 << 20,
             drain_ms: 20_000,
             revoke_ms: 4_000,
         }
@@ -63,6 +66,7 @@ impl VerdictRole {
             ("budget_bytes", self.budget_bytes),
             ("partition_records", self.partition_records),
             ("commit_records", self.commit_records),
+            ("commit_bytes", self.commit_bytes),
         ];
         for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
             problems.push(format!("verdict.{key} must be at least 1"));

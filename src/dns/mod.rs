@@ -47,3 +47,13 @@ pub trait Resolver: Send + Sync {
     /// Asks, waiting as long as it takes; the caller owns the deadline.
     fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>>;
 }
+
+impl<R: Resolver + ?Sized> Resolver for Arc<R> {
+    fn at_hand(&self, question: &Question) -> Option<Arc<Answer>> {
+        (**self).at_hand(question)
+    }
+
+    fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>> {
+        (**self).resolve(question)
+    }
+}

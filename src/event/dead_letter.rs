@@ -3,6 +3,7 @@
 use super::lineage::{self, Lineage};
 use super::raw::Refusal;
 use super::{Headers, Output, Record};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 /// Prefix of the headers that say why and whence.
@@ -29,6 +30,31 @@ pub fn letter(topic: &Arc<str>, record: Record, lineage: &Lineage, (code, error)
     say("verdmarc-version", env!("CARGO_PKG_VERSION"));
     lineage.push_to(&mut headers);
     Output { topic: topic.clone(), partition: None, key: record.key, value: record.value, headers }
+}
+
+/// Reason of a dead letter that stands in for outputs that no topic takes.
+pub const OUTPUT_TOO_LARGE: &str = "output_too_large";
+
+/// Stands in for outputs that no topic takes: which record they answer, their topics and sizes, and the SHA-256 of all of them. The
+/// record itself is in the raw topic for as long as that keeps it.
+pub fn output_too_large(topic: &Arc<str>, (raw, partition, offset): (&str, i32, i64), outputs: &[Output]) -> Output {
+    let sizes: Vec<String> =
+        outputs.iter().map(|output| format!("{} {} bytes", output.topic, output.value.as_ref().map_or(0, Vec::len))).collect();
+    let mut digest = Sha256::new();
+    outputs.iter().filter_map(|output| output.value.as_ref()).for_each(|value| digest.update(value));
+    let record = Record {
+        topic: raw.into(),
+        partition,
+        offset,
+        timestamp: None,
+        key: outputs.first().and_then(|output| output.key.clone()),
+        value: None,
+        headers: None,
+    };
+    let error = format!("an output is larger than its topic takes ({}); raise max.message.bytes of that topic", sizes.join(", "));
+    let mut letter = letter(topic, record.clone(), &Lineage::itself(&record), (OUTPUT_TOO_LARGE, &error));
+    letter.headers.push("verdmarc-sha256", Some(format!("{:x}", digest.finalize()).as_bytes()));
+    letter
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use super::error::Error;
 use super::ledger::{Generation, Ledger, Misplaced};
+use super::sentinel::Sentinel;
 use crate::event::{Output, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A partition of a topic.
@@ -22,6 +23,12 @@ pub struct Slot {
     weight: usize,
 }
 
+impl Slot {
+    pub(super) fn partition(&self) -> &Partition {
+        &self.partition
+    }
+}
+
 /// Limits on what is held in memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
@@ -34,7 +41,16 @@ pub(super) struct Budget {
 #[derive(Debug, Clone)]
 pub(super) struct Done {
     pub(super) outputs: Arc<[Output]>,
+    pub(super) offset: i64,
     weight: usize,
+}
+
+impl Done {
+    fn new(offset: i64, outputs: Vec<Output>) -> Self {
+        // The library copies what it sends, so that what is on its way is held twice.
+        let weight = outputs.iter().map(Output::weight).sum::<usize>() * 2;
+        Self { outputs: outputs.into(), offset, weight }
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +81,20 @@ pub(super) struct Position {
     pub(super) partition: Partition,
     pub(super) generation: Generation,
     pub(super) next: i64,
+    /// One past the last of the cut's outputs that are of this partition.
+    end: usize,
+}
+
+impl Cut {
+    /// The partition that an output of the cut is of.
+    pub(super) fn position_of(&self, index: usize) -> Option<&Position> {
+        self.positions.iter().find(|position| index < position.end)
+    }
+
+    /// Whether it holds records of any of `partitions`.
+    pub(super) fn touches(&self, partitions: &BTreeSet<Partition>) -> bool {
+        self.positions.iter().any(|position| partitions.contains(&position.partition))
+    }
 }
 
 impl Assignment {
@@ -100,30 +130,68 @@ impl Assignment {
         Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight }))
     }
 
+    /// Whether a slot's partition is still ours, in the same assignment.
+    pub(super) fn holds(&self, slot: &Slot) -> bool {
+        self.partitions.get(&slot.partition).is_some_and(|held| held.ledger.generation() == slot.generation)
+    }
+
     /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
     pub(super) fn complete(&mut self, slot: Slot, outputs: Vec<Output>) -> Result<bool, Error> {
         let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
-        let weight = outputs.iter().map(Output::weight).sum();
-        match held.ledger.complete(slot.generation, slot.offset, Done { outputs: outputs.into(), weight }) {
+        let done = Done::new(slot.offset, outputs);
+        let weight = done.weight;
+        match held.ledger.complete(slot.generation, slot.offset, done) {
             Ok(()) => {
                 held.bytes = (held.bytes + weight).saturating_sub(slot.weight);
                 Ok(true)
             }
-            Err(Misplaced::OtherGeneration { .. }) => Ok(false),
-            Err(error) => Err(Error::Inconsistent(format!("{:?}: {error}", slot.partition))),
+            Err(Misplaced::OtherGeneration { expected, found }) => {
+                if found > expected {
+                    Sentinel::CompletionFromFutureGeneration.hit();
+                }
+                Ok(false)
+            }
+            Err(error) => {
+                Sentinel::DuplicateSlot.hit();
+                Err(Error::Inconsistent(format!("{:?}: {error}", slot.partition)))
+            }
         }
     }
 
-    /// Opens a batch with what is done of every partition, at most about `limit` records.
-    pub(super) fn cut(&mut self, limit: usize) -> Option<Cut> {
+    /// Puts other outputs in the place of those that `index` of a cut names, which no topic takes.
+    pub(super) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>) -> Result<(), Error> {
+        let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
+        let Some(held) = self.partitions.get_mut(&position.partition) else { return Ok(()) };
+        if held.ledger.generation() != position.generation {
+            return Ok(());
+        }
+        let done = Done::new(entry.offset, outputs);
+        held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
+        held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))
+    }
+
+    /// Opens a batch with what is done of every partition, at most about `limit` records, and bytes until there are `bytes`.
+    pub(super) fn cut(&mut self, limit: usize, bytes: usize) -> Option<Cut> {
         let mut cut = Cut::default();
+        let mut weight = 0;
         for (partition, held) in &mut self.partitions {
             let room = limit.saturating_sub(cut.outputs.len());
-            if let Some(done) = (room > 0).then(|| held.ledger.cut(room)).flatten() {
-                cut.outputs.extend(done.outputs);
-                let generation = held.ledger.generation();
-                cut.positions.push(Position { partition: partition.clone(), generation, next: done.next });
+            let fits = |done: &Done| {
+                let fits = weight < bytes;
+                weight += done.weight;
+                fits
+            };
+            let Some(done) = held.ledger.cut(room, fits) else { continue };
+            if held.ledger.committed_position().is_some_and(|committed| done.next <= committed) {
+                Sentinel::CommitRegressed.hit();
             }
+            if held.ledger.frontier().is_none_or(|frontier| done.next > frontier) {
+                Sentinel::CommitBeyondFrontier.hit();
+            }
+            cut.outputs.extend(done.outputs);
+            let generation = held.ledger.generation();
+            let end = cut.outputs.len();
+            cut.positions.push(Position { partition: partition.clone(), generation, next: done.next, end });
         }
         (!cut.positions.is_empty()).then_some(cut)
     }
@@ -169,19 +237,31 @@ impl Assignment {
         self.partitions.values().map(|held| held.ledger.len()).sum()
     }
 
-    /// Records held of `partitions`.
-    pub(super) fn records_of<'p>(&self, partitions: impl IntoIterator<Item = &'p Partition>) -> usize {
-        partitions.into_iter().filter_map(|partition| self.partitions.get(partition)).map(|held| held.ledger.len()).sum()
+    fn bytes(&self) -> usize {
+        self.partitions.values().map(|held| held.bytes).sum()
+    }
+
+    /// Records held that are not done.
+    pub(super) fn pending(&self) -> usize {
+        self.partitions.values().map(|held| held.ledger.pending()).sum()
+    }
+
+    /// Records that a cut would take.
+    pub(super) fn ready(&self) -> usize {
+        self.partitions.values().map(|held| held.ledger.ready()).sum()
+    }
+
+    /// Whether more is held than the budget allows.
+    pub(super) fn is_over_budget(&self) -> bool {
+        self.records() >= self.budget.records || self.bytes() >= self.budget.bytes
     }
 
     /// The partitions that reading should leave alone for now: all above the budget until half of it is free, and each that
     /// holds too many records by itself.
     pub(super) fn overfull(&mut self) -> Vec<Partition> {
-        let records = self.records();
-        let bytes: usize = self.partitions.values().map(|held| held.bytes).sum();
-        if records >= self.budget.records || bytes >= self.budget.bytes {
+        if self.is_over_budget() {
             self.tripped = true;
-        } else if records <= self.budget.records / 2 && bytes <= self.budget.bytes / 2 {
+        } else if self.records() <= self.budget.records / 2 && self.bytes() <= self.budget.bytes / 2 {
             self.tripped = false;
         }
         let full = |held: &Held| held.ledger.len() >= self.budget.partition_records;
@@ -225,7 +305,7 @@ mod tests {
         assert_eq!(assignment.overfull().len(), 2);
         for (expected, slot) in [(2, slots.remove(0)), (0, slots.remove(0))] {
             assignment.complete(slot, Vec::new()).unwrap();
-            let cut = assignment.cut(10).unwrap();
+            let cut = assignment.cut(10, usize::MAX).unwrap();
             assignment.committed(&cut.positions).unwrap();
             assert_eq!(assignment.overfull().len(), expected, "{} records held", assignment.records());
         }
@@ -258,9 +338,9 @@ mod tests {
         assignment.assign([partition(0)]);
         let new = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
         assert!(!assignment.complete(old, Vec::new()).unwrap());
-        assert!(assignment.cut(10).is_none());
+        assert!(assignment.cut(10, usize::MAX).is_none());
         assert!(assignment.complete(new, Vec::new()).unwrap());
-        assert_eq!(assignment.cut(10).unwrap().positions.len(), 1);
+        assert_eq!(assignment.cut(10, usize::MAX).unwrap().positions.len(), 1);
     }
 
     #[test]
@@ -270,7 +350,7 @@ mod tests {
             let slot = assignment.charge(&record(number, 5, 1)).unwrap().unwrap();
             assignment.complete(slot, Vec::new()).unwrap();
         }
-        let cut = assignment.cut(10).unwrap();
+        let cut = assignment.cut(10, usize::MAX).unwrap();
         assignment.revoke([&partition(0)]);
         assignment.assign([partition(0)]);
         let ours: Vec<_> = assignment.still_ours(&cut.positions).into_iter().map(|position| position.partition.number).collect();

@@ -1,11 +1,18 @@
 //! Settings of every client object. What bears on the promises is set on purpose, whatever the library's default.
 
-use crate::config::Kafka;
+use super::error::Error;
+use super::instance::Instance;
+use crate::config::{Kafka, Protocol};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+/// KiB that the library reads ahead, over all partitions.
+const PREFETCH_KIB: usize = 32 << 10;
+/// KiB of records that wait in the library to be sent; more wait with us.
+const QUEUE_KIB: usize = 96 << 10;
+
 /// Cluster and authentication, the same for every client; `extra` are the settings of one kind of client.
-fn client(kafka: &Kafka, extra: &[(&str, String)]) -> ClientConfig {
+fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error> {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &kafka.brokers)
@@ -22,34 +29,55 @@ fn client(kafka: &Kafka, extra: &[(&str, String)]) -> ClientConfig {
     for (name, value) in &kafka.properties.0 {
         config.set(name, value);
     }
-    config
+    for (property, path) in &kafka.property_files.0 {
+        let value = std::fs::read_to_string(path).map_err(|reason| Error::PropertyFile {
+            property: property.clone(),
+            path: path.clone(),
+            reason,
+        })?;
+        config.set(property, value.trim_end_matches(['\r', '\n']));
+    }
+    Ok(config)
 }
 
 /// A member of the role's consumer group. Offsets are committed by us alone, and read from the start when there are none.
-pub(super) fn consumer(kafka: &Kafka, group: &str) -> ClientConfig {
-    client(
-        kafka,
-        &[
-            ("group.id", group.to_owned()),
-            ("enable.auto.commit", "false".to_owned()),
-            ("enable.auto.offset.store", "false".to_owned()),
-            ("auto.offset.reset", "earliest".to_owned()),
-            ("isolation.level", "read_committed".to_owned()),
+pub(super) fn consumer(kafka: &Kafka, group: &str, instance: &Instance) -> Result<ClientConfig, Error> {
+    let mut extra = vec![
+        ("group.id", group.to_owned()),
+        ("enable.auto.commit", "false".to_owned()),
+        ("enable.auto.offset.store", "false".to_owned()),
+        ("auto.offset.reset", "earliest".to_owned()),
+        ("isolation.level", "read_committed".to_owned()),
+        ("max.poll.interval.ms", kafka.max_poll_interval_ms.to_string()),
+        ("allow.auto.create.topics", "false".to_owned()),
+        ("enable.partition.eof", "false".to_owned()),
+        ("queued.min.messages", "10000".to_owned()),
+        ("queued.max.messages.kbytes", PREFETCH_KIB.to_string()),
+        ("fetch.message.max.bytes", "4194304".to_owned()),
+        ("fetch.queue.backoff.ms", "20".to_owned()),
+    ];
+    match kafka.protocol {
+        // The library refuses these where the brokers set them.
+        Protocol::Classic => extra.extend([
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
             ("session.timeout.ms", kafka.session_timeout_ms.to_string()),
             ("heartbeat.interval.ms", kafka.heartbeat_interval_ms.to_string()),
-            ("max.poll.interval.ms", kafka.max_poll_interval_ms.to_string()),
-            ("allow.auto.create.topics", "false".to_owned()),
-            ("enable.partition.eof", "false".to_owned()),
-            ("queued.min.messages", "10000".to_owned()),
-            ("queued.max.messages.kbytes", "65536".to_owned()),
-            ("fetch.queue.backoff.ms", "20".to_owned()),
-        ],
-    )
+        ]),
+        Protocol::Consumer => extra.push(("group.protocol", "consumer".to_owned())),
+    }
+    if kafka.static_membership && instance.lasts {
+        extra.push(("group.instance.id", instance.name.clone()));
+    }
+    client(kafka, &extra)
+}
+
+/// Offsets of a group that this client is no member of.
+pub(super) fn observer(kafka: &Kafka, group: &str) -> Result<ClientConfig, Error> {
+    client(kafka, &[("group.id", group.to_owned()), ("enable.auto.commit", "false".to_owned())])
 }
 
 /// A reader without a group, which commits nothing.
-pub(super) fn reader(kafka: &Kafka) -> ClientConfig {
+pub(super) fn reader(kafka: &Kafka) -> Result<ClientConfig, Error> {
     client(
         kafka,
         &[
@@ -67,19 +95,28 @@ pub(super) fn reader(kafka: &Kafka) -> ClientConfig {
 
 /// A writer whose records are acknowledged by all replicas in sync, in order, each once per session, on the partition that
 /// Java's clients would choose.
-pub(super) fn producer(kafka: &Kafka) -> ClientConfig {
-    client(
-        kafka,
-        &[
-            ("acks", "all".to_owned()),
-            ("enable.idempotence", "true".to_owned()),
-            ("partitioner", "murmur2_random".to_owned()),
-            ("compression.type", kafka.compression.as_str().to_owned()),
-            ("linger.ms", kafka.linger_ms.to_string()),
-            ("message.timeout.ms", kafka.delivery_timeout_ms.to_string()),
-            ("message.max.bytes", kafka.max_record_bytes.to_string()),
-            ("queue.buffering.max.messages", "100000".to_owned()),
-            ("queue.buffering.max.kbytes", "262144".to_owned()),
-        ],
-    )
+pub(super) fn producer(kafka: &Kafka) -> Result<ClientConfig, Error> {
+    client(kafka, &writer(kafka))
+}
+
+/// A writer of transactions under this id.
+pub(super) fn transactional(kafka: &Kafka, id: &str) -> Result<ClientConfig, Error> {
+    let mut extra = writer(kafka);
+    extra.push(("transactional.id", id.to_owned()));
+    extra.push(("transaction.timeout.ms", kafka.transaction_timeout_ms.to_string()));
+    client(kafka, &extra)
+}
+
+fn writer(kafka: &Kafka) -> Vec<(&'static str, String)> {
+    vec![
+        ("acks", "all".to_owned()),
+        ("enable.idempotence", "true".to_owned()),
+        ("partitioner", "murmur2_random".to_owned()),
+        ("compression.type", kafka.compression.as_str().to_owned()),
+        ("linger.ms", kafka.linger_ms.to_string()),
+        ("message.timeout.ms", kafka.delivery_timeout_ms.to_string()),
+        ("message.max.bytes", kafka.max_record_bytes.to_string()),
+        ("queue.buffering.max.messages", "100000".to_owned()),
+        ("queue.buffering.max.kbytes", QUEUE_KIB.to_string()),
+    ]
 }

@@ -3,34 +3,51 @@
 //! The rebalance callback runs inside `poll`, on the same thread; the desk is behind a lock only because the library asks for
 //! a shared context. The lock is never held over a poll.
 
-use super::assignment::{Assignment, Partition, Position, Slot};
+use super::assignment::{Assignment, Cut, Partition, Slot};
 use super::error::{Error, is_passing};
-use super::pipeline::{Intake, Tally};
-use super::producer::{Batch, Producer, Progress};
-use crate::event::{Output, Record};
+use super::failpoint::Mutant;
+use super::membership::Membership;
+use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
+use super::refusals::Refusals;
+use super::sentinel::Sentinel;
+use super::status::Status;
+use super::transaction::{Abort, Batch, Outcome as Ended, Transactions};
+use crate::config::Delivery;
+use crate::event::Record;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
 
-/// Time before a failed write or commit is tried again.
-const BACK_OFF: Duration = Duration::from_millis(500);
+/// Time before a batch that failed is written again.
+const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// Everything the consumer thread works with besides the consumer itself.
 pub(super) struct Desk {
     assignment: Assignment,
-    producer: Producer,
-    collected: mpsc::Receiver<(Slot, Vec<Output>)>,
-    in_flight: Option<InFlight>,
+    transactions: Transactions,
+    delivery: Delivery,
+    work: UnboundedSender<Work>,
+    collected: mpsc::Receiver<(Slot, Outcome)>,
+    in_flight: Option<Cut>,
+    /// Written, but the offsets are not committed yet (at least once only).
+    uncommitted: Option<Cut>,
+    /// Records whose time has not come; their partitions are paused.
+    held: Vec<Held>,
     paused: BTreeSet<Partition>,
+    refusals: Refusals,
+    handlers: Handlers,
+    status: Arc<Status>,
     last_cut: Instant,
     not_before: Instant,
     commit_interval: Duration,
     commit_records: usize,
+    commit_bytes: usize,
     revoke_patience: Duration,
     intake_stopped: bool,
     closing: bool,
@@ -38,32 +55,40 @@ pub(super) struct Desk {
     tally: Tally,
 }
 
-/// A batch between its cut and its commit.
-struct InFlight {
-    batch: Batch,
-    outputs: VecDeque<Output>,
-    written: u64,
-    positions: Vec<Position>,
+/// A record that waits at the head of its partition.
+struct Held {
+    due: Instant,
+    work: Work,
 }
 
 impl Desk {
     pub(super) fn new(
         assignment: Assignment,
-        producer: Producer,
-        collected: mpsc::Receiver<(Slot, Vec<Output>)>,
+        transactions: Transactions,
+        delivery: Delivery,
+        (work, collected): (UnboundedSender<Work>, mpsc::Receiver<(Slot, Outcome)>),
         intake: &Intake,
+        status: Arc<Status>,
     ) -> Self {
         let now = Instant::now();
         Self {
             assignment,
-            producer,
+            transactions,
+            delivery,
+            work,
             collected,
             in_flight: None,
+            uncommitted: None,
+            held: Vec::new(),
             paused: BTreeSet::new(),
+            refusals: Refusals::default(),
+            handlers: intake.handlers.clone(),
+            status,
             last_cut: now,
             not_before: now,
             commit_interval: intake.commit_interval,
             commit_records: intake.commit_records,
+            commit_bytes: intake.commit_bytes,
             revoke_patience: intake.revoke,
             intake_stopped: false,
             closing: false,
@@ -74,99 +99,206 @@ impl Desk {
 
     /// Whether nothing is held and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none() && self.assignment.records() == 0
+        self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.records() == 0
     }
 
-    pub(super) fn tally(&self) -> Tally {
-        self.tally
+    /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
+    pub(super) fn is_drained(&self) -> bool {
+        let finished = self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.ready() == 0;
+        self.refusals.stopped() || finished && self.assignment.pending() == self.held.len()
     }
 
     pub(super) fn take_failure(&mut self) -> Option<Error> {
         self.failure.take()
     }
 
-    /// From now on a revocation waits for nothing.
-    pub(super) fn close(&mut self) {
+    /// From now on a revocation waits for nothing. Ends the open transaction without commit; false when that cannot be had in time.
+    pub(super) fn close(&mut self, patience: Duration) -> bool {
         self.closing = true;
+        self.transactions.request_abort();
+        self.transactions.close(patience)
     }
 
-    /// Takes up a record; none when it is not to be evaluated.
-    pub(super) fn charge(&mut self, record: &Record) -> Result<Option<Slot>, Error> {
-        if self.intake_stopped {
-            return Ok(None);
+    /// Takes up a record and hands it out, at once or when its time has come.
+    pub(super) fn take_up(&mut self, record: Record) -> Result<(), Error> {
+        if self.intake_stopped || self.refusals.stopped() {
+            return Ok(());
         }
-        let slot = self.assignment.charge(record)?;
-        self.tally.read += u64::from(slot.is_some());
-        Ok(slot)
+        let Some(slot) = self.assignment.charge(&record)? else { return Ok(()) };
+        self.tally.read += 1;
+        let due = (self.handlers.due)(&record);
+        let work = Work { slot, record };
+        match due {
+            Some(wait) => self.held.push(Held { due: Instant::now() + wait, work }),
+            None => self.dispatch(work),
+        }
+        Ok(())
+    }
+
+    /// Whether a partition is to be paused before anything else is read: a record waits at its head, or the budget is used up.
+    pub(super) fn must_pause(&mut self) -> bool {
+        let waits = self.held.last().is_some_and(|held| !self.paused.contains(held.work.slot.partition()));
+        waits || self.assignment.is_over_budget()
+    }
+
+    /// Leaves everything that is held to the next owner.
+    pub(super) fn leave(&mut self) -> Tally {
+        let partitions: Vec<Partition> = self.assignment.partitions().cloned().collect();
+        self.tally.left += self.assignment.revoke(&partitions) as u64;
+        self.tally
+    }
+
+    fn dispatch(&self, work: Work) {
+        // The receiver is gone only when the role has ended, which requests a stop.
+        let _ = self.work.send(work);
     }
 
     pub(super) fn stop_intake(&mut self, consumer: &BaseConsumer<Context>) {
         self.intake_stopped = true;
+        self.status.draining();
         self.regulate(consumer);
     }
 
     /// Collects what is done, moves the batch on, pauses and resumes.
     pub(super) fn turn(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
         self.collect()?;
+        self.release();
         self.advance(consumer)?;
         self.regulate(consumer);
         Ok(())
     }
 
     fn collect(&mut self) -> Result<(), Error> {
-        while let Ok((slot, outputs)) = self.collected.try_recv() {
-            self.assignment.complete(slot, outputs)?;
+        while let Ok((slot, outcome)) = self.collected.try_recv() {
+            let (outputs, refused) = match outcome {
+                Outcome::Done(outputs) => (outputs, false),
+                Outcome::Refused(outputs) => (outputs, true),
+                Outcome::Later { record, wait } => {
+                    if self.assignment.holds(&slot) {
+                        self.held.push(Held { due: Instant::now() + wait, work: Work { slot, record } });
+                    }
+                    continue;
+                }
+            };
+            if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
+                self.stop_for_refusals();
+            }
         }
         Ok(())
     }
 
-    /// The order that promise 2 asks for: cut, write, every report, commit, forget.
-    fn advance(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+    /// Most of what comes is refused: whoever writes it is broken, and its records are not to be drained into dead letters. Stays
+    /// alive, because a restart would only drain some more.
+    fn stop_for_refusals(&mut self) {
+        self.transactions.request_abort();
+        self.status.stopped();
+        tracing::error!(
+            refused = Refusals::LIMIT,
+            of = Refusals::WINDOW,
+            "stopped: most records break the producer's contract; nothing more is read until a restart, see mail.dead-letters and the \
+             log for the reasons, mend the producer, then restart"
+        );
+    }
+
+    /// Hands out what has waited long enough.
+    fn release(&mut self) {
         let now = Instant::now();
-        if now < self.not_before {
+        let due = self.held.extract_if(.., |held| held.due <= now).collect::<Vec<_>>();
+        for held in due {
+            self.dispatch(held.work);
+        }
+    }
+
+    /// The order that promise 2 asks for: cut, write with the offsets, forget.
+    fn advance(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+        if self.in_flight.is_some() {
+            match self.transactions.outcome(Duration::ZERO) {
+                None => return Ok(()),
+                Some(ended) => self.settle(ended)?,
+            }
+        }
+        if let Some(cut) = self.uncommitted.take() {
+            self.commit(consumer, cut)?;
+        }
+        let now = Instant::now();
+        let early = now.duration_since(self.last_cut) < self.commit_interval
+            && !self.intake_stopped
+            && self.assignment.ready() < self.commit_records;
+        if early || now < self.not_before || self.uncommitted.is_some() || self.refusals.stopped() {
             return Ok(());
         }
-        let mut in_flight = match self.in_flight.take() {
-            Some(in_flight) => in_flight,
-            None if now.duration_since(self.last_cut) < self.commit_interval && !self.intake_stopped => return Ok(()),
-            None => match self.assignment.cut(self.commit_records) {
+        self.cut(consumer)
+    }
+
+    /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
+    fn cut(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+        if self.assignment.ready() == 0 {
+            return Ok(());
+        }
+        let membership = match self.delivery {
+            Delivery::AtLeastOnce => None,
+            Delivery::ExactlyOnce => match Membership::of(consumer) {
+                // Not in the group at this moment: a rebalance will tell.
                 None => return Ok(()),
-                Some(cut) => InFlight {
-                    batch: Batch::default(),
-                    outputs: cut.outputs.iter().flat_map(|done| done.outputs.iter().cloned()).collect(),
-                    written: 0,
-                    positions: cut.positions,
-                },
+                membership => membership,
             },
         };
-        while let Some(output) = in_flight.outputs.front() {
-            if !self.producer.send(&mut in_flight.batch, output)? {
-                self.in_flight = Some(in_flight);
-                return Ok(());
-            }
-            in_flight.written += 1;
-            in_flight.outputs.pop_front();
+        let Some(cut) = self.assignment.cut(self.commit_records, self.commit_bytes) else { return Ok(()) };
+        let offsets = offsets(&cut)?;
+        if offsets.count() == 0 {
+            Sentinel::OutputWithoutOffset.hit();
+            return Err(Error::Inconsistent("outputs without offsets".to_owned()));
         }
-        match in_flight.batch.progress() {
-            Progress::Open => self.in_flight = Some(in_flight),
-            Progress::Delivered => self.commit(consumer, in_flight)?,
-            Progress::Refused(error) => return Err(error),
-            Progress::Failed(error) => {
-                tracing::warn!(%error, "a batch was not acknowledged and is written again");
-                self.assignment.aborted(&in_flight.positions)?;
-                self.tally.aborted += 1;
-                self.not_before = now + BACK_OFF;
+        self.last_cut = Instant::now();
+        self.transactions.submit(Batch { entries: cut.outputs.clone(), offsets, membership })?;
+        self.in_flight = Some(cut);
+        Ok(())
+    }
+
+    fn settle(&mut self, ended: Ended) -> Result<(), Error> {
+        let Some(cut) = self.in_flight.take() else { return Ok(()) };
+        match ended {
+            Ended::Written(written) => {
+                self.tally.written += written;
+                match self.delivery {
+                    Delivery::ExactlyOnce => self.forget(&cut),
+                    Delivery::AtLeastOnce => {
+                        self.uncommitted = Some(cut);
+                        Ok(())
+                    }
+                }
             }
+            Ended::Aborted(abort) => self.take_back(&cut, &abort),
+            Ended::Failed(error) => Err(error),
+        }
+    }
+
+    fn forget(&mut self, cut: &Cut) -> Result<(), Error> {
+        self.tally.commits += 1;
+        self.assignment.committed(&cut.positions)
+    }
+
+    fn take_back(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
+        tracing::warn!(reason = abort.reason, records = cut.outputs.len(), "a batch was taken back and is written again");
+        self.tally.aborted += 1;
+        self.assignment.aborted(&cut.positions)?;
+        if let Some(index) = abort.oversized
+            && let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index))
+        {
+            let Partition { topic, number } = &position.partition;
+            let outputs = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
+            self.assignment.replace(cut, index, outputs)?;
+        } else if !abort.wanted {
+            self.not_before = Instant::now() + BACK_OFF;
         }
         Ok(())
     }
 
-    fn commit(&mut self, consumer: &BaseConsumer<Context>, in_flight: InFlight) -> Result<(), Error> {
+    /// Commits what was written without a transaction.
+    fn commit(&mut self, consumer: &BaseConsumer<Context>, cut: Cut) -> Result<(), Error> {
         let mut offsets = TopicPartitionList::new();
-        for position in self.assignment.still_ours(&in_flight.positions) {
-            offsets
-                .add_partition_offset(&position.partition.topic, position.partition.number, Offset::Offset(position.next))
-                .map_err(Error::Consume)?;
+        for position in self.assignment.still_ours(&cut.positions) {
+            add(&mut offsets, &position.partition, position.next)?;
         }
         if offsets.count() > 0
             && let Err(error) = consumer.commit(&offsets, CommitMode::Sync)
@@ -176,22 +308,19 @@ impl Desk {
             }
             tracing::warn!(%error, "offsets are not committed yet");
             self.not_before = Instant::now() + BACK_OFF;
-            self.in_flight = Some(in_flight);
+            self.uncommitted = Some(cut);
             return Ok(());
         }
-        self.assignment.committed(&in_flight.positions)?;
-        self.tally.written += in_flight.written;
-        self.tally.commits += 1;
-        self.last_cut = Instant::now();
-        Ok(())
+        self.forget(&cut)
     }
 
     /// Pauses and resumes what the budget asks for. Only what we paused and still own is resumed.
     fn regulate(&mut self, consumer: &BaseConsumer<Context>) {
-        let wanted: BTreeSet<Partition> = if self.intake_stopped {
+        let wanted: BTreeSet<Partition> = if self.intake_stopped || self.refusals.stopped() {
             self.assignment.partitions().cloned().collect()
         } else {
-            self.assignment.overfull().into_iter().collect()
+            let waiting = self.held.iter().map(|held| held.work.slot.partition().clone());
+            self.assignment.overfull().into_iter().chain(waiting).collect()
         };
         if wanted == self.paused {
             return;
@@ -222,17 +351,28 @@ impl Desk {
         // A new assignment is never paused, whatever it was before.
         self.paused.retain(|partition| !partitions.contains(partition));
         self.assignment.assign(partitions);
+        self.status.assigned();
         self.regulate(consumer);
         Ok(())
     }
 
+    /// Gives partitions up. A batch that holds records of them is ended first, because once they are given up another member may
+    /// read them: aborting is always right, committing under a generation that has passed is not.
     fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
         let partitions = partitions(list);
         let lost = consumer.assignment_lost();
-        if !lost && !self.closing {
-            self.finish(consumer, &partitions)?;
+        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(&partitions)) && !Mutant::UnassignBeforeAbort.is_on() {
+            self.transactions.request_abort();
+            let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
+            if let Some(ended) = self.transactions.outcome(patience) {
+                self.settle(ended)?;
+            }
+        }
+        if let Some(cut) = self.uncommitted.take_if(|_| !lost && !self.closing) {
+            self.commit(consumer, cut)?;
         }
         let left = self.assignment.revoke(&partitions);
+        self.held.retain(|held| !partitions.contains(held.work.slot.partition()));
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
@@ -242,17 +382,20 @@ impl Desk {
         };
         unassigned.map_err(|error| Error::Rebalance(error.to_string()))
     }
+}
 
-    /// Waits, bounded, until what was read of `partitions` is written and committed: what is left is evaluated twice.
-    fn finish(&mut self, consumer: &BaseConsumer<Context>, partitions: &BTreeSet<Partition>) -> Result<(), Error> {
-        let deadline = Instant::now() + self.revoke_patience;
-        while self.assignment.records_of(partitions) > 0 && Instant::now() < deadline {
-            self.collect()?;
-            self.advance(consumer)?;
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
+/// The positions of a cut as the library wants them.
+fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
+    let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
+    let mut offsets = TopicPartitionList::new();
+    for position in &cut.positions {
+        add(&mut offsets, &position.partition, position.next + too_far)?;
     }
+    Ok(offsets)
+}
+
+fn add(offsets: &mut TopicPartitionList, partition: &Partition, next: i64) -> Result<(), Error> {
+    offsets.add_partition_offset(&partition.topic, partition.number, Offset::Offset(next)).map_err(Error::Consume)
 }
 
 fn partitions(list: &TopicPartitionList) -> BTreeSet<Partition> {

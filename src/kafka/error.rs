@@ -1,5 +1,6 @@
 //! What can go wrong with Kafka, sorted by what is to be done.
 
+use super::membership::TransactionError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// An error that ends the role.
@@ -35,6 +36,25 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A property's value cannot be read from its file.
+    #[error("cannot read kafka.property_files `{property}` from {}: {reason}", path.display())]
+    PropertyFile {
+        /// The property.
+        property: String,
+        /// Its file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// Another process has taken this one's place: the same transactional id, or the same member of the group.
+    #[error("another process with the same instance name has taken over: {0}; give each process its own kafka.instance")]
+    Fenced(String),
+    /// Whether a transaction committed cannot be known. Nothing in memory may be believed then; a restart finds out.
+    #[error("the outcome of a transaction is unknown: {0}; a restart goes on from what the brokers know")]
+    AmbiguousCommit(String),
+    /// A transaction failed in a way that is neither to be retried nor aborted.
+    #[error("transactions cannot go on: {0}")]
+    Transaction(String),
     /// Partitions were assigned or revoked and the library did not take it.
     #[error("rebalance failed: {0}")]
     Rebalance(String),
@@ -78,5 +98,34 @@ pub(super) fn is_passing(error: &KafkaError) -> bool {
             | Code::KafkaStorageError
             | Code::PurgeInflight
             | Code::PurgeQueue
+    )
+}
+
+/// The library's own classification of a transaction's failure.
+pub(super) fn transaction_error(error: &KafkaError) -> TransactionError {
+    match error {
+        KafkaError::Transaction(error) => TransactionError {
+            code: error.code(),
+            text: error.string(),
+            fatal: error.is_fatal(),
+            retriable: error.is_retriable(),
+            abortable: error.txn_requires_abort(),
+        },
+        other => TransactionError {
+            code: other.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
+            text: other.to_string(),
+            fatal: false,
+            retriable: false,
+            abortable: false,
+        },
+    }
+}
+
+/// Whether this producer's or member's place was taken.
+pub(super) fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId | Code::UnreleasedInstanceId
     )
 }

@@ -19,6 +19,7 @@ pub struct Generation(pub u64);
 pub struct Ledger<O> {
     generation: Generation,
     slots: VecDeque<Slot<O>>,
+    pending: usize,
     /// One past the highest offset charged; none before the first.
     end: Option<i64>,
     /// One past the highest offset in a batch that is not settled.
@@ -89,7 +90,7 @@ pub enum Unsettled {
 impl<O> Ledger<O> {
     /// An empty ledger.
     pub fn new(generation: Generation) -> Self {
-        Self { generation, slots: VecDeque::new(), end: None, open: None, committed: None }
+        Self { generation, slots: VecDeque::new(), pending: 0, end: None, open: None, committed: None }
     }
 
     /// Its generation.
@@ -127,6 +128,7 @@ impl<O> Ledger<O> {
             return Err(Regressed { offset, end });
         }
         self.slots.push_back(Slot { offset, outputs: None });
+        self.pending += 1;
         self.end = Some(offset + 1);
         Ok(())
     }
@@ -145,18 +147,42 @@ impl<O> Ledger<O> {
             return Err(Misplaced::Twice(offset));
         }
         slot.outputs = Some(outputs);
+        self.pending -= 1;
         Ok(())
     }
 
-    /// Opens a batch with the done prefix, at most `limit` records of it. None when a batch is open or nothing is done.
-    pub fn cut(&mut self, limit: usize) -> Option<Cut<O>>
+    /// Puts `outputs` in the place of what a record came to, before its batch is cut again.
+    ///
+    /// # Errors
+    /// The record is not held, or not done; nothing changes then.
+    pub fn replace(&mut self, offset: i64, outputs: O) -> Result<(), Misplaced> {
+        let index = self.slots.binary_search_by_key(&offset, |slot| slot.offset).map_err(|_| Misplaced::Unknown(offset))?;
+        let done = self.slots.get_mut(index).and_then(|slot| slot.outputs.as_mut()).ok_or(Misplaced::Unknown(offset))?;
+        *done = outputs;
+        Ok(())
+    }
+
+    /// Records that are not done.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Records of the done prefix.
+    pub fn ready(&self) -> usize {
+        if self.pending == 0 { self.len() } else { self.slots.iter().take_while(|slot| slot.outputs.is_some()).count() }
+    }
+
+    /// Opens a batch with the done prefix, at most `limit` records of it and only as long as each `fits`. None when a batch is
+    /// open or there is nothing to put into one.
+    pub fn cut(&mut self, limit: usize, mut fits: impl FnMut(&O) -> bool) -> Option<Cut<O>>
     where
         O: Clone,
     {
         if self.open.is_some() {
             return None;
         }
-        let outputs: Vec<O> = self.slots.iter().take(limit).map_while(|slot| slot.outputs.clone()).collect();
+        let done = self.slots.iter().take(limit).map_while(|slot| slot.outputs.as_ref());
+        let outputs: Vec<O> = done.take_while(|outputs| fits(outputs)).cloned().collect();
         if outputs.is_empty() {
             return None;
         }

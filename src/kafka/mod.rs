@@ -3,10 +3,15 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client` | the settings of every client object |
-//! | `pipeline` | one consumer thread: poll, dispatch, collect, write, commit |
-//! | `assignment` | the partitions that are ours, their ledgers, the budget, the batch in flight |
-//! | `consumer` | the consumer and what happens at a rebalance |
+//! | `pipeline` | one consumer thread: poll, dispatch, collect, have written and committed |
+//! | `consumer` | what that thread does between two polls and at a rebalance |
+//! | `assignment` | the partitions that are ours, their ledgers, the budget |
 //! | `ledger` | what was read of one partition and how far it is done |
+//! | `transaction` | the thread that writes outputs and offsets in one transaction |
+//! | `membership` | the group membership that fences a transaction; the only `unsafe` |
+//! | `instance` | what tells this process from its siblings |
+//! | `refusals`, `status` | when most records are refused; what other threads may know |
+//! | `sentinel`, `failpoint` | violations that must never be counted; where tests have the process die |
 //! | `producer` | outputs on their way, counted until each is acknowledged |
 //! | `reader` | reading topics without a group, for `tail` and tests |
 //! | `headers` | record headers to and from the library |
@@ -17,13 +22,22 @@ mod client;
 mod consumer;
 pub mod embedded;
 mod error;
+pub mod failpoint;
 mod headers;
+pub mod instance;
 pub mod ledger;
+mod membership;
 mod pipeline;
 mod producer;
 mod reader;
+mod refusals;
+mod sentinel;
+mod status;
+mod transaction;
 
 pub use error::Error;
-pub use pipeline::{Completions, Intake, Pipeline, Slot, Stop, Tally, Work};
-pub use producer::{Batch, Producer};
-pub use reader::{Reader, Start};
+pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};
+pub use producer::Producer;
+pub use reader::{Reader, Start, existing_topics};
+pub use sentinel::Sentinel;
+pub use status::{Phase, Status};

@@ -1,4 +1,4 @@
-//! One consumer thread: poll, dispatch, collect what is done, write it, commit it.
+//! One consumer thread: poll, dispatch, collect what is done, have it written and committed.
 //!
 //! The thread owns the consumer. Polling never stops, also while reading is paused: rebalances, heartbeats and log lines
 //! need it. Work goes to whoever evaluates, in any order; outcomes come back through [`Completions`].
@@ -6,18 +6,21 @@
 pub use super::assignment::Slot;
 use super::assignment::{Assignment, Budget};
 use super::consumer::{Context, Desk};
-use super::error::Error;
-use super::{Producer, client, headers};
+use super::error::{Error, is_fenced};
+use super::instance::Instance;
+use super::status::Status;
+use super::transaction::Transactions;
+use super::{client, failpoint, headers};
 use crate::config::Kafka;
 use crate::event::{Output, Record};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What is read, and how much of it is held.
 #[derive(Debug, Clone)]
@@ -34,12 +37,34 @@ pub struct Intake {
     pub partition_records: usize,
     /// Time between two commits.
     pub commit_interval: Duration,
-    /// Records in one commit at most.
+    /// Records in one commit at most; when so many are done it does not wait for the interval.
     pub commit_records: usize,
+    /// Bytes held by one commit, about.
+    pub commit_bytes: usize,
     /// How long a stop waits for work that was handed out.
     pub drain: Duration,
-    /// How long a revoked partition waits for work that was handed out.
+    /// How long a revoked partition waits for the end of the transaction that holds it.
     pub revoke: Duration,
+    /// What the role knows of its records.
+    pub handlers: Handlers,
+}
+
+/// Makes the outputs that stand in for those that no topic takes, from the record's topic, partition and offset.
+pub type Oversized = dyn Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + Sync;
+
+/// What a role knows of its records and a pipeline does not.
+#[derive(Clone)]
+pub struct Handlers {
+    /// How long a record must wait before it is handed out; none for at once. Its partition waits with it.
+    pub due: Arc<dyn Fn(&Record) -> Option<Duration> + Send + Sync>,
+    /// Stands in for outputs that no topic takes. What it makes must be small.
+    pub oversized: Arc<Oversized>,
+}
+
+impl std::fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handlers")
+    }
 }
 
 /// A record to evaluate. Its slot must go into [`Completions::complete`], whatever comes of it.
@@ -51,15 +76,31 @@ pub struct Work {
     pub record: Record,
 }
 
+/// What a record came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// These outputs; none mean that it is done without any.
+    Done(Vec<Output>),
+    /// These outputs, because it breaks the producer's contract. When most records do, the pipeline stops.
+    Refused(Vec<Output>),
+    /// Nothing yet: it is to be handed out again after `wait`. Its partition reads nothing new until then.
+    Later {
+        /// The record.
+        record: Record,
+        /// How long to wait.
+        wait: Duration,
+    },
+}
+
 /// Takes outcomes from any thread.
 #[derive(Debug, Clone)]
-pub struct Completions(mpsc::Sender<(Slot, Vec<Output>)>);
+pub struct Completions(mpsc::Sender<(Slot, Outcome)>);
 
 impl Completions {
-    /// Notes what a record came to; no outputs mean that it is done without any.
-    pub fn complete(&self, slot: Slot, outputs: Vec<Output>) {
+    /// Notes what a record came to.
+    pub fn complete(&self, slot: Slot, outcome: Outcome) {
         // The receiver is gone only when the consumer thread has ended, and then nothing waits for the outcome.
-        let _ = self.0.send((slot, outputs));
+        let _ = self.0.send((slot, outcome));
     }
 }
 
@@ -97,35 +138,62 @@ pub struct Tally {
 /// A running pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
-    thread: JoinHandle<Result<Tally, Error>>,
+    thread: JoinHandle<()>,
+    ended: mpsc::Receiver<Result<Tally, Error>>,
+    status: Arc<Status>,
 }
 
+/// Longest time for leaving the group and freeing the clients, whatever the library is waiting for.
+const CLOSE: Duration = Duration::from_secs(10);
+
 impl Pipeline {
-    /// Starts the consumer thread. The receiver ends when no more work comes.
+    /// Starts the consumer thread and the transaction thread. The receiver ends when no more work comes.
     ///
     /// # Errors
     /// Settings that the client library refuses.
     pub fn start(kafka: &Kafka, intake: Intake, stop: Stop) -> Result<(Self, UnboundedReceiver<Work>, Completions), Error> {
+        failpoint::arm();
+        let instance = Instance::of(kafka);
+        if let Some(warning) = instance.warning() {
+            tracing::warn!("{warning}");
+        }
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
+        let status = Arc::new(Status::default());
+        let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name))?;
         let budget =
             Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
-        let desk = Desk::new(Assignment::new(budget), Producer::new(kafka)?, collected, &intake);
+        let desk = Desk::new(Assignment::new(budget), transactions, kafka.delivery, (work, collected), &intake, status.clone());
         let consumer: BaseConsumer<Context> =
-            client::consumer(kafka, &intake.group).create_with_context(Context::new(desk)).map_err(Error::Client)?;
+            client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
+        let (sender, ended) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("consumer".to_owned())
-            .spawn(move || Owner { consumer, work, intake, stop, topic: None }.run())
+            .spawn(move || Owner { consumer, intake, stop, topic: None }.run(&sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the consumer thread: {error}")))?;
-        Ok((Self { thread }, receiver, Completions(outcomes)))
+        Ok((Self { thread, ended, status }, receiver, Completions(outcomes)))
     }
 
-    /// Waits for the end.
+    /// What it is doing, for other threads.
+    pub fn status(&self) -> Arc<Status> {
+        self.status.clone()
+    }
+
+    /// Waits for the end. Leaving the group is waited for too, but not for ever.
     ///
     /// # Errors
     /// Why it ended other than by a stop.
     pub fn join(self) -> Result<Tally, Error> {
-        self.thread.join().unwrap_or_else(|_| Err(Error::Inconsistent("the consumer thread panicked".to_owned())))
+        let ended = self.ended.recv().unwrap_or_else(|_| Err(Error::Inconsistent("the consumer thread panicked".to_owned())));
+        let deadline = Instant::now() + CLOSE;
+        while !self.thread.is_finished() {
+            if Instant::now() >= deadline {
+                tracing::warn!("leaving the group takes too long and is left to the brokers; everything is committed or aborted");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        ended
     }
 
     /// Whether it has ended.
@@ -136,7 +204,6 @@ impl Pipeline {
 
 struct Owner {
     consumer: BaseConsumer<Context>,
-    work: UnboundedSender<Work>,
     intake: Intake,
     stop: Stop,
     /// The last topic's name, so that records of one topic share it.
@@ -149,16 +216,24 @@ const IDLE: Duration = Duration::from_millis(50);
 const BUSY: Duration = Duration::from_millis(2);
 
 impl Owner {
-    fn run(mut self) -> Result<Tally, Error> {
+    fn run(mut self, ended: &mpsc::SyncSender<Result<Tally, Error>>) {
         let topics: Vec<&str> = self.intake.topics.iter().map(String::as_str).collect();
-        self.consumer.subscribe(&topics).map_err(|reason| Error::Subscribe { topics: self.intake.topics.join(", "), reason })?;
-        let ended = self.read().and_then(|()| self.drain());
+        let subscribed = self.consumer.subscribe(&topics);
+        let result = subscribed
+            .map_err(|reason| Error::Subscribe { topics: self.intake.topics.join(", "), reason })
+            .and_then(|()| self.read())
+            .and_then(|()| self.drain());
         let context = self.consumer.context().clone();
-        context.desk().close();
-        // Leaves the group; the revocation that this brings runs on this thread.
+        if !context.desk().close(CLOSE) {
+            tracing::warn!("the open transaction is left to the brokers, which end it when its time is over");
+        }
+        // What is left in the ledgers is left to the next owner.
+        let tally = context.desk().leave();
+        let failure = context.desk().take_failure();
+        // The receiver waits for it.
+        let _ = ended.send(result.and_then(|()| failure.map_or(Ok(()), Err)).map(|()| tally));
+        // Leaves the group, on this thread. It may hang when brokers are away; nobody waits for that.
         drop(self.consumer);
-        let mut desk = context.desk();
-        ended.and_then(|()| desk.take_failure().map_or(Ok(()), Err)).map(|()| desk.tally())
     }
 
     fn read(&mut self) -> Result<(), Error> {
@@ -182,7 +257,7 @@ impl Owner {
         loop {
             self.poll(BUSY)?;
             self.turn()?;
-            if self.consumer.context().desk().is_idle() || Instant::now() >= deadline {
+            if self.consumer.context().desk().is_drained() || Instant::now() >= deadline {
                 return Ok(());
             }
         }
@@ -194,18 +269,19 @@ impl Owner {
             return Err(failure);
         }
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            tracing::error!(%reason, "the consumer cannot go on");
-            return Err(Error::Consume(KafkaError::MessageConsumptionFatal(code)));
+            return Err(gone(code, reason));
         }
         desk.turn(&self.consumer)
     }
 
-    /// Serves one event; false when there was none to serve, or none that matters.
+    /// Serves one event; false when there was none to serve, or when a record must wait.
     fn poll(&mut self, patience: Duration) -> Result<bool, Error> {
         let message = match self.consumer.poll(patience) {
             None => return Ok(false),
             Some(Ok(message)) => message,
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Error::Consume(error)),
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                return Err(gone(code, "the consumer cannot go on".to_owned()));
+            }
             Some(Err(error)) => {
                 tracing::warn!(%error, "reading");
                 return Ok(true);
@@ -217,10 +293,13 @@ impl Owner {
         };
         let record = headers::record(topic, &message);
         drop(message);
-        if let Some(slot) = self.consumer.context().desk().charge(&record)? {
-            // The receiver is gone only when the role has ended, which requests a stop.
-            let _ = self.work.send(Work { slot, record });
-        }
-        Ok(true)
+        let mut desk = self.consumer.context().desk();
+        desk.take_up(record)?;
+        // Then its partition is paused before anything else of it is read.
+        Ok(!desk.must_pause())
     }
+}
+
+fn gone(code: RDKafkaErrorCode, reason: String) -> Error {
+    if is_fenced(code) { Error::Fenced(reason) } else { Error::Consume(KafkaError::MessageConsumptionFatal(code)) }
 }

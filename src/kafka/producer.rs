@@ -19,23 +19,34 @@ pub struct Producer {
 
 /// Records written together.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(super) struct Batch {
     reports: Arc<Reports>,
     sent: usize,
 }
 
 /// What the delivery reports of one batch said.
 #[derive(Debug, Default)]
-struct Reports {
+pub(super) struct Reports {
     delivered: AtomicUsize,
     failed: AtomicUsize,
     /// The first failure that will not pass, else the first.
     failure: Mutex<Option<(String, KafkaError)>>,
 }
 
+/// What became of a record that was handed over.
+#[derive(Debug)]
+pub(super) enum Sending {
+    /// It is on its way.
+    Taken,
+    /// The library's queue is full: try again when reports have come.
+    Full,
+    /// It can never be written.
+    Refused(Error),
+}
+
 /// How a batch stands.
 #[derive(Debug)]
-pub enum Progress {
+pub(super) enum Progress {
     /// Some records are not acknowledged yet.
     Open,
     /// Every record is acknowledged.
@@ -48,16 +59,32 @@ pub enum Progress {
 
 impl Producer {
     /// A producer with the settings of `kafka`. It connects in the background.
+    ///
+    /// # Errors
+    /// Settings that the client library refuses.
     pub fn new(kafka: &Kafka) -> Result<Self, Error> {
-        let inner = client::producer(kafka).create_with_context(Deliveries).map_err(Error::Client)?;
+        let inner = client::producer(kafka)?.create_with_context(Deliveries).map_err(Error::Client)?;
         Ok(Self { inner })
     }
 
-    /// Hands a record over as part of `batch`. False when the library's queue is full: try again when reports have come.
-    ///
-    /// # Errors
-    /// The record can never be written.
-    pub fn send(&self, batch: &mut Batch, output: &Output) -> Result<bool, Error> {
+    /// A producer of transactions under this id. Before the first one `init_transactions` fences whoever used the id before.
+    pub(super) fn transactional(kafka: &Kafka, id: &str) -> Result<Self, Error> {
+        let inner = client::transactional(kafka, id)?.create_with_context(Deliveries).map_err(Error::Client)?;
+        Ok(Self { inner })
+    }
+
+    /// The library's producer, for calls about transactions.
+    pub(super) fn inner(&self) -> &ThreadedProducer<Deliveries> {
+        &self.inner
+    }
+
+    /// Why the library's producer cannot go on, if it cannot.
+    pub(super) fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.inner.client().fatal_error()
+    }
+
+    /// Hands a record over as part of `batch`.
+    pub(super) fn hand_over(&self, batch: &mut Batch, output: &Output) -> Sending {
         let record = BaseRecord::<[u8], [u8], Arc<Reports>> {
             topic: &output.topic,
             partition: output.partition,
@@ -70,10 +97,10 @@ impl Producer {
         match self.inner.send(record) {
             Ok(()) => {
                 batch.sent += 1;
-                Ok(true)
+                Sending::Taken
             }
-            Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => Ok(false),
-            Err((reason, _)) => Err(Error::Produce { topic: output.topic.to_string(), reason }),
+            Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => Sending::Full,
+            Err((reason, _)) => Sending::Refused(Error::Produce { topic: output.topic.to_string(), reason }),
         }
     }
 
@@ -85,8 +112,12 @@ impl Producer {
         let deadline = Instant::now() + patience;
         let mut batch = Batch::default();
         for output in outputs {
-            while !self.send(&mut batch, output)? {
-                std::thread::sleep(Duration::from_millis(5));
+            loop {
+                match self.hand_over(&mut batch, output) {
+                    Sending::Taken => break,
+                    Sending::Full => std::thread::sleep(Duration::from_millis(5)),
+                    Sending::Refused(error) => return Err(error),
+                }
             }
         }
         loop {
@@ -111,7 +142,7 @@ impl Producer {
 
 impl Batch {
     /// How it stands, once all its records were handed over.
-    pub fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> Progress {
         let failed = self.reports.failed.load(Ordering::Acquire);
         let delivered = self.reports.delivered.load(Ordering::Acquire);
         if delivered + failed < self.sent {
@@ -130,7 +161,7 @@ impl Batch {
 }
 
 /// Receives the delivery reports.
-struct Deliveries;
+pub(super) struct Deliveries;
 
 impl ClientContext for Deliveries {
     fn stats_raw(&self, _: &[u8]) {}

@@ -1,6 +1,7 @@
 //! Reading topics from all partitions without a group.
 
-use super::error::Error;
+use super::error::{Error, is_passing};
+use super::pipeline::Stop;
 use super::{client, headers};
 use crate::config::Kafka;
 use crate::event::Record;
@@ -32,7 +33,7 @@ impl Reader {
     /// # Errors
     /// No broker answers, or a topic does not exist.
     pub fn new(kafka: &Kafka, topics: &[&str], start: Start) -> Result<Self, Error> {
-        let consumer: BaseConsumer<Quiet> = client::reader(kafka).create_with_context(Quiet).map_err(Error::Client)?;
+        let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
         let mut list = TopicPartitionList::new();
         for topic in topics {
             for partition in 0..partitions(&consumer, topic)? {
@@ -74,7 +75,7 @@ impl Reader {
     /// # Errors
     /// No broker answers.
     pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
-        let consumer: BaseConsumer<Quiet> = client::consumer(kafka, group).create_with_context(Quiet).map_err(Error::Client)?;
+        let consumer: BaseConsumer<Quiet> = client::observer(kafka, group)?.create_with_context(Quiet).map_err(Error::Client)?;
         let mut list = TopicPartitionList::new();
         let count = partitions(&consumer, topic)?;
         for partition in 0..count {
@@ -87,6 +88,27 @@ impl Reader {
         };
         Ok((0..count).map(position).collect())
     }
+}
+
+/// Those of `wanted` that exist. Waits for the brokers; none when a stop was requested before they answered.
+///
+/// # Errors
+/// Settings that the client library refuses, or brokers that refuse us.
+pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<Option<Vec<String>>, Error> {
+    let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+    while !stop.is_requested() {
+        match consumer.fetch_metadata(None, Duration::from_secs(2)) {
+            Ok(metadata) => {
+                let known = |name: &String| metadata.topics().iter().any(|topic| topic.name() == name && topic.error().is_none());
+                return Ok(Some(wanted.iter().filter(|name| known(name)).cloned().collect()));
+            }
+            Err(error) if is_passing(&error) => tracing::warn!(%error, brokers = kafka.brokers, "waiting for the brokers"),
+            Err(error) => return Err(Error::Consume(error)),
+        }
+        // Serves what the library has to say, such as a refused password.
+        let _ = consumer.poll(Duration::from_millis(500));
+    }
+    Ok(None)
 }
 
 fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {

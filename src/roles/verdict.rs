@@ -7,13 +7,14 @@
 //!
 //! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
 
+use super::retry::Retries;
 use crate::config::{Config, Evaluation, Mail};
 use crate::dns::Resolver;
-use crate::event::dead_letter::dead_letter;
+use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::Raw;
 use crate::event::{EvaluationBlock, Output, Reason, Record};
-use crate::kafka::{Error, Intake, Pipeline, Stop, Tally, Work};
+use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Stop, Tally, Work, existing_topics};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -35,7 +36,8 @@ const FAILURE: &str = "verdmarc.failure.v1";
 /// Settings that the client library refuses, or an error of Kafka that does not pass.
 pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, stop: Stop) -> Result<Tally, Error> {
     let judge = Arc::new(Judge::new(config, resolver));
-    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config), stop)?;
+    let Some(topics) = present(config, &stop).await? else { return Ok(Tally::default()) };
+    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics), stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
     while let Some(Work { slot, record }) = work.recv().await {
         if pipeline.is_finished() {
@@ -53,11 +55,30 @@ pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, stop: Stop) -> Re
     ended.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))
 }
 
-fn intake(config: &Config) -> Intake {
+/// The topics to read: raw messages, and retries wherever there are any, whether or not this process writes them. None when a stop
+/// was requested before the brokers answered.
+async fn present(config: &Config, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
+    let raw = config.topics.full(&config.topics.raw);
+    let retries = Retries::new(config);
+    let wanted: Vec<String> = retries.topics().map(str::to_owned).collect();
+    let (kafka, stop) = (config.kafka.clone(), stop.clone());
+    let found = tokio::task::spawn_blocking(move || existing_topics(&kafka, &stop, &wanted)).await;
+    let Some(found) = found.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))? else { return Ok(None) };
+    if let Some(topic) = retries.written().find(|topic| !found.iter().any(|found| found == topic)) {
+        return Err(Error::Topic {
+            topic: topic.to_owned(),
+            reason: "verdict.retries needs it: `verdmarc topics create`".to_owned(),
+        });
+    }
+    Ok(Some(std::iter::once(raw).chain(found).collect()))
+}
+
+fn intake(config: &Config, topics: Vec<String>) -> Intake {
     let settings = &config.verdict;
+    let retries = Retries::new(config);
     Intake {
         group: config.kafka.group(NAME),
-        topics: vec![config.topics.full(&config.topics.raw)],
+        topics,
         budget_records: settings.budget_records,
         budget_bytes: settings.budget_bytes,
         partition_records: settings.partition_records,
@@ -65,7 +86,18 @@ fn intake(config: &Config) -> Intake {
         commit_records: settings.commit_records,
         drain: Duration::from_millis(settings.drain_ms),
         revoke: Duration::from_millis(settings.revoke_ms),
+        commit_bytes: settings.commit_bytes,
+        handlers: Handlers {
+            due: Arc::new(move |record| retries.wait(record, Timestamp::now())),
+            oversized: Arc::new(oversized(config)),
+        },
     }
+}
+
+/// The dead letter that stands in for outputs that no topic takes: where the message came from, and what its outputs were.
+fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + Sync + 'static {
+    let topic: Arc<str> = config.topics.full(&config.topics.dead_letters).into();
+    move |raw, partition, offset, outputs| vec![output_too_large(&topic, (raw, partition, offset), outputs)]
 }
 
 /// What a record comes to.
@@ -75,6 +107,7 @@ struct Judge {
     settings_block: EvaluationBlock,
     detail: MailDetail,
     annotate: bool,
+    retries: Retries,
     source: String,
     topics: Topics,
 }
@@ -100,6 +133,7 @@ impl Judge {
                 Mail::Minimal => MailDetail::Minimal,
             },
             annotate: config.verdict.annotated,
+            retries: Retries::new(config),
             topics: Topics {
                 verdicts: names.full(&names.verdicts).into(),
                 failures: names.full(&names.failures).into(),
@@ -109,26 +143,31 @@ impl Judge {
         }
     }
 
-    async fn judge(&self, record: Record) -> Vec<Output> {
+    async fn judge(&self, record: Record) -> Outcome {
         let raw = match Raw::decode(&record, self.settings.limits.message_bytes) {
             Ok(raw) => raw,
             Err(refusal) => {
                 tracing::warn!(
                     topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused"
                 );
-                return vec![dead_letter(&self.topics.dead_letters, record, &refusal)];
+                let counts = refusal.counts_towards_a_stop();
+                let outputs = vec![dead_letter(&self.topics.dead_letters, record, &refusal)];
+                return if counts { Outcome::Refused(outputs) } else { Outcome::Done(outputs) };
             }
         };
         let now = Timestamp::now();
         let origin = self.origin(&raw);
         let evaluated =
             AssertUnwindSafe(evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings)).catch_unwind().await;
+        if let Some(again) = evaluated.as_ref().ok().and_then(|verdict| self.retries.next(&record, &raw.lineage, verdict, now)) {
+            return Outcome::Done(vec![again]);
+        }
         let published = evaluated.ok().and_then(|verdict| published(&raw, verdict, &origin)).unwrap_or_else(|| {
             tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
             let verdict = internal_error(&raw.envelope, now, &self.settings);
             published(&raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
         });
-        self.records(&record, raw, published, now)
+        Outcome::Done(self.records(&record, raw, published, now))
     }
 
     fn origin(&self, raw: &Raw<'_>) -> Origin {

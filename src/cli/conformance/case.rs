@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A case without `now` is judged at this time: its signatures were made before it.
 const DEFAULT_NOW: i64 = 1_767_225_600;
@@ -108,7 +109,7 @@ pub(super) struct ExpectedSignature {
 pub(super) struct Subject {
     pub(super) message: Vec<u8>,
     pub(super) envelope: Envelope,
-    pub(super) zone: Counting<Zone>,
+    pub(super) zone: Counting<Arc<Zone>>,
     pub(super) now: Timestamp,
     pub(super) settings: Evaluation,
 }
@@ -130,9 +131,7 @@ impl Case {
         self.flags.iter().any(|flag| unusable.contains(&flag.as_str()))
     }
 
-    pub(super) fn subject(&self, discovery: Option<Discovery>, shared: Option<&Map<String, Value>>) -> Result<Subject> {
-        let mut zone = self.zone.as_ref().or(shared).cloned().unwrap_or_default();
-        zone.extend(self.zone_overrides.clone());
+    pub(super) fn subject(&self, discovery: Option<Discovery>, shared: Option<&SharedZone>) -> Result<Subject> {
         let client_ip = self.client_ip.as_deref().filter(|ip| !ip.is_empty());
         Ok(Subject {
             message: STANDARD.decode(&self.message_base64).context("message_base64 is not base64")?,
@@ -147,10 +146,20 @@ impl Case {
                 submission: if self.authenticated { Submission::Authenticated } else { Submission::External },
                 ..Envelope::default()
             },
-            zone: Counting::new(Zone::from_json(&Value::Object(zone)).context("zone")?),
+            zone: Counting::new(self.own_zone(shared)?),
             now: Timestamp::from_second(self.now.unwrap_or(DEFAULT_NOW)).context("now is no time")?,
             settings: self.settings(discovery)?,
         })
+    }
+
+    /// The case's zone, else the shared one, with the case's own records laid over it.
+    fn own_zone(&self, shared: Option<&SharedZone>) -> Result<Arc<Zone>> {
+        if let (None, Some(shared), true) = (&self.zone, shared, self.zone_overrides.is_empty()) {
+            return Ok(shared.zone.clone());
+        }
+        let mut records = self.zone.as_ref().or(shared.map(|shared| &shared.records)).cloned().unwrap_or_default();
+        records.extend(self.zone_overrides.clone());
+        Ok(Arc::new(Zone::from_json(&Value::Object(records)).context("zone")?))
     }
 
     /// A case without message is one of SPF alone: its `mail_from` is the `<sender>` of RFC 7208's `check_host()`, which may lack
@@ -181,14 +190,23 @@ impl Case {
     }
 }
 
-/// The records of a zone file in JSON, so that a case's own can be laid over them.
-pub(super) fn read_zone(path: &Path) -> Result<Map<String, Value>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut zone: Map<String, Value> = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
-    Ok(match zone.remove("zone") {
-        Some(Value::Object(inner)) => inner,
-        _ => zone,
-    })
+/// A zone for all cases that have none of their own.
+pub(super) struct SharedZone {
+    /// Its records in JSON, so that a case's own can be laid over them.
+    records: Map<String, Value>,
+    zone: Arc<Zone>,
+}
+
+impl SharedZone {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut records: Map<String, Value> = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
+        if let Some(Value::Object(inner)) = records.remove("zone") {
+            records = inner;
+        }
+        let zone = Zone::from_json(&Value::Object(records.clone())).with_context(|| format!("{}", path.display()))?;
+        Ok(Self { records, zone: Arc::new(zone) })
+    }
 }
 
 impl Subject {

@@ -44,7 +44,7 @@ impl Conformance {
     pub async fn run(self) -> Result<Exit> {
         let shared = match &self.zone {
             None => None,
-            Some(path) => Some(case::read_zone(path)?),
+            Some(path) => Some(case::SharedZone::read(path)?),
         };
         let mut tally = Tally::default();
         let mut out = std::io::stdout().lock();

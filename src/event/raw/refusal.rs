@@ -75,6 +75,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether many of it say that the producer is broken: a message that is too large says it of one message only.
+    pub fn counts_towards_a_stop(&self) -> bool {
+        !matches!(self, Self::TooLarge { .. })
+    }
+
     /// The reason as a word that stays the same from version to version.
     pub fn code(&self) -> &'static str {
         match self {

@@ -17,19 +17,19 @@ fn the_frontier_stops_at_the_first_pending_record() {
     let mut ledger = ledger(&[5, 6, 7]);
     assert_eq!(ledger.frontier(), Some(5));
     ledger.complete(GENERATION, 6, 6).unwrap();
-    assert_eq!((ledger.frontier(), ledger.cut(10)), (Some(5), None));
+    assert_eq!((ledger.frontier(), ledger.cut(10, |_| true)), (Some(5), None));
     ledger.complete(GENERATION, 5, 5).unwrap();
-    assert_eq!(ledger.cut(10), Some(Cut { outputs: vec![5, 6], next: 7 }));
+    assert_eq!(ledger.cut(10, |_| true), Some(Cut { outputs: vec![5, 6], next: 7 }));
 }
 
 #[test]
 fn the_position_is_the_next_offset_and_gaps_count_as_done() {
     let mut ledger = ledger(&[5, 9]);
     ledger.complete(GENERATION, 5, 5).unwrap();
-    assert_eq!(ledger.cut(10).unwrap().next, 9, "6 to 8 never come");
+    assert_eq!(ledger.cut(10, |_| true).unwrap().next, 9, "6 to 8 never come");
     ledger.committed(9).unwrap();
     ledger.complete(GENERATION, 9, 9).unwrap();
-    assert_eq!(ledger.cut(10).unwrap().next, 10);
+    assert_eq!(ledger.cut(10, |_| true).unwrap().next, 10);
 }
 
 #[test]
@@ -38,21 +38,21 @@ fn a_limited_cut_ends_before_the_next_record() {
     for offset in [0, 3, 4] {
         ledger.complete(GENERATION, offset, offset).unwrap();
     }
-    assert_eq!(ledger.cut(2), Some(Cut { outputs: vec![0, 3], next: 4 }));
+    assert_eq!(ledger.cut(2, |_| true), Some(Cut { outputs: vec![0, 3], next: 4 }));
 }
 
 #[test]
 fn an_aborted_batch_is_cut_again_and_a_committed_one_is_not() {
     let mut ledger = ledger(&[1, 2]);
     ledger.complete(GENERATION, 1, 10).unwrap();
-    let first = ledger.cut(10).unwrap();
-    assert_eq!(ledger.cut(10), None, "one batch at a time");
+    let first = ledger.cut(10, |_| true).unwrap();
+    assert_eq!(ledger.cut(10, |_| true), None, "one batch at a time");
     ledger.aborted(first.next).unwrap();
     ledger.complete(GENERATION, 2, 20).unwrap();
-    let second = ledger.cut(10).unwrap();
+    let second = ledger.cut(10, |_| true).unwrap();
     assert_eq!(second, Cut { outputs: vec![10, 20], next: 3 });
     assert_eq!(ledger.committed(second.next), Ok(vec![10, 20]));
-    assert_eq!((ledger.cut(10), ledger.len(), ledger.committed_position()), (None, 0, Some(3)));
+    assert_eq!((ledger.cut(10, |_| true), ledger.len(), ledger.committed_position()), (None, 0, Some(3)));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     ledger.complete(GENERATION, 1, 7).unwrap();
     assert_eq!(ledger.complete(GENERATION, 1, 8), Err(Misplaced::Twice(1)));
     assert_eq!(ledger.committed(2), Err(Unsettled::NotOpen));
-    ledger.cut(1).unwrap();
+    ledger.cut(1, |_| true).unwrap();
     assert_eq!(ledger.committed(1), Err(Unsettled::Other { open: 2, next: 1 }));
     assert_eq!(ledger.committed(2), Ok(vec![7]));
 }
@@ -120,7 +120,7 @@ proptest! {
                     }
                 }
                 Step::Cut { limit } => {
-                    let cut = ledger.cut(limit);
+                    let cut = ledger.cut(limit, |_| true);
                     prop_assert!(cut.is_none() || open.is_none());
                     if let Some(cut) = cut {
                         prop_assert!(cut.outputs.len() <= limit);

@@ -1,0 +1,68 @@
+//! What tells this process from its siblings.
+
+use crate::config::Kafka;
+use std::hash::{BuildHasher as _, RandomState};
+
+/// The name of this instance among those of its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The name.
+    pub name: String,
+    /// Whether it is the same after a restart.
+    pub lasts: bool,
+}
+
+impl Instance {
+    /// The setting, else the pod's name, else the host's with a random part.
+    pub fn of(kafka: &Kafka) -> Self {
+        Self::from(kafka, |variable| std::env::var(variable).ok(), || gethostname::gethostname().to_string_lossy().into_owned())
+    }
+
+    fn from(kafka: &Kafka, variable: impl Fn(&str) -> Option<String>, host: impl Fn() -> String) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let in_kubernetes = || set("KUBERNETES_SERVICE_HOST").and_then(|_| set("HOSTNAME"));
+        if let Some(name) = kafka.instance.clone().or_else(|| set("POD_NAME")).or_else(in_kubernetes) {
+            return Self { name, lasts: true };
+        }
+        // RandomState is seeded by the system.
+        let random = RandomState::new().hash_one(std::process::id());
+        Self { name: format!("{}-{random:016x}", host()), lasts: false }
+    }
+
+    /// What is worth a warning.
+    pub fn warning(&self) -> Option<String> {
+        (!self.lasts).then(|| {
+            format!(
+                "kafka.instance is not set and no pod's name is known: this process is `{}`, and after a crash its open \
+                 transaction holds readers back until kafka.transaction_timeout_ms has passed",
+                self.name
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(setting: Option<&str>, variables: &[(&str, &str)]) -> Instance {
+        let kafka = Kafka { instance: setting.map(str::to_owned), ..Kafka::default() };
+        let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Instance::from(&kafka, find, || "host".to_owned())
+    }
+
+    #[test]
+    fn the_setting_wins_over_the_pod_and_the_pod_over_the_host() {
+        let pod = [("POD_NAME", "verdict-3"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("HOSTNAME", "h")];
+        assert_eq!(instance(Some("i"), &pod), Instance { name: "i".into(), lasts: true });
+        assert_eq!(instance(None, &pod), Instance { name: "verdict-3".into(), lasts: true });
+        assert_eq!(instance(None, &pod[1..]), Instance { name: "h".into(), lasts: true });
+    }
+
+    #[test]
+    fn a_host_alone_does_not_last_and_is_warned_about() {
+        let (first, second) = (instance(None, &[("HOSTNAME", "h")]), instance(None, &[]));
+        assert!(first.name.starts_with("host-") && first.name != second.name);
+        assert!(first.warning().is_some() && instance(Some("i"), &[]).warning().is_none());
+    }
+}

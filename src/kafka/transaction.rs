@@ -1,0 +1,385 @@
+//! One batch, one transaction: the thread that writes outputs together with the offsets that they answer.
+//!
+//! ```text
+//! begin ─► produce ─► every delivery acknowledged ─► offsets, under the membership of the cut ─► commit ─► Written
+//!    any error that asks for it, or a request of the owner ─────────────────────────► abort ─► Aborted
+//!    an error that is neither retriable nor abortable, or a commit whose outcome is unknown ─► Failed
+//! ```
+//!
+//! All calls block, so they have a thread of their own. What is not classified by the library is fatal. A commit that timed out
+//! is resumed by the same call, never aborted: only the brokers know how it ended.
+
+use super::assignment::Done;
+use super::error::{Error, is_fenced, transaction_error};
+use super::failpoint::{self, Mutant};
+use super::membership::{Membership, TransactionError};
+use super::producer::{Batch as Deliveries, Producer, Progress, Sending};
+use crate::config::{Delivery, Kafka};
+use rdkafka::TopicPartitionList;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What goes into one transaction.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) entries: Vec<Done>,
+    /// The next offset to read of every partition that the entries are of.
+    pub(super) offsets: TopicPartitionList,
+    /// The membership when the batch was cut; none when there is no transaction to fence.
+    pub(super) membership: Option<Membership>,
+}
+
+/// How a batch ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Its records are written, so many, and in a transaction its offsets are committed.
+    Written(u64),
+    /// Nothing of it is visible.
+    Aborted(Abort),
+    /// The role cannot go on.
+    Failed(Error),
+}
+
+/// Why nothing of a batch is visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Abort {
+    pub(super) reason: String,
+    /// The entry that no topic takes.
+    pub(super) oversized: Option<usize>,
+    /// Whether the reason is ours (a partition was taken away), so that there is no need to wait before trying again.
+    pub(super) wanted: bool,
+}
+
+impl Abort {
+    fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), oversized: None, wanted: false }
+    }
+}
+
+/// The owner's side of the thread.
+#[derive(Debug)]
+pub(super) struct Transactions {
+    batches: Option<SyncSender<Batch>>,
+    outcomes: Receiver<Outcome>,
+    abort: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Time between two tries of a call that may be retried.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// Longest time for one blocking call; it is made again as long as the library says so.
+const CALL: Duration = Duration::from_secs(5);
+/// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
+const MARGIN: Duration = Duration::from_secs(30);
+
+impl Transactions {
+    /// Starts the thread, under a transactional id unless delivery is at least once.
+    pub(super) fn start(kafka: &Kafka, transactional_id: &str) -> Result<Self, Error> {
+        let transactional = kafka.delivery == Delivery::ExactlyOnce;
+        let producer = if transactional { Producer::transactional(kafka, transactional_id)? } else { Producer::new(kafka)? };
+        // One batch at a time: the next is cut when this one has ended.
+        let (batches, receiver) = sync_channel(1);
+        let (sender, outcomes) = sync_channel(1);
+        let (abort, closing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let worker = Worker {
+            producer,
+            transactional,
+            patience: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
+            abort: abort.clone(),
+            closing: closing.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("transactions".to_owned())
+            .spawn(move || worker.run(&receiver, &sender))
+            .map_err(|error| Error::Inconsistent(format!("cannot start the transaction thread: {error}")))?;
+        Ok(Self { batches: Some(batches), outcomes, abort, closing, thread: Some(thread) })
+    }
+
+    /// Hands a batch over. The one before must have ended.
+    pub(super) fn submit(&self, batch: Batch) -> Result<(), Error> {
+        self.abort.store(false, Ordering::Release);
+        let gone = || Error::Inconsistent("the transaction thread has ended".to_owned());
+        self.batches.as_ref().ok_or_else(gone)?.send(batch).map_err(|_| gone())
+    }
+
+    /// Asks for an end without commit, if the commit has not begun.
+    pub(super) fn request_abort(&self) {
+        self.abort.store(true, Ordering::Release);
+    }
+
+    /// How the batch ended, when that is known within `patience`.
+    pub(super) fn outcome(&self, patience: Duration) -> Option<Outcome> {
+        match self.outcomes.recv_timeout(patience) {
+            Ok(outcome) => Some(outcome),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                Some(Outcome::Failed(Error::Inconsistent("the transaction thread has ended".to_owned())))
+            }
+        }
+    }
+
+    /// Ends the thread when it has nothing in hand; false when it did not end in time.
+    pub(super) fn close(&mut self, patience: Duration) -> bool {
+        self.closing.store(true, Ordering::Release);
+        self.batches = None;
+        let deadline = Instant::now() + patience;
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.thread.take().is_none_or(|thread| thread.join().is_ok())
+    }
+}
+
+/// Why a transaction does not commit.
+enum Trouble {
+    Abort(Abort),
+    Fatal(Error),
+}
+
+struct Worker {
+    producer: Producer,
+    transactional: bool,
+    patience: Duration,
+    abort: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
+}
+
+/// How carefully records are handed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// All at once.
+    Together,
+    /// Each acknowledged before the next, so that it shows which one is refused.
+    OneByOne,
+}
+
+impl Worker {
+    fn run(self, batches: &Receiver<Batch>, outcomes: &SyncSender<Outcome>) {
+        let mut ready = Ok(());
+        if self.transactional {
+            ready = self.initialise();
+        }
+        while let Ok(batch) = batches.recv() {
+            let outcome = match std::mem::replace(&mut ready, Ok(())) {
+                Ok(()) if self.transactional => self.transact(&batch),
+                Ok(()) => self.write(&batch),
+                Err(error) => Outcome::Failed(error),
+            };
+            if outcomes.send(outcome).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Fences whoever used this id before and ends its open transaction.
+    fn initialise(&self) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            match self.producer.inner().init_transactions(CALL).map_err(|error| transaction_error(&error)) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.retriable && !error.fatal => {
+                    if started.elapsed() > CALL {
+                        tracing::warn!(%error, "waiting for the transaction coordinator");
+                    }
+                    std::thread::sleep(BACK_OFF);
+                }
+                Err(error) => return Err(fatal(&error)),
+            }
+            if self.closing.load(Ordering::Acquire) {
+                return Err(Error::Transaction("stopped before the transaction coordinator answered".to_owned()));
+            }
+        }
+    }
+
+    fn transact(&self, batch: &Batch) -> Outcome {
+        let mut tried = self.attempt(batch, Pace::Together);
+        if let Err(Trouble::Abort(Abort { oversized: Some(_), .. })) = &tried {
+            // Records are refused in the company in which they travel: once more, each alone.
+            if let Err(error) = self.roll_back() {
+                return Outcome::Failed(error);
+            }
+            tried = self.attempt(batch, Pace::OneByOne);
+        }
+        match tried {
+            Ok(written) => Outcome::Written(written),
+            Err(Trouble::Fatal(error)) => Outcome::Failed(error),
+            Err(Trouble::Abort(abort)) => match self.roll_back() {
+                Ok(()) => Outcome::Aborted(abort),
+                Err(error) => Outcome::Failed(error),
+            },
+        }
+    }
+
+    /// Without transaction: the owner commits the offsets behind it.
+    fn write(&self, batch: &Batch) -> Outcome {
+        match self.produce(batch, Pace::Together) {
+            Ok(written) => Outcome::Written(written),
+            Err(Trouble::Abort(abort)) => Outcome::Aborted(abort),
+            Err(Trouble::Fatal(error)) => Outcome::Failed(error),
+        }
+    }
+
+    fn attempt(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
+        self.producer.inner().begin_transaction().map_err(|error| Trouble::Fatal(fatal(&transaction_error(&error))))?;
+        failpoint::reached("before-produce");
+        let written = self.produce(batch, pace)?;
+        failpoint::reached("after-produce");
+        self.heed()?;
+        if !Mutant::NoOffsets.is_on() {
+            self.send_offsets(batch)?;
+        }
+        failpoint::reached("after-offsets");
+        self.heed()?;
+        self.commit()?;
+        failpoint::reached("after-commit");
+        Ok(written)
+    }
+
+    /// Ends the attempt when the owner asked for it.
+    fn heed(&self) -> Result<(), Trouble> {
+        if self.abort.load(Ordering::Acquire) {
+            return Err(Trouble::Abort(Abort { wanted: true, ..Abort::because("a partition was taken away") }));
+        }
+        Ok(())
+    }
+
+    fn produce(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
+        let mut deliveries = Deliveries::default();
+        let mut written = 0;
+        for (index, entry) in batch.entries.iter().enumerate() {
+            for output in entry.outputs.iter() {
+                loop {
+                    match self.producer.hand_over(&mut deliveries, output) {
+                        Sending::Taken => break,
+                        Sending::Full => std::thread::sleep(Duration::from_millis(1)),
+                        Sending::Refused(error) => return Err(self.refused(error, index)),
+                    }
+                    self.heed()?;
+                }
+                written += 1;
+                if pace == Pace::OneByOne {
+                    self.delivered(&deliveries, index)?;
+                }
+            }
+        }
+        self.delivered(&deliveries, 0)?;
+        Ok(written)
+    }
+
+    /// Waits for every delivery report. The library ends each record after `message.timeout.ms`, so this ends too.
+    fn delivered(&self, deliveries: &Deliveries, index: usize) -> Result<(), Trouble> {
+        loop {
+            match deliveries.progress() {
+                Progress::Delivered => return Ok(()),
+                Progress::Open => {
+                    self.heed()?;
+                    self.producer.flush(Duration::from_millis(20));
+                }
+                Progress::Failed(error) | Progress::Refused(error) => return Err(self.refused(error, index)),
+            }
+        }
+    }
+
+    /// What a record that was not taken means: too large and passing errors abort, others end the role.
+    fn refused(&self, error: Error, index: usize) -> Trouble {
+        if let Some((code, text)) = self.producer.fatal_error() {
+            return Trouble::Fatal(if is_fenced(code) { Error::Fenced(text) } else { Error::Transaction(text) });
+        }
+        match &error {
+            Error::Produce { reason, .. } => match code(reason) {
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                    Trouble::Abort(Abort { oversized: Some(index), ..Abort::because(error.to_string()) })
+                }
+                Some(code) if is_fenced(code) => Trouble::Fatal(Error::Fenced(error.to_string())),
+                _ if super::error::is_passing(reason) => Trouble::Abort(Abort::because(error.to_string())),
+                _ => Trouble::Fatal(error),
+            },
+            _ => Trouble::Fatal(error),
+        }
+    }
+
+    fn send_offsets(&self, batch: &Batch) -> Result<(), Trouble> {
+        let Some(membership) = &batch.membership else {
+            return Err(Trouble::Fatal(Error::Inconsistent("a transaction without membership".to_owned())));
+        };
+        let started = Instant::now();
+        loop {
+            let error = match membership.send_offsets(self.producer.inner(), &batch.offsets, CALL) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.fatal {
+                return Err(Trouble::Fatal(fatal(&error)));
+            }
+            if error.abortable {
+                let refused = format!("generation {} was refused: {error}", membership.generation());
+                return Err(Trouble::Abort(Abort::because(refused)));
+            }
+            if !error.retriable {
+                return Err(Trouble::Fatal(fatal(&error)));
+            }
+            self.heed()?;
+            if started.elapsed() > self.patience {
+                return Err(Trouble::Abort(Abort::because(error.to_string())));
+            }
+            std::thread::sleep(BACK_OFF);
+        }
+    }
+
+    /// Commits. From here on only the brokers' answer counts.
+    fn commit(&self) -> Result<(), Trouble> {
+        let started = Instant::now();
+        let _during = failpoint::during("in-commit");
+        loop {
+            let error = match self.producer.inner().commit_transaction(CALL) {
+                Ok(()) => return Ok(()),
+                Err(error) => transaction_error(&error),
+            };
+            if error.fatal {
+                return Err(Trouble::Fatal(fatal(&error)));
+            }
+            if error.abortable {
+                return Err(Trouble::Abort(Abort::because(error.to_string())));
+            }
+            if !error.retriable || started.elapsed() > self.patience {
+                return Err(Trouble::Fatal(Error::AmbiguousCommit(error.to_string())));
+            }
+            tracing::warn!(%error, "the commit of a transaction is resumed");
+            std::thread::sleep(BACK_OFF);
+        }
+    }
+
+    fn roll_back(&self) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            let error = match self.producer.inner().abort_transaction(CALL) {
+                Ok(()) => return Ok(()),
+                Err(error) => transaction_error(&error),
+            };
+            if error.fatal || !error.retriable {
+                return Err(fatal(&error));
+            }
+            if started.elapsed() > self.patience {
+                return Err(Error::Transaction(format!("the abort of a transaction is not answered: {error}")));
+            }
+            std::thread::sleep(BACK_OFF);
+        }
+    }
+}
+
+fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    error.rdkafka_error_code()
+}
+
+fn fatal(error: &TransactionError) -> Error {
+    if is_fenced(error.code) { Error::Fenced(error.to_string()) } else { Error::Transaction(error.to_string()) }
+}
