@@ -7,13 +7,17 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # OpenSSL is the system's where its headers are, otherwise it is compiled in. Asked when needed: set-up may have installed it.
-FEATURES = $(shell pkg-config --exists openssl 2>/dev/null || echo --features vendored)
+VENDORED = $(shell pkg-config --exists openssl 2>/dev/null || echo vendored)
+FEATURES = $(if $(VENDORED),--features $(VENDORED))
+# Tests have the process die at failpoints, which no other build has.
+TEST_FEATURES = --features "failpoints $(VENDORED)"
 CARGO = cargo
 # Where cargo puts the binary; asked of cargo, because settings of the user may move it.
 VERDMARC = $(shell cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/verdmarc
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS = header_section from dmarc_record spf_record dkim_tag_list authentication_results
+SOAK_SEEDS ?= 20
 CROSSCHECK_MESSAGES ?= 2000
 CROSSCHECK_MUTATIONS ?= 5000
 
@@ -30,26 +34,37 @@ demo: setup-build ## Run the whole way on an embedded broker: mail in, verdicts 
 	@$(VERDMARC) demo $(ARGS)
 
 .PHONY: test
-test: setup-build setup-tests ## Run all tests: published suites, own cases, crosscheck with other verifiers, cargo test
+test: setup-build setup-tests setup-broker ## Run all tests: published suites, own cases, crosscheck, units, Apache Kafka
 	$(call step,building)
-	@$(CARGO) test --locked --no-run $(FEATURES)
+	@$(CARGO) test --locked --no-run $(TEST_FEATURES)
 	@$(MAKE) conformance
 	@$(MAKE) crosscheck
 	$(call step,cargo test)
-	@$(CARGO) test --locked --quiet $(FEATURES)
+	@$(CARGO) test --locked --quiet $(TEST_FEATURES)
 
 .PHONY: conformance
 conformance: setup-build ## Judge the cases of tests/conformance and tests/cases
 	$(call step,conformance)
-	@$(CARGO) build --locked --quiet $(FEATURES)
+	@$(CARGO) build --locked --quiet $(TEST_FEATURES)
 	@scripts/conformance $(VERDMARC)
 
 .PHONY: crosscheck
 crosscheck: setup-build setup-tests ## Compare with dkimpy, pyspf and authheaders on the corpus and its mutations
 	$(call step,crosscheck: $(CROSSCHECK_MESSAGES) messages and $(CROSSCHECK_MUTATIONS) mutations)
-	@$(CARGO) build --locked --quiet $(FEATURES)
-	@$(CARGO) build --locked --quiet --example corpus $(FEATURES)
+	@$(CARGO) build --locked --quiet $(TEST_FEATURES)
+	@$(CARGO) build --locked --quiet --example corpus $(TEST_FEATURES)
 	@scripts/crosscheck $(VERDMARC) $(CROSSCHECK_MESSAGES) $(CROSSCHECK_MUTATIONS)
+
+.PHONY: mutants
+mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail
+	@scripts/mutants $(CARGO) test --locked --quiet $(TEST_FEATURES)
+
+.PHONY: soak
+soak: setup-build setup-broker ## Run the random disasters with many seeds (SOAK_SEEDS) and the production time-outs
+	@for seed in $$(seq 1 $(SOAK_SEEDS)); do \
+		VERDMARC_SEED=$$seed $(CARGO) test --locked --quiet $(TEST_FEATURES) --test exactly_once p1_every -- --nocapture; \
+	done
+	@VERDMARC_SOAK=1 $(CARGO) test --locked --quiet $(TEST_FEATURES) --test exactly_once members_come_and_go -- --nocapture
 
 .PHONY: cases
 cases: setup-tests ## Write tests/cases/*.jsonl again from tests/cases/generate.py
@@ -60,13 +75,13 @@ lint: setup-build ## Check format, clippy, style, and that the published suites 
 	$(call step,format)
 	@$(CARGO) fmt --check
 	$(call step,clippy)
-	@$(CARGO) clippy --locked --quiet --all-targets $(FEATURES) -- -D warnings
+	@$(CARGO) clippy --locked --quiet --all-targets $(TEST_FEATURES) -- -D warnings
 	$(call step,style)
 	@scripts/check-style
 	@scripts/check-conformance
 
 .PHONY: bench
-bench: setup-build ## Measure CPU and memory per message, beside stock mail-auth
+bench: setup-build setup-broker ## Measure CPU and memory per message, beside stock mail-auth; the role on Apache Kafka
 	@$(CARGO) bench --locked $(FEATURES) --benches
 
 .PHONY: fuzz
@@ -86,6 +101,9 @@ audit: setup-audit ## Check licences, bans, duplicate versions and sources of al
 audit-advisories: setup-audit ## Check dependencies against the advisory database (needs github.com)
 	@cargo deny --all-features check advisories
 
-.PHONY: setup-build setup-tests setup-audit setup-fuzz
+.PHONY: setup-build setup-tests setup-audit setup-fuzz setup-broker
 setup-build setup-tests setup-audit setup-fuzz: setup-%:
 	@scripts/setup $*
+
+setup-broker:
+	@scripts/kafka

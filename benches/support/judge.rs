@@ -31,6 +31,7 @@ impl Judge {
     }
 
     /// Messages whose verdict is not what the generator expects, each with both.
+    #[allow(dead_code, reason = "one of the benchmarks that share this file does not compare")]
     pub async fn differences(&self, corpus: &Corpus) -> Vec<String> {
         let mut differences = Vec::new();
         for case in &corpus.cases {

@@ -1,15 +1,16 @@
 //! `[dns]`
 
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Where DNS answers come from: a zone in memory, given servers, or the system's resolvers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dns {
-    /// Addresses of DNS servers, asked at port 53. Default none: those of the system (`/etc/resolv.conf`).
-    pub servers: Vec<IpAddr>,
+    /// DNS servers: addresses, with a port where it is not 53 (`192.0.2.1:5353`, `[2001:db8::1]:5353`). Default none: those of
+    /// the system (`/etc/resolv.conf`).
+    pub servers: Vec<DnsServer>,
     /// A file with a zone that answers instead of any server, for tests and trials: JSON, or a master file. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<PathBuf>,
@@ -24,5 +25,28 @@ pub struct Dns {
 impl Default for Dns {
     fn default() -> Self {
         Self { servers: Vec::new(), zone: None, timeout_ms: 3_000, attempts: 2, cache_bytes: 64 << 20 }
+    }
+}
+
+/// A DNS server's address and port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct DnsServer(pub SocketAddr);
+
+impl TryFrom<String> for DnsServer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address = text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53)).or_else(|_| text.parse());
+        address
+            .map(Self)
+            .map_err(|_| format!("dns.servers: `{text}` is no address; write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53"))
+    }
+}
+
+impl Serialize for DnsServer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.port() == 53 { serializer.collect_str(&self.0.ip()) } else { serializer.collect_str(&self.0) }
     }
 }

@@ -15,7 +15,7 @@ mod topics;
 mod verdict;
 
 pub use claim_check::ClaimCheck;
-pub use dns::Dns;
+pub use dns::{Dns, DnsServer};
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
 pub use kafka::{Compression, Delivery, Kafka, Properties, PropertyFiles, Protocol};
 pub use limits::Limits;

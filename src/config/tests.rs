@@ -60,6 +60,7 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[verdict]\nmail = 'some'\n", &[], &["`verdict.mail`", "some", "full, minimal"]),
         ("[receiver]\ndomain = 'a b'\n", &[], &["`receiver.domain`", "`a b` is not a domain name"]),
         ("[dns]\nservers = ['dns.example']\n", &[], &["verdmarc.toml", "dns.servers"]),
+        ("[dns]\nservers = ['192.0.2.1:x']\n", &[], &["dns.servers", "`192.0.2.1:x`", "192.0.2.1:53"]),
         ("[kafka\n", &[], &["verdmarc.toml"]),
         ("[evaluation]\nauthserv_id = 'x'\n", &[], &["`evaluation.authserv_id`", "use `receiver.domain` instead"]),
         ("[verdict]\nannotated = true\n", &[], &["verdict.annotated needs receiver.domain"]),

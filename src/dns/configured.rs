@@ -3,12 +3,8 @@
 use super::network::{NetworkError, NetworkOptions, NetworkResolver};
 use super::{Cache, CacheLimits, Resolver, Zone, ZoneError};
 use crate::config::Dns;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The port of DNS servers.
-const PORT: u16 = 53;
 
 /// Why there is no resolver.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +33,7 @@ pub fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
     let network = if settings.servers.is_empty() {
         NetworkResolver::from_system(options)?
     } else {
-        let servers: Vec<_> = settings.servers.iter().map(|ip| SocketAddr::new(*ip, PORT)).collect();
+        let servers: Vec<_> = settings.servers.iter().map(|server| server.0).collect();
         NetworkResolver::with_servers(&servers, options)?
     };
     let limits = CacheLimits { octets: settings.cache_bytes, ..CacheLimits::default() };

@@ -24,10 +24,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// Bytes that this record holds in memory, near enough for a budget.
+    /// Bytes that this record holds in memory until it is done, near enough for a budget: its value may stand there decoded and
+    /// annotated too.
     pub fn weight(&self) -> usize {
         let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
-        RECORD_OVERHEAD + bytes(&self.key) + bytes(&self.value) + self.headers.as_ref().map_or(0, Headers::bytes)
+        RECORD_OVERHEAD + bytes(&self.key) + 3 * bytes(&self.value) + self.headers.as_ref().map_or(0, Headers::bytes)
     }
 }
 

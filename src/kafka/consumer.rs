@@ -361,7 +361,7 @@ impl Desk {
     fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
         let partitions = partitions(list);
         let lost = consumer.assignment_lost();
-        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(&partitions)) && !Mutant::UnassignBeforeAbort.is_on() {
+        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(&partitions)) {
             self.transactions.request_abort();
             let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
             if let Some(ended) = self.transactions.outcome(patience) {

@@ -36,6 +36,16 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The brokers refuse this client's credentials, or their certificate is not trusted.
+    #[error(
+        "the brokers at {brokers} refuse the connection: {reason}; check security.protocol, sasl.* and ssl.* in [kafka.properties]"
+    )]
+    Authentication {
+        /// Where the brokers were said to be.
+        brokers: String,
+        /// Why.
+        reason: KafkaError,
+    },
     /// A property's value cannot be read from its file.
     #[error("cannot read kafka.property_files `{property}` from {}: {reason}", path.display())]
     PropertyFile {

@@ -15,8 +15,6 @@ pub enum Mutant {
     FrontierPlusOne,
     /// A transaction is committed without its offsets.
     NoOffsets,
-    /// A partition is given up before the batch that holds it has ended.
-    UnassignBeforeAbort,
 }
 
 impl Mutant {
@@ -28,7 +26,6 @@ impl Mutant {
             Self::UncheckedMembership => "unchecked-membership",
             Self::FrontierPlusOne => "frontier-plus-one",
             Self::NoOffsets => "no-offsets",
-            Self::UnassignBeforeAbort => "unassign-before-abort",
         };
         std::env::var_os("VERDMARC_MUTANT").is_some_and(|on| on == name)
     }

@@ -166,6 +166,8 @@ impl Pipeline {
         let desk = Desk::new(Assignment::new(budget), transactions, kafka.delivery, (work, collected), &intake, status.clone());
         let consumer: BaseConsumer<Context> =
             client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
+        #[cfg(feature = "failpoints")]
+        super::membership::Membership::remember(&consumer);
         let (sender, ended) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("consumer".to_owned())

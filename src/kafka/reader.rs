@@ -7,7 +7,7 @@ use crate::config::Kafka;
 use crate::event::Record;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -106,9 +106,19 @@ pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<
             Err(error) => return Err(Error::Consume(error)),
         }
         // Serves what the library has to say, such as a refused password.
-        let _ = consumer.poll(Duration::from_millis(500));
+        if let Some(Err(reason)) = consumer.poll(Duration::from_millis(500))
+            && is_refusal(&reason)
+        {
+            return Err(Error::Authentication { brokers: kafka.brokers.clone(), reason });
+        }
     }
     Ok(None)
+}
+
+/// Whether an error of a connection means that it will be refused again.
+fn is_refusal(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))
 }
 
 fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {

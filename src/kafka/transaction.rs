@@ -75,6 +75,8 @@ pub(super) struct Transactions {
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// Longest time for one blocking call; it is made again as long as the library says so.
 const CALL: Duration = Duration::from_secs(5);
+/// Careful attempts before a batch is given back.
+const CAREFUL: usize = 5;
 /// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -202,12 +204,18 @@ impl Worker {
 
     fn transact(&self, batch: &Batch) -> Outcome {
         let mut tried = self.attempt(batch, Pace::Together);
-        if let Err(Trouble::Abort(Abort { oversized: Some(_), .. })) = &tried {
-            // Records are refused in the company in which they travel: once more, each alone.
-            if let Err(error) = self.roll_back() {
-                return Outcome::Failed(error);
+        if matches!(&tried, Err(Trouble::Abort(abort)) if abort.oversized.is_some()) {
+            // Records are refused in the company in which they travel: once more, each alone. The first attempt after such an
+            // abort usually fails, because the library has its producer's epoch raised before it goes on.
+            for _ in 0..CAREFUL {
+                if let Err(error) = self.roll_back() {
+                    return Outcome::Failed(error);
+                }
+                tried = self.attempt(batch, Pace::OneByOne);
+                if !matches!(&tried, Err(Trouble::Abort(abort)) if abort.oversized.is_none() && !abort.wanted) {
+                    break;
+                }
             }
-            tried = self.attempt(batch, Pace::OneByOne);
         }
         match tried {
             Ok(written) => Outcome::Written(written),
@@ -246,7 +254,7 @@ impl Worker {
 
     /// Ends the attempt when the owner asked for it.
     fn heed(&self) -> Result<(), Trouble> {
-        if self.abort.load(Ordering::Acquire) {
+        if self.abort.load(Ordering::Acquire) && !Mutant::RefreshedMembership.is_on() {
             return Err(Trouble::Abort(Abort { wanted: true, ..Abort::because("a partition was taken away") }));
         }
         Ok(())
@@ -311,6 +319,10 @@ impl Worker {
         let Some(membership) = &batch.membership else {
             return Err(Trouble::Fatal(Error::Inconsistent("a transaction without membership".to_owned())));
         };
+        #[cfg(feature = "failpoints")]
+        let refreshed = Mutant::RefreshedMembership.is_on().then(Membership::refreshed).flatten();
+        #[cfg(feature = "failpoints")]
+        let membership = refreshed.as_ref().unwrap_or(membership);
         let started = Instant::now();
         loop {
             let error = match membership.send_offsets(self.producer.inner(), &batch.offsets, CALL) {

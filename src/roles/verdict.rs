@@ -14,7 +14,7 @@ use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::Raw;
 use crate::event::{EvaluationBlock, Output, Reason, Record};
-use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Stop, Tally, Work, existing_topics};
+use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Stop, Tally, Work, existing_topics, failpoint};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -157,8 +157,11 @@ impl Judge {
         };
         let now = Timestamp::now();
         let origin = self.origin(&raw);
-        let evaluated =
-            AssertUnwindSafe(evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings)).catch_unwind().await;
+        let evaluation = async {
+            failpoint::reached("evaluate");
+            evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings).await
+        };
+        let evaluated = AssertUnwindSafe(evaluation).catch_unwind().await;
         if let Some(again) = evaluated.as_ref().ok().and_then(|verdict| self.retries.next(&record, &raw.lineage, verdict, now)) {
             return Outcome::Done(vec![again]);
         }

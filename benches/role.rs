@@ -1,0 +1,119 @@
+//! The verdict role on Apache Kafka: CPU per message beside the stock mail-auth loop without Kafka, memory, and the time from
+//! produce to visible verdict. Exits with 1 when a target is missed.
+
+#![allow(
+    unreachable_pub,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a benchmark, which shares files with others"
+)]
+
+#[path = "../tests/support/broker/mod.rs"]
+mod broker;
+#[path = "../tests/support/corpus/mod.rs"]
+mod corpus;
+#[path = "support/measure.rs"]
+mod measure;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/stock.rs"]
+mod stock;
+
+use broker::{Broker, Options as BrokerOptions};
+use clap::Parser;
+use corpus::Corpus;
+use measure::{cpu, median};
+use process::{Latency, Role, Topics};
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Duration;
+use stock::Stock;
+
+/// Ratios to the stock loop that are to be reached, by compression of the input.
+const TARGETS: [(&str, Option<f64>); 3] = [("none", Some(1.35)), ("lz4", Some(1.6)), ("zstd", None)];
+/// The time from produce to visible verdict that 99 of 100 are to stay under.
+const TARGET_P99: Duration = Duration::from_millis(500);
+
+#[derive(Parser)]
+struct Options {
+    /// Number of different messages
+    #[arg(long, default_value_t = 1000)]
+    count: usize,
+    /// How often each is sent
+    #[arg(long, default_value_t = 6)]
+    times: usize,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let corpus = Corpus::generate(1, options.count);
+    let stock = stock_micros(&corpus);
+    println!("stock mail-auth, no Kafka   {stock:>7.1} µs per message");
+    let broker = Broker::start(BrokerOptions::default());
+    let mut good = true;
+    let mut throughput = 0.0;
+    for (compression, target) in TARGETS {
+        let decoding = process::decoding_micros(&corpus, compression);
+        for delivery in ["exactly_once", "at_least_once"] {
+            let topics = Topics::create(&broker, &format!("{compression}-{delivery}-"));
+            topics.produce(&broker, &corpus, options.times, compression);
+            let run = Role::start(&broker, &topics, &corpus, delivery).measure(&broker, &topics);
+            let ratio = run.micros / stock;
+            let mark = match target.filter(|_| delivery == "exactly_once") {
+                None => String::new(),
+                Some(target) => {
+                    good &= ratio <= target;
+                    format!("(to reach: {target}) {}", if ratio <= target { "OK" } else { "OVER" })
+                }
+            };
+            println!(
+                "{compression:<5} {delivery:<14} {:>8.1} µs per message  ratio {ratio:>5.2} {mark}  {:>7.0} messages/s  peak {:>4} MiB  \
+                 bare decoding {decoding:.1} µs",
+                run.micros,
+                run.per_second,
+                run.peak >> 20
+            );
+            if (compression, delivery) == ("none", "exactly_once") {
+                throughput = run.per_second;
+            }
+        }
+    }
+    let topics = Topics::create(&broker, "latency-");
+    let role = Role::start(&broker, &topics, &corpus, "exactly_once");
+    let mut latency = Latency::measure(&broker, &topics, &corpus, throughput / 2.0, Duration::from_secs(10));
+    let (p50, p99) = (latency.percentile(50), latency.percentile(99));
+    good &= p99 <= TARGET_P99;
+    println!(
+        "produce to visible verdict at {:.0} messages/s: p50 {p50:?}, p99 {p99:?} (to reach: {TARGET_P99:?})",
+        throughput / 2.0
+    );
+    drop(role);
+    ExitCode::from(u8::from(!good))
+}
+
+fn stock_micros(corpus: &Corpus) -> f64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stock = {
+        let _context = runtime.enter();
+        Stock::new(&corpus.zone)
+    };
+    let mut times: Vec<Duration> = (0..8)
+        .map(|_| {
+            let round = async {
+                for case in &corpus.cases {
+                    black_box(stock.verify(case).await);
+                }
+            };
+            cpu(|| runtime.block_on(round)).1
+        })
+        .collect();
+    times.remove(0);
+    median(&mut times).as_secs_f64() * 1e6 / corpus.cases.len() as f64
+}

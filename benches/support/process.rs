@@ -1,0 +1,207 @@
+//! The role as a process of its own, its topics, and what it takes.
+
+use crate::broker::{Client, eventually};
+use crate::corpus::{ARRIVAL, Corpus};
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use std::collections::HashMap;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PARTITIONS: i32 = 4;
+
+/// The topics of one run.
+pub struct Topics {
+    prefix: String,
+}
+
+impl Topics {
+    pub fn create(broker: &Client, prefix: &str) -> Self {
+        let topics = Self { prefix: prefix.to_owned() };
+        let names = ["mail.raw", "mail.verdicts", "mail.failures", "mail.dead-letters"].map(|name| topics.named(name));
+        broker.create_topics(&names.each_ref().map(|name| (name.as_str(), PARTITIONS, &[("max.message.bytes", "58720256")][..])));
+        topics
+    }
+
+    fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn committed(&self, broker: &Client) -> i64 {
+        let group = format!("{}verdmarc-verdict", self.prefix);
+        broker.committed(&group, &self.named("mail.raw")).into_iter().flatten().sum()
+    }
+
+    pub fn produce(&self, broker: &Client, corpus: &Corpus, times: usize, compression: &str) {
+        let producer = producer(broker, compression);
+        for round in 0..times {
+            for index in 0..corpus.cases.len() {
+                self.send(&producer, corpus, index, &format!("{round}-{index}"));
+            }
+        }
+        producer.flush(Duration::from_secs(120)).unwrap();
+    }
+
+    fn send(&self, producer: &ThreadedProducer<DefaultProducerContext>, corpus: &Corpus, index: usize, key: &str) {
+        let case = &corpus.cases[index];
+        let (ip, arrival) = (case.client_ip.to_string(), jiff::Timestamp::from_second(ARRIVAL).unwrap().to_string());
+        let envelope = [("ce_clientip", &ip), ("ce_helo", &case.helo), ("ce_mailfrom", &case.mail_from), ("ce_time", &arrival)];
+        let topic = self.named("mail.raw");
+        eventually("room to produce", || {
+            let headers = envelope
+                .iter()
+                .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value.as_bytes()) }));
+            let record = BaseRecord::<str, [u8]>::to(&topic).key(key).payload(&case.message).headers(headers);
+            producer.send(record.partition(index as i32 % PARTITIONS)).ok()
+        });
+    }
+}
+
+fn producer(broker: &Client, compression: &str) -> ThreadedProducer<DefaultProducerContext> {
+    let mut config = broker.config();
+    config.set("compression.type", compression).set("linger.ms", "5").set("message.max.bytes", "58720256");
+    config.set("queue.buffering.max.kbytes", "131072").create().unwrap()
+}
+
+/// What one run took.
+pub struct Run {
+    pub micros: f64,
+    pub per_second: f64,
+    pub peak: usize,
+}
+
+/// The role in a process of its own.
+pub struct Role {
+    child: Child,
+    _zone: tempfile::NamedTempFile,
+}
+
+impl Role {
+    pub fn start(broker: &Client, topics: &Topics, corpus: &Corpus, delivery: &str) -> Self {
+        let zone = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+        serde_json::to_writer(zone.as_file(), &corpus.zone.to_json()).unwrap();
+        let settings = [
+            ("KAFKA__BROKERS", broker.bootstrap()),
+            ("KAFKA__GROUP_PREFIX", topics.prefix.clone()),
+            ("KAFKA__INSTANCE", "bench".to_owned()),
+            ("KAFKA__DELIVERY", delivery.to_owned()),
+            ("KAFKA__CHECK_TOPICS", "false".to_owned()),
+            ("TOPICS__PREFIX", topics.prefix.clone()),
+            ("DNS__ZONE", zone.path().display().to_string()),
+            ("LOG__FILTER", "error".to_owned()),
+        ];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
+        command.args(["run", "--roles", "verdict"]).stdin(Stdio::null());
+        command.envs(settings.map(|(name, value)| (format!("VERDMARC_{name}"), value)));
+        Self { child: command.spawn().unwrap(), _zone: zone }
+    }
+
+    /// From a fifth of the messages, when everything is warm, to the last one.
+    pub fn measure(self, broker: &Client, topics: &Topics) -> Run {
+        let total: i64 = broker.end_offsets(&topics.named("mail.raw")).iter().sum();
+        let reached = |count: i64| {
+            eventually("the role to go on", || {
+                let committed = topics.committed(broker);
+                (committed >= count).then_some(committed)
+            })
+        };
+        let first = reached(total / 5);
+        let (cpu, started) = (self.cpu(), Instant::now());
+        let last = reached(total);
+        let messages = (last - first) as f64;
+        let micros = (self.cpu() - cpu).as_secs_f64() * 1e6 / messages;
+        Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: self.peak() }
+    }
+
+    /// CPU time of all its threads.
+    fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        // Fields 14 and 15 of proc(5), in ticks of a hundredth of a second.
+        Duration::from_millis((fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10)
+    }
+
+    fn peak(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Times from produce to visible verdict.
+pub struct Latency(Vec<Duration>);
+
+impl Latency {
+    /// Sends at a fixed rate, whatever comes back, and reads verdicts as a subscriber does.
+    pub fn measure(broker: &Client, topics: &Topics, corpus: &Corpus, per_second: f64, length: Duration) -> Self {
+        let mut config = broker.config();
+        config.set("group.id", "bench-latency").set("isolation.level", "read_committed").set("fetch.wait.max.ms", "10");
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_range(&topics.named("mail.verdicts"), 0, PARTITIONS - 1);
+        list.set_all_offsets(rdkafka::Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let producer = producer(broker, "none");
+        // Joining the group is no part of the time.
+        topics.send(&producer, corpus, 0, "warm");
+        eventually("the first verdict", || consumer.poll(Duration::from_millis(50)).map(|message| message.unwrap().offset()));
+        let (mut sent, mut times) = (HashMap::new(), Vec::new());
+        let started = Instant::now();
+        let total = (per_second * length.as_secs_f64()) as usize;
+        let mut next = 0;
+        while times.len() < total {
+            assert!(started.elapsed() < length + Duration::from_secs(30), "{} of {total} verdicts came", times.len());
+            while next < total && started.elapsed().as_secs_f64() * per_second > next as f64 {
+                let key = next.to_string();
+                // When it was due, not when there was time to send it.
+                sent.insert(key.clone(), started + Duration::from_secs_f64(next as f64 / per_second));
+                topics.send(&producer, corpus, next % corpus.cases.len(), &key);
+                next += 1;
+            }
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(1))
+                && let Some(due) = message.key_view::<str>().and_then(Result::ok).and_then(|key| sent.get(key))
+            {
+                times.push(due.elapsed());
+            }
+        }
+        Self(times)
+    }
+
+    pub fn percentile(&mut self, percent: usize) -> Duration {
+        self.0.sort_unstable();
+        self.0.get(self.0.len() * percent / 100).copied().unwrap_or_default()
+    }
+}
+
+/// What undoing the compression alone takes, per message, in batches of a megabyte as they travel.
+pub fn decoding_micros(corpus: &Corpus, compression: &str) -> f64 {
+    let mut batches: Vec<Vec<u8>> = vec![Vec::new()];
+    for case in &corpus.cases {
+        if batches.last().unwrap().len() > 900_000 {
+            batches.push(Vec::new());
+        }
+        batches.last_mut().unwrap().extend_from_slice(&case.message);
+    }
+    let decode: Box<dyn Fn() -> usize> = match compression {
+        "lz4" => {
+            let packed: Vec<_> = batches.iter().map(|batch| lz4_flex::compress_prepend_size(batch)).collect();
+            Box::new(move || packed.iter().map(|batch| lz4_flex::decompress_size_prepended(batch).unwrap().len()).sum())
+        }
+        "zstd" => {
+            let packed: Vec<_> = batches.iter().map(|batch| zstd::encode_all(&batch[..], 3).unwrap()).collect();
+            Box::new(move || packed.iter().map(|batch| zstd::decode_all(&batch[..]).unwrap().len()).sum())
+        }
+        _ => return 0.0,
+    };
+    let mut times: Vec<_> = (0..5).map(|_| crate::measure::cpu(|| std::hint::black_box(decode())).1).collect();
+    crate::measure::median(&mut times).as_secs_f64() * 1e6 / corpus.cases.len() as f64
+}

@@ -1,0 +1,201 @@
+use super::*;
+use crate::event::Headers;
+use proptest::prelude::*;
+
+fn record(partition: i32, offset: i64, bytes: usize) -> Record {
+    Record { topic: "raw".into(), partition, offset, timestamp: None, key: None, value: Some(vec![b'x'; bytes]), headers: None }
+}
+
+fn partition(number: i32) -> Partition {
+    Partition { topic: "raw".into(), number }
+}
+
+fn assignment() -> Assignment {
+    let mut assignment = Assignment::new(Budget { records: 4, bytes: 10_000, partition_records: 3 });
+    assignment.assign([partition(0), partition(1)]);
+    assignment
+}
+
+#[test]
+fn reading_pauses_above_the_budget_and_resumes_at_half_of_it() {
+    let mut assignment = assignment();
+    let mut slots: Vec<Slot> = (0..2)
+        .flat_map(|number| (0..2).map(move |offset| (number, offset)))
+        .map(|(number, offset)| assignment.charge(&record(number, offset, 1)).unwrap().unwrap())
+        .collect();
+    assert_eq!(assignment.overfull().len(), 2);
+    for (expected, slot) in [(2, slots.remove(0)), (0, slots.remove(0))] {
+        assignment.complete(slot, Vec::new()).unwrap();
+        let cut = assignment.cut(10, usize::MAX).unwrap();
+        assignment.committed(&cut.positions).unwrap();
+        assert_eq!(assignment.overfull().len(), expected, "{} records held", assignment.records());
+    }
+}
+
+#[test]
+fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
+    let mut assignment = assignment();
+    let slot = assignment.charge(&record(0, 0, 20_000)).unwrap().unwrap();
+    assert_eq!(assignment.overfull().len(), 2);
+    assignment.complete(slot, Vec::new()).unwrap();
+    assert_eq!(assignment.overfull().len(), 0);
+}
+
+#[test]
+fn one_stuck_message_pauses_its_own_partition_only() {
+    let mut assignment = assignment();
+    for offset in 0..3 {
+        assignment.charge(&record(1, offset, 1)).unwrap();
+    }
+    assert_eq!(assignment.overfull(), [partition(1)]);
+}
+
+#[test]
+fn completions_of_an_earlier_assignment_are_dropped() {
+    let mut assignment = assignment();
+    let old = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
+    assert_eq!(assignment.revoke([&partition(0)]), 1);
+    assert!(assignment.charge(&record(0, 1, 1)).unwrap().is_none());
+    assignment.assign([partition(0)]);
+    let new = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
+    assert!(!assignment.complete(old, Vec::new()).unwrap());
+    assert!(assignment.cut(10, usize::MAX).is_none());
+    assert!(assignment.complete(new, Vec::new()).unwrap());
+    assert_eq!(assignment.cut(10, usize::MAX).unwrap().positions.len(), 1);
+}
+
+#[test]
+fn a_batch_of_a_revoked_partition_commits_nothing_of_it() {
+    let mut assignment = assignment();
+    for number in [0, 1] {
+        let slot = assignment.charge(&record(number, 5, 1)).unwrap().unwrap();
+        assignment.complete(slot, Vec::new()).unwrap();
+    }
+    let cut = assignment.cut(10, usize::MAX).unwrap();
+    assignment.revoke([&partition(0)]);
+    assignment.assign([partition(0)]);
+    let ours: Vec<_> = assignment.still_ours(&cut.positions).into_iter().map(|position| position.partition.number).collect();
+    assert_eq!(ours, [1]);
+    assignment.committed(&cut.positions).unwrap();
+    assert_eq!(assignment.records(), 0);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Assign(i32),
+    Revoke(i32),
+    Charge(i32),
+    Complete(usize),
+    Cut(usize),
+    Commit,
+    Abort,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        1 => (0..3).prop_map(Step::Assign),
+        1 => (0..3).prop_map(Step::Revoke),
+        6 => (0..3).prop_map(Step::Charge),
+        6 => any::<usize>().prop_map(Step::Complete),
+        3 => (1usize..6).prop_map(Step::Cut),
+        2 => Just(Step::Commit),
+        1 => Just(Step::Abort),
+    ];
+    prop::collection::vec(step, 0..250)
+}
+
+/// What the brokers know, and what comes of it when a partition is read again from there.
+#[derive(Default)]
+struct Brokers {
+    committed: BTreeMap<i32, i64>,
+    read: BTreeMap<i32, i64>,
+    written: BTreeMap<i32, Vec<i64>>,
+}
+
+impl Brokers {
+    fn commit(&mut self, cut: &Cut) {
+        for (index, entry) in cut.outputs.iter().enumerate() {
+            let number = cut.position_of(index).unwrap().partition.number;
+            self.written.entry(number).or_default().push(entry.offset);
+        }
+        for position in &cut.positions {
+            let before = self.committed.insert(position.partition.number, position.next);
+            assert!(before.is_none_or(|before| before < position.next), "a position moved back");
+        }
+    }
+}
+
+fn output() -> Output {
+    Output { topic: "out".into(), partition: None, key: None, value: Some(b"x".to_vec()), headers: Headers::default() }
+}
+
+proptest! {
+    /// Partitions come and go, work is completed late and out of order, batches commit and abort: what is written answers every
+    /// record once and in order, and nothing stays behind in the budget.
+    #[test]
+    fn any_interleaving_with_rebalances_writes_each_record_once_and_in_order(steps in steps()) {
+        let mut assignment = Assignment::new(Budget { records: 1_000, bytes: 1 << 30, partition_records: 1_000 });
+        let mut brokers = Brokers::default();
+        let (mut slots, mut open): (Vec<Slot>, Option<Cut>) = (Vec::new(), None);
+        for step in steps {
+            match step {
+                Step::Assign(number) if assignment.partitions().all(|ours| ours.number != number) => {
+                    assignment.assign([partition(number)]);
+                    brokers.read.insert(number, brokers.committed.get(&number).copied().unwrap_or_default());
+                }
+                Step::Assign(_) => {}
+                Step::Revoke(number) => {
+                    // As the desk does it: the batch that holds the partition ends first.
+                    if open.as_ref().is_some_and(|cut| cut.touches(&BTreeSet::from([partition(number)]))) {
+                        assignment.aborted(&open.take().unwrap().positions).unwrap();
+                    }
+                    assignment.revoke([&partition(number)]);
+                }
+                Step::Charge(number) => {
+                    let offset = brokers.read.get(&number).copied().unwrap_or_default();
+                    if let Some(slot) = assignment.charge(&record(number, offset, 10)).unwrap() {
+                        brokers.read.insert(number, offset + 1);
+                        slots.push(slot);
+                    }
+                }
+                Step::Complete(pick) => {
+                    if !slots.is_empty() {
+                        let slot = slots.swap_remove(pick % slots.len());
+                        let held = assignment.holds(&slot);
+                        prop_assert_eq!(assignment.complete(slot, vec![output()]).unwrap(), held);
+                    }
+                }
+                Step::Cut(limit) => {
+                    if open.is_none() {
+                        open = assignment.cut(limit, usize::MAX);
+                    }
+                }
+                Step::Commit => {
+                    if let Some(cut) = open.take() {
+                        brokers.commit(&cut);
+                        assignment.committed(&cut.positions).unwrap();
+                    }
+                }
+                Step::Abort => {
+                    if let Some(cut) = open.take() {
+                        assignment.aborted(&cut.positions).unwrap();
+                    }
+                }
+            }
+        }
+        for (number, written) in &brokers.written {
+            let expected: Vec<i64> = (0..brokers.committed[number]).collect();
+            prop_assert_eq!(written, &expected);
+        }
+        if let Some(cut) = open.take() {
+            assignment.aborted(&cut.positions).unwrap();
+        }
+        for slot in slots {
+            assignment.complete(slot, vec![output()]).unwrap();
+        }
+        while let Some(cut) = assignment.cut(1_000, usize::MAX) {
+            assignment.committed(&cut.positions).unwrap();
+        }
+        prop_assert_eq!((assignment.records(), assignment.bytes()), (0, 0));
+    }
+}

@@ -1,0 +1,155 @@
+//! Records that break the producer's contract, and mail that is made to hurt.
+
+use crate::alone;
+use crate::broker::{eventually, shared};
+use crate::stream::{Kind, Raw, Stream, status};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(120);
+const MESSAGE: &[u8] = b"From: a@bank.example\r\n\r\nhello\r\n";
+
+fn poison(key: &str, value: Option<&[u8]>, headers: &[(&'static str, &[u8])]) -> Raw {
+    let headers = headers.iter().map(|(name, value)| (*name, value.to_vec())).collect();
+    Raw { key: key.to_owned(), value: value.map(<[u8]>::to_vec), headers }
+}
+
+#[test]
+fn each_breach_of_the_contract_is_one_dead_letter_and_the_partition_goes_on() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "poison-", 1);
+        let fleet = stream.fleet();
+        let structured: &[(&str, &[u8])] = &[("content-type", b"application/cloudevents+json")];
+        let huge = vec![b'x'; 50 << 20];
+        let many: Vec<(&str, &[u8])> = (0..10_000).map(|_| ("x", &b"y"[..])).collect();
+        let cases = [
+            ("empty_value", poison("empty", Some(b""), &[])),
+            ("null_value", poison("null", None, &[])),
+            ("too_large", poison("huge", Some(&huge), &[])),
+            ("base64", poison("base64", Some(br#"{"specversion":"1.0","data_base64":"***"}"#), structured)),
+            ("structured", poison("json", Some(b"{"), structured)),
+            ("content_type", poison("html", Some(MESSAGE), &[("content-type", b"text/html")])),
+            ("attribute_specversion", poison("version", Some(MESSAGE), &[("ce_specversion", b"2.0")])),
+            ("attribute_id", poison("id", Some(MESSAGE), &[("ce_id", b"\xff")])),
+            ("attribute_type", poison("type", Some(MESSAGE), &[("ce_type", b"\x01")])),
+            ("attribute_time", poison("time", Some(MESSAGE), &[("ce_time", b"yesterday")])),
+            ("attribute_clientip", poison("ip", Some(MESSAGE), &[("ce_clientip", b"10.0.0")])),
+            ("too_many_headers", poison("headers", Some(MESSAGE), &many)),
+            ("lineage", poison("lineage", Some(MESSAGE), &[("verdmarc-origin-topic", b"x")])),
+        ];
+        let odd: &[(&str, &[u8])] = &[("ce_helo", b"\xff\0\r\n"), ("ce_mailfrom", b"\x80<>\n"), ("ce_rcptto", b"[\xfe")];
+        let (reasons, refused): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+        let good = [poison("odd", Some(MESSAGE), odd), Raw::of(Kind::Fail, "behind".to_owned())];
+        let process = fleet.start("a", &[]);
+        stream.produce(refused.into_iter().chain(good));
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.assert_exactly_once(&fleet);
+        let found: Vec<_> = outcome.refused.values().flatten().map(String::as_str).collect();
+        assert_eq!(found, reasons);
+        assert_eq!(outcome.verdicts.len(), 2);
+    });
+}
+
+#[test]
+fn a_producer_that_only_writes_poison_stops_the_role_and_no_restart_drains_the_topic() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "flood-", 2);
+        let fleet = stream.fleet();
+        stream.produce((0..2_000).map(|number| Raw::of(Kind::Refused, format!("m{number}"))));
+        for restart in 1..=3 {
+            let mut process = fleet.start("a", &[]);
+            process.wait_for("stopped: most records");
+            std::thread::sleep(Duration::from_secs(1));
+            assert_eq!(process.ended(), None, "it stays alive");
+            let letters = stream.outcome().refused.len();
+            assert!(letters <= restart * 50, "{letters} dead letters after {restart} starts");
+            let (code, _) = process.stop();
+            assert_eq!(code, Some(0));
+        }
+        stream.assert_nothing_open();
+    });
+}
+
+#[test]
+fn a_panicking_evaluation_is_a_verdict_and_no_loop() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "panic-", 1);
+        let fleet = stream.fleet();
+        let process = fleet.start("a", &[("FAILPOINTS", "evaluate=3*return(panic)->off")]);
+        stream.produce((0..10).map(|number| Raw::of(Kind::Pass, format!("m{number}"))));
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.assert_exactly_once(&fleet);
+        let verdicts: Vec<_> = outcome.verdicts.values().flatten().collect();
+        let undecided = verdicts.iter().filter(|verdict| status(verdict) == "PROCESSING_FAILED");
+        assert_eq!((verdicts.len(), undecided.count(), outcome.refused.len()), (10, 3, 0));
+    });
+}
+
+/// The worst case for every output at once: the brokers take what comes of it.
+#[test]
+fn p4_the_worst_mail_gives_a_verdict_that_every_topic_takes() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "worst-", 1);
+        let mut fleet = stream.fleet();
+        fleet.set("VERDICT__ANNOTATED", "true");
+        shared().create_topics(&[(&stream.topic("mail.annotated"), 1, &[("max.message.bytes", "59768832")])]);
+        let long = "x".repeat(900);
+        let mut header = String::from("From: a@bank.example\r\n");
+        for number in 0..200 {
+            header += &format!("DKIM-Signature: v=1; a=rsa-sha256; d={number}.evil.example; s=s; h=from; bh=AA==; b={long}\r\n");
+            header += &format!("Authentication-Results: mx.recv.example; dmarc=pass reason=\"\\\"{long}\"\r\n");
+            header += &format!("X-{number}: \u{1}{long}\u{7f}\u{80}\"\\\r\n");
+        }
+        let small = format!("{header}\r\nhello\r\n");
+        let large = format!("{header}\r\n{}", "0123456789abcdef\r\n".repeat((39 << 20) / 18));
+        let envelope = |key: &str, message: &str| {
+            let quotes = "\"\u{1}\\".repeat(8_000);
+            let headers: Vec<(&'static str, Vec<u8>)> = vec![
+                ("ce_clientip", b"203.0.113.5".to_vec()),
+                ("ce_helo", quotes.clone().into_bytes()),
+                ("ce_mailfrom", quotes.clone().into_bytes()),
+                ("ce_rcptto", serde_json::to_vec(&vec!["\u{1}@x.example"; 9_000]).unwrap()),
+            ];
+            Raw { key: key.to_owned(), value: Some(message.as_bytes().to_vec()), headers }
+        };
+        let process = fleet.start("a", &[]);
+        stream.produce([envelope("small", &small), envelope("large", &large), Raw::of(Kind::Pass, "behind".to_owned())]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.assert_exactly_once(&fleet);
+        let words: Vec<_> = outcome.verdicts.values().flatten().map(status).collect();
+        assert_eq!(words, ["FAIL", "FAIL", "PASS"]);
+        assert_eq!(shared().read_committed(&stream.topic("mail.annotated")).len(), 3);
+        let largest = shared()
+            .read_committed(&stream.topic("mail.verdicts"))
+            .iter()
+            .map(|record| record.value.as_ref().unwrap().len())
+            .max();
+        assert!(largest.unwrap() < 1 << 20, "a verdict of {largest:?} bytes");
+    });
+}
+
+#[test]
+fn an_output_that_no_topic_takes_is_replaced_by_a_dead_letter_and_the_partition_goes_on() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "oversized-", 1);
+        let mut fleet = stream.fleet();
+        fleet.set("VERDICT__ANNOTATED", "true");
+        shared().create_topics(&[(&stream.topic("mail.annotated"), 1, &[("max.message.bytes", "20000")])]);
+        // Compression makes nothing of it.
+        let mut rng = fastrand::Rng::with_seed(1);
+        let body: String = (0..40_000).map(|_| rng.alphanumeric()).collect();
+        let message = format!("From: a@bank.example\r\n\r\n{body}");
+        let large =
+            poison("large", Some(message.as_bytes()), &[("ce_clientip", b"198.51.100.10"), ("ce_mailfrom", b"a@bank.example")]);
+        let process = fleet.start("a", &[]);
+        stream.produce([Raw::of(Kind::Pass, "before".to_owned()), large, Raw::of(Kind::Pass, "behind".to_owned())]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.assert_exactly_once(&fleet);
+        assert_eq!(outcome.refused.get(&(0, 1)), Some(&vec!["output_too_large".to_owned()]));
+        assert_eq!(outcome.verdicts.len(), 2);
+        eventually("nothing else", || (shared().read_committed(&stream.topic("mail.annotated")).len() == 2).then_some(()));
+    });
+}

@@ -1,0 +1,213 @@
+//! Members that come, go and freeze while mail passes.
+
+use crate::alone;
+use crate::broker::{eventually, shared};
+use crate::fleet::Process;
+use crate::stream::{Kind, Raw, Stream};
+use nix::sys::signal::Signal;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn mail(count: usize) -> impl Iterator<Item = Raw> {
+    (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))
+}
+
+fn scale(prefix: &str, protocol: &str) {
+    let stream = Stream::new(shared(), prefix, 8);
+    let mut fleet = stream.fleet();
+    fleet.set("KAFKA__PROTOCOL", protocol);
+    let mut processes: Vec<Process> = Vec::new();
+    for members in [1, 4, 2] {
+        while processes.len() < members {
+            processes.push(fleet.start(&format!("m{}", processes.len()), &[]));
+        }
+        while processes.len() > members {
+            assert_eq!(processes.pop().unwrap().stop().0, Some(0));
+        }
+        stream.produce(mail(1_500));
+        stream.wait_until_done(LIMIT);
+    }
+    stream.assert_exactly_once(&fleet);
+    stream.assert_nothing_open();
+}
+
+#[test]
+fn members_come_and_go_with_cooperative_sticky() {
+    alone(LIMIT, || scale("scale-classic-", "classic"));
+}
+
+#[test]
+fn members_come_and_go_with_the_consumer_protocol() {
+    alone(LIMIT, || scale("scale-consumer-", "consumer"));
+}
+
+#[test]
+fn after_a_kill_all_partitions_move_within_twice_the_session_timeout() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "moves-", 8);
+        let fleet = stream.fleet();
+        let (first, second) = (fleet.start("a", &[]), fleet.start("b", &[]));
+        first.wait_for("\"assigned\"");
+        second.wait_for("\"assigned\"");
+        stream.produce(mail(400));
+        stream.wait_until_done(LIMIT);
+        first.signal(Signal::SIGKILL);
+        let killed = Instant::now();
+        stream.produce(mail(400));
+        stream.wait_until_done(LIMIT);
+        assert!(killed.elapsed() < Duration::from_secs(6), "it took {:?}", killed.elapsed());
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+/// Frozen at each place for longer than the session and the transaction: another member takes over, then it wakes up.
+#[test]
+fn a_zombie_is_heard_only_if_its_offsets_were() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "zombie-", 4);
+        let fleet = stream.fleet();
+        for place in ["after-produce", "after-offsets", "in-commit"] {
+            let zombie = fleet.start(&format!("zombie-{place}"), &[("FAILPOINTS", &format!("{place}=1*return(stop)->off"))]);
+            stream.produce(mail(100));
+            zombie.wait_for("\"failpoint\"");
+            let heir = fleet.start(&format!("heir-{place}"), &[]);
+            stream.wait_until_done(LIMIT);
+            zombie.signal(Signal::SIGCONT);
+            // Whatever it does now it does under the eyes of the brokers.
+            eventually("the zombie to find out", || {
+                (zombie.has_logged("revoked") || zombie.has_logged("taken") || zombie.has_logged("error")).then_some(())
+            });
+            assert_eq!(heir.stop().0, Some(0));
+            drop(zombie);
+            stream.assert_exactly_once(&fleet);
+        }
+        stream.assert_nothing_open();
+    });
+}
+
+#[test]
+fn p10_a_stop_finishes_what_is_in_flight_and_a_second_signal_ends_at_once() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "stop-", 4);
+        let fleet = stream.fleet();
+        let process = fleet.start("a", &[]);
+        process.wait_for("\"assigned\"");
+        stream.produce(mail(500));
+        let (code, took) = process.stop();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(15), "a stop took {took:?}");
+        stream.assert_nothing_open();
+        let mut process = fleet.start("a", &[("FAILPOINTS", "before-produce=sleep(60000)")]);
+        process.wait_for("\"assigned\"");
+        stream.produce(mail(10));
+        process.signal(Signal::SIGTERM);
+        process.wait_for("a second signal ends at once");
+        process.signal(Signal::SIGTERM);
+        assert_eq!(process.exit_code(), Some(130));
+        let process = fleet.start("a", &[]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+/// The batch waits in its transaction while a partition of it moves to another member, which reads and answers it again.
+#[test]
+fn a_batch_of_a_partition_that_moved_is_not_committed() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "moved-", 4);
+        let mut fleet = stream.fleet();
+        fleet.set("KAFKA__TRANSACTION_TIMEOUT_MS", "20000");
+        fleet.set("VERDICT__REVOKE_MS", "200");
+        let slow = fleet.start("slow", &[("FAILPOINTS", "after-produce=1*sleep(8000)->off")]);
+        slow.wait_for("\"assigned\"");
+        stream.produce(mail(100));
+        eventually("the first batch to be written", || {
+            (!shared().read_uncommitted(&stream.topic("mail.verdicts")).is_empty()).then_some(())
+        });
+        let heir = fleet.start("heir", &[]);
+        heir.wait_for("\"assigned\"");
+        stream.wait_until_done(LIMIT);
+        assert!(slow.has_logged("\"revoked\""), "nothing moved");
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+/// The verdicts of two runs over the same mail, but for the names of topics and the times of the runs.
+#[test]
+fn p3_the_same_stream_twice_gives_the_same_verdicts() {
+    alone(LIMIT, || {
+        let verdicts = |prefix: &str| {
+            let stream = Stream::new(shared(), prefix, 2);
+            let fleet = stream.fleet();
+            let kinds = [Kind::Pass, Kind::Fail, Kind::Gray, Kind::Undecided];
+            stream.produce((0..200).map(|number| {
+                let mut raw = Raw::of(kinds[number % 4], format!("m{number}"));
+                let now = jiff::Timestamp::now().to_string();
+                raw.headers.push(("ce_id", raw.key.clone().into_bytes()));
+                raw.headers.push(("ce_time", now.into_bytes()));
+                raw
+            }));
+            let process = fleet.start("a", &[]);
+            stream.wait_until_done(LIMIT);
+            assert_eq!(process.stop().0, Some(0));
+            let mut verdicts: Vec<_> = stream.assert_exactly_once(&fleet).verdicts.into_values().flatten().collect();
+            for verdict in &mut verdicts {
+                for place in [
+                    "/receipt/timestamp",
+                    "/receipt/processingTimeMillis",
+                    "/mail/timestamp",
+                    "/evidence/evaluatedAt",
+                    "/input/topic",
+                ] {
+                    *verdict.pointer_mut(place).unwrap_or_else(|| panic!("{place}")) = serde_json::Value::Null;
+                }
+            }
+            verdicts
+        };
+        assert_eq!(verdicts("twice-one-"), verdicts("twice-two-"));
+    });
+}
+
+#[test]
+fn memory_stays_within_the_budget_whatever_the_topic_holds() {
+    const BUDGET: usize = 128 << 20;
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "memory-", 4);
+        let mut fleet = stream.fleet();
+        fleet.set("VERDICT__BUDGET_BYTES", &BUDGET.to_string());
+        fleet.set("VERDICT__ANNOTATED", "true");
+        shared().create_topics(&[(&stream.topic("mail.annotated"), 4, &[("max.message.bytes", "59768832")])]);
+        // Lines without CR are converted, which is one copy more.
+        let large = format!("From: a@bank.example\n\n{}", "0123456789abcdef0123456789abcdef\n".repeat((39 << 20) / 33));
+        stream.produce((0..600).map(|number| {
+            let mut raw = Raw::of(Kind::Fail, format!("m{number}"));
+            if number % 40 == 0 {
+                raw.value = Some(large.clone().into_bytes());
+            }
+            raw
+        }));
+        let process = fleet.start("a", &[]);
+        stream.wait_until_done(LIMIT);
+        let peak = process.peak_memory();
+        assert_eq!(process.stop().0, Some(0));
+        stream.assert_exactly_once(&fleet);
+        eprintln!("memory: peak {} MiB with a budget of {} MiB", peak >> 20, BUDGET >> 20);
+        assert!(peak < BUDGET + (200 << 20), "peak {} MiB", peak >> 20);
+    });
+}
+
+#[test]
+fn the_first_verdict_comes_within_five_seconds_of_a_cold_start() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "cold-", 4);
+        let fleet = stream.fleet();
+        stream.produce(mail(4));
+        let started = Instant::now();
+        let process = fleet.start("a", &[]);
+        eventually("a verdict", || (!shared().read_committed(&stream.topic("mail.verdicts")).is_empty()).then_some(()));
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        drop(process);
+    });
+}
