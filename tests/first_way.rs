@@ -51,7 +51,7 @@ impl Role {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (stop, config) = (Stop::default(), config.clone());
         let asked = stop.clone();
-        let task = runtime.spawn(async move { roles::verdict::run(&config, resolver, asked).await });
+        let task = runtime.spawn(async move { roles::verdict::run(&config, resolver, Arc::default(), asked).await });
         Self { stop, runtime, task }
     }
 

@@ -101,6 +101,12 @@ impl From<crate::telemetry::FilterError> for Failure {
     }
 }
 
+impl From<crate::telemetry::health::ListenError> for Failure {
+    fn from(error: crate::telemetry::health::ListenError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 impl From<crate::kafka::Error> for Failure {
     fn from(error: crate::kafka::Error) -> Self {
         use crate::kafka::Error;

@@ -2,8 +2,9 @@
 
 use super::{Exit, Failure, Settings};
 use crate::config::Config;
-use crate::kafka::Stop;
+use crate::kafka::{Status, Stop};
 use crate::{roles, telemetry};
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run roles until SIGTERM or SIGINT: what was read is finished and committed then. A second signal ends at once.
@@ -45,7 +46,11 @@ async fn verdict(config: &Config) -> Result<Exit, Failure> {
     stop_on_signals(stop.clone())?;
     let resolver = crate::dns::configured(&config.dns)?;
     tracing::info!(brokers = %config.kafka.brokers, group = %config.kafka.group(roles::verdict::NAME), "verdict role starts");
-    let tally = roles::verdict::run(config, resolver, stop).await?;
+    let status = Arc::new(Status::default());
+    if let Some(address) = config.health.listen {
+        telemetry::health::serve(address, status.clone()).await?;
+    }
+    let tally = roles::verdict::run(config, resolver, status, stop).await?;
     tracing::info!(read = tally.read, written = tally.written, commits = tally.commits, left = tally.left, "verdict role ended");
     Ok(Exit::Ok)
 }

@@ -3,6 +3,7 @@
 mod claim_check;
 mod dns;
 mod evaluation;
+mod health;
 mod kafka;
 mod limits;
 mod load;
@@ -17,6 +18,7 @@ mod verdict;
 pub use claim_check::ClaimCheck;
 pub use dns::{Dns, DnsServer};
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
+pub use health::Health;
 pub use kafka::{Compression, Delivery, Kafka, Properties, PropertyFiles, Protocol};
 pub use limits::Limits;
 pub use load::{ConfigError, Source};
@@ -45,6 +47,8 @@ pub struct Config {
     pub verdict: VerdictRole,
     /// Messages in an object store.
     pub claim_check: ClaimCheck,
+    /// The endpoint for supervisors and monitoring.
+    pub health: Health,
     /// Log lines on standard error.
     pub log: Log,
 }

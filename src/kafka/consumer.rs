@@ -165,6 +165,7 @@ impl Desk {
         self.release();
         self.advance(consumer)?;
         self.regulate(consumer);
+        self.status.publish(self.tally);
         Ok(())
     }
 
@@ -180,6 +181,7 @@ impl Desk {
                     continue;
                 }
             };
+            self.tally.refused += u64::from(refused);
             if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
                 self.stop_for_refusals();
             }

@@ -133,6 +133,8 @@ pub struct Tally {
     pub aborted: u64,
     /// Records left to their next owner.
     pub left: u64,
+    /// Records that broke the producer's contract.
+    pub refused: u64,
 }
 
 /// A running pipeline.
@@ -140,7 +142,6 @@ pub struct Tally {
 pub struct Pipeline {
     thread: JoinHandle<()>,
     ended: mpsc::Receiver<Result<Tally, Error>>,
-    status: Arc<Status>,
 }
 
 /// Longest time for leaving the group and freeing the clients, whatever the library is waiting for.
@@ -151,7 +152,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// Settings that the client library refuses.
-    pub fn start(kafka: &Kafka, intake: Intake, stop: Stop) -> Result<(Self, UnboundedReceiver<Work>, Completions), Error> {
+    pub fn start(
+        kafka: &Kafka,
+        intake: Intake,
+        status: Arc<Status>,
+        stop: Stop,
+    ) -> Result<(Self, UnboundedReceiver<Work>, Completions), Error> {
         failpoint::arm();
         let instance = Instance::of(kafka);
         if let Some(warning) = instance.warning() {
@@ -159,11 +165,10 @@ impl Pipeline {
         }
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
-        let status = Arc::new(Status::default());
         let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name))?;
         let budget =
             Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
-        let desk = Desk::new(Assignment::new(budget), transactions, kafka.delivery, (work, collected), &intake, status.clone());
+        let desk = Desk::new(Assignment::new(budget), transactions, kafka.delivery, (work, collected), &intake, status);
         let consumer: BaseConsumer<Context> =
             client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
         #[cfg(feature = "failpoints")]
@@ -173,12 +178,7 @@ impl Pipeline {
             .name("consumer".to_owned())
             .spawn(move || Owner { consumer, intake, stop, topic: None }.run(&sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the consumer thread: {error}")))?;
-        Ok((Self { thread, ended, status }, receiver, Completions(outcomes)))
-    }
-
-    /// What it is doing, for other threads.
-    pub fn status(&self) -> Arc<Status> {
-        self.status.clone()
+        Ok((Self { thread, ended }, receiver, Completions(outcomes)))
     }
 
     /// Waits for the end. Leaving the group is waited for too, but not for ever.

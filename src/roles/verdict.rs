@@ -14,7 +14,7 @@ use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::Raw;
 use crate::event::{EvaluationBlock, Output, Reason, Record};
-use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Stop, Tally, Work, existing_topics, failpoint};
+use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -34,10 +34,10 @@ const FAILURE: &str = "verdmarc.failure.v1";
 ///
 /// # Errors
 /// Settings that the client library refuses, or an error of Kafka that does not pass.
-pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, stop: Stop) -> Result<Tally, Error> {
+pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, status: Arc<Status>, stop: Stop) -> Result<Tally, Error> {
     let judge = Arc::new(Judge::new(config, resolver));
     let Some(topics) = present(config, &stop).await? else { return Ok(Tally::default()) };
-    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics), stop)?;
+    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics), status, stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
     while let Some(Work { slot, record }) = work.recv().await {
         if pipeline.is_finished() {

@@ -1,4 +1,6 @@
-//! Log lines on standard error.
+//! Log lines on standard error, and the endpoint for supervisors and monitoring.
+
+pub mod health;
 
 use crate::config::{Log, LogFormat};
 use std::io::IsTerminal as _;

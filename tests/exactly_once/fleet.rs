@@ -128,6 +128,19 @@ impl Process {
         eventually("the end of a process", || self.ended())
     }
 
+    /// The body of what its health endpoint answers.
+    pub fn ask(&self, path: &str) -> String {
+        use std::io::{Read, Write};
+        let log = String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned();
+        let line = log.lines().find(|line| line.contains("health endpoint")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let mut stream = std::net::TcpStream::connect(line["fields"]["at"].as_str().unwrap()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
     /// The most memory that it ever held, in bytes.
     pub fn peak_memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -161,7 +161,7 @@ impl Stage {
         let stop = Stop::default();
         let role = runtime.spawn({
             let (config, stop) = (config.clone(), stop.clone());
-            async move { roles::verdict::run(&config, resolver, stop).await }
+            async move { roles::verdict::run(&config, resolver, Arc::default(), stop).await }
         });
         let topics = &config.topics;
         let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters].map(|name| topics.full(name));

@@ -1,0 +1,13 @@
+//! `[health]`
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// The endpoint for supervisors and monitoring: `/livez`, `/readyz`, `/metrics`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Where to listen, say `0.0.0.0:9464`. Default none: there is no endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+}
