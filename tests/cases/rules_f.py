@@ -1,6 +1,6 @@
 """Table F.2: what an attacker tries, as far as one message can say it."""
 
-from builder import BODY, NOW, PERMITS, Cases, add_key, fails, key_text, message, no_policy, passes, sign, txt, unusable, zone
+from builder import BODY, NOW, PERMITS, Cases, add_key, fails, key_text, message, no_policy, passes, sign, txt, unknown, unusable, zone
 
 REJECT = {"ex.com": "p=reject"}
 EXISTS = [["A", "192.0.2.81"]]
@@ -209,6 +209,21 @@ def envelopes(c):
     spf("f23 a redirect to itself", {"ex.com": [txt("v=spf1 redirect=ex.com")]}, flood)
     spf("f23 eleven lookups", {"ex.com": [txt("v=spf1 " + " ".join(f"a:h{n}.ex.com" for n in range(11)) + " ip4:192.0.2.1 -all")],
                                **{f"h{n}.ex.com": EXISTS for n in range(11)}}, flood)
+    def without_helo(id, record, expect, records=None):
+        spf(f"a1 HELO unknown, {id}", {"ex.com": [txt(record)], **(records or {})}, expect, helo=None)
+
+    open_end = unknown(spf="none", reasons=["helo_unknown"], ses={"spf": "GRAY"})
+    without_helo("a name that takes it", "v=spf1 exists:%{h}.ok.test -all", open_end, {"mail.ex.com.ok.test": EXISTS})
+    without_helo("part of it", "v=spf1 a:%{h2}.ex.com -all", open_end)
+    without_helo("an include", "v=spf1 include:%{h}.spf.test -all", open_end)
+    without_helo("an included record", "v=spf1 include:in.test -all", open_end, {"in.test": [txt("v=spf1 exists:%{h}.ok.test -all")]})
+    without_helo("a redirect", "v=spf1 redirect=%{h}.spf.test", open_end)
+    without_helo("matched before", "v=spf1 ip4:192.0.2.1 exists:%{h}.ok.test -all", passes("reject", spf="pass", reasons_not=["helo_unknown"]))
+    without_helo("never reached", "v=spf1 -all exists:%{h}.ok.test", fails("reject", spf="fail"))
+    without_helo("in the explanation alone", "v=spf1 -all exp=%{h}.exp.test", fails("reject", spf="fail"))
+    spf("a1 HELO unknown, of a domain that cannot align", {"bad.test": [txt("v=spf1 exists:%{h}.ok.test -all")]}, fails("reject", spf="none"),
+        mail_from="u@bad.test", helo=None)
+
     spf("f23 ten lookups", {"ex.com": [txt("v=spf1 " + " ".join(f"a:h{n}.ex.com" for n in range(10)) + " ip4:192.0.2.1 -all")],
                             **{f"h{n}.ex.com": EXISTS for n in range(10)}}, passes("reject", spf="pass"))
     spf("f23 three void lookups", {"ex.com": [txt("v=spf1 a:v1.ex.com a:v2.ex.com a:v3.ex.com ip4:192.0.2.1 -all")]}, flood)
