@@ -118,6 +118,8 @@ def cases():
     com = zone(REJECT, **{"_dmarc.com": SERVFAIL})
     case("d37 no walk between equal names", com, spf="ex.com", expect=passes("reject"))
     case("d38 every completion aligns", com, spf="mail.ex.com", expect=passes("reject"))
+    pair = zone({"bank.test": "p=quarantine; sp=reject"}, **{"_dmarc.a.bank.test": SERVFAIL})
+    case("a43 a pass whose policy differs among completions", pair, author="u@a.a.bank.test", spf="a.a.bank.test", expect=unknown())
     case("d39 no walk in strict mode", zone({"ex.com": "p=reject; aspf=s; adkim=s"}, **{"_dmarc.com": SERVFAIL}), expect=fails("reject"))
     case("d40 a malformed record at the top level", zone({"ex.com": "p=reject", "com": "p=rejekt"}), expect=fails("reject", policy_domain="ex.com"))
     lengthy = ".".join(["a" * 60] * 3 + ["b" * 60, "ex.com"])
