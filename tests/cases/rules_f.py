@@ -262,6 +262,11 @@ def discovery(c):
     c.case("f42 p= twice, the first wins", zone({"ex.com": "p=reject; p=none"}), expect=fails("reject"))
     c.case("f42 p= twice, the first wins (other order)", zone({"ex.com": "p=none; p=reject"}), expect=fails("none"))
     c.case("f42 aspf= twice, the first wins", zone({"ex.com": "p=reject; aspf=s; aspf=r"}), spf="mail.ex.com", expect=fails("reject"))
+    wildcard = zone({"kobe.jp": "p=reject"}, **{"y.b.kobe.jp": EXISTS, "x.a.kobe.jp": EXISTS})
+    c.case("f40 a record above the suffixes of a wildcard rule", wildcard, author="u@y.b.kobe.jp", dkim="x.a.kobe.jp",
+           expect=fails("reject", policy_domain="kobe.jp", org_domain="y.b.kobe.jp", reasons=["psl_guard"]))
+    c.case("f40 the same without the guard", wildcard, author="u@y.b.kobe.jp", dkim="x.a.kobe.jp", options={"psl_guard": False},
+           expect=passes("reject", org_domain="kobe.jp", reasons_not=["psl_guard"]))
 
 
 def arc(c):
