@@ -133,9 +133,10 @@ def signatures(c):
 
     plain = message()
     for name, d in {"a quote": "ex.com'", "a double quote": 'ex"com', "a bracket": "ex.com(evil.com", "a space": "ex .com", "a control": "ex\x01.com",
-                    "an empty label": "ex..com", "nothing": ""}.items():
+                    "an empty label": "ex..com", "nothing": "", "a hyphen alone": "-", "a label of 64 octets": "a" * 64 + ".com"}.items():
         signed(f"f14 d= with {name}", sign(plain, "ex.com", raw={"d": d}), malformed())
     signed("f14 s= leaves _domainkey", sign(plain, "ex.com", raw={"s": "x._domainkey.attack.com.\0.any"}), malformed())
+    signed("f14 s= of 64 octets", sign(plain, "ex.com", raw={"s": "a" * 64}), malformed())
     signed("f14 s= with NUL", sign(plain, "ex.com", raw={"s": "s\0"}), malformed())
     appended = sign(plain, "ex.com", l=len(BODY)) + b"Appended by another.\r\n"
     signed("f17 l= shorter than the body", appended, unusable_signature("policy"))
