@@ -8,11 +8,15 @@ mod tokens;
 
 use super::path::split_mailbox;
 use super::section::{Defect, HeaderSection};
+use super::summary::decode;
 use crate::dns::Domain;
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 use std::borrow::Cow;
 use std::ops::Range;
 use tokens::{Kind, Token, Tokens};
+
+/// Most bytes of display text that are decoded: more than anybody is shown.
+const MAX_ENCODED: usize = 10 << 10;
 
 /// The author domain and what is remarkable about the From field that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,11 +98,12 @@ fn read(value: &[u8]) -> Result<Author, AuthorError> {
         several => list.mailboxes_of_one_domain(several)?,
     };
     let Some(Mailbox { domain, .. }) = mailboxes.first() else { return Err(AuthorError::Unparsable) };
-    let display_address = list.names_other_domain(&mailboxes, domain);
-    if display_address && list.tokens.has_stray() {
+    let named = list.names_other_domain(&mailboxes, domain);
+    if named && list.tokens.has_stray() {
         // Software that closes the quote, comment or bracket elsewhere may take the other address for the author's.
         return Err(AuthorError::Unparsable);
     }
+    let display_address = named || list.encodes_other_domain(&mailboxes, domain);
     Ok(Author { domain: domain.clone(), several_mailboxes: mailboxes.len() > 1, display_address, sender_missing: false })
 }
 
@@ -298,17 +303,38 @@ impl<'v> AddressList<'v> {
         memchr_iter(b'@', text).any(|at| {
             while spans.next_if(|span| span.end <= at).is_some() {}
             let inside = spans.peek().is_some_and(|span| span.contains(&at));
-            let attached = at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| !is_blank(*byte));
-            !inside
-                && attached
-                && domain_like(text.get(at + 1..).unwrap_or_default())
-                    .is_some_and(|other| other != *domain && other.label_count() > 1)
+            !inside && is_other_address(text, at, domain)
+        })
+    }
+
+    /// Whether encoded words outside the mailboxes hold one, which people see decoded.
+    fn encodes_other_domain(&self, mailboxes: &[Mailbox], domain: &Domain) -> bool {
+        let text = self.tokens.text;
+        let starts = std::iter::once(0).chain(mailboxes.iter().map(|mailbox| mailbox.span.end));
+        let ends = mailboxes.iter().map(|mailbox| mailbox.span.start).chain(std::iter::once(text.len()));
+        let mut room = MAX_ENCODED;
+        starts.zip(ends).filter_map(|(start, end)| text.get(start..end)).any(|between| {
+            if memmem::find(between, b"=?").is_none() {
+                return false;
+            }
+            let between = between.get(..room).unwrap_or(between);
+            room -= between.len();
+            let decoded = decode(between);
+            let decoded = decoded.as_bytes();
+            memchr_iter(b'@', decoded).any(|at| is_other_address(decoded, at, domain))
         })
     }
 
     fn is_blank(&self, token: &Token) -> bool {
         token.kind == Kind::Text && self.tokens.bytes(token).iter().copied().all(is_blank)
     }
+}
+
+/// Whether an address of another domain than `domain` stands around the `@` at this position.
+fn is_other_address(text: &[u8], at: usize, domain: &Domain) -> bool {
+    let attached = at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| !is_blank(*byte));
+    attached
+        && domain_like(text.get(at + 1..).unwrap_or_default()).is_some_and(|other| other != *domain && other.label_count() > 1)
 }
 
 fn is_blank(byte: u8) -> bool {

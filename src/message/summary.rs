@@ -179,7 +179,7 @@ impl Room {
 }
 
 /// Text for people: encoded words decoded (RFC 2047).
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
     if memmem::find(bytes, b"=?").is_none() {
         return text;

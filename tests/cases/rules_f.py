@@ -60,7 +60,7 @@ def senders(c):
     value("f6 everything inside an unclosed comment", "(u@evil.com", expect=unusable("from_unparsable"))
     value("f6 white space inside the domain", "u@evil .com", expect=unusable("from_unparsable"))
     value("f7 the whole value is one encoded word", "=?utf-8?B?dUBldmlsLmNvbQ==?=", expect=unusable("from_unparsable"))
-    parsed("f7 an encoded word before the address", "=?utf-8?Q?ceo=40victim.com?= <u@ex.com>", "ex.com")
+    parsed("f7 an encoded word before the address", "=?utf-8?Q?ceo=40victim.com?= <u@ex.com>", "ex.com", reasons=["from_display_address"])
     parsed("f7 an encoded word is no address", "=?utf-8?Q?ceo=40victim.com?=@evil.com", "evil.com")
     parsed("f8 raw octets in the phrase", b"J\xfcrgen M\xfcller <u@ex.com>", "ex.com")
     parsed("f8 an escaped comma in the phrase", '"Doe\\, Jane" <u@ex.com>', "ex.com")

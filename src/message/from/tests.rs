@@ -58,8 +58,7 @@ fn real_mail_is_sloppy_and_evaluated() {
         "\"a@b.example\" <a@b.example>",
         "c@b.example via List <a@b.example>",
         "=?utf-8?q?x=40y?= <a@b.example>",
-        "=?utf-8?q?ceo=40victim=2Ecom?= <a@b.example>",
-        "=?utf-8?b?Y2VvQHZpY3RpbS5jb20=?= <a@b.example>",
+        "=?utf-8?q?ceo=40b=2Eexample?= <a@b.example>",
         "\"=?utf-8?q?Foo=2C_Bar?=\" <a@b.example>",
         "=?utf-8?q?\"Foo?= <a@b.example>",
         "=?utf-8?q?broken <a@b.example>",
@@ -130,6 +129,22 @@ fn an_address_of_another_domain_in_the_phrase_only_sets_the_flag() {
         ("a@sub.b.example <b@b.example>", "b.example", false, true),
         ("Sales, a@victim.com <b@evil.com>", "evil.com", false, true),
         ("a@victim.com: Bob <b@evil.com>;", "evil.com", false, true),
+    ]);
+}
+
+#[test]
+fn f7_an_address_of_another_domain_in_encoded_words_sets_the_flag_too() {
+    evaluated(&[
+        ("=?utf-8?q?ceo=40victim=2Ecom?= <b@evil.com>", "evil.com", false, true),
+        ("=?utf-8?b?Y2VvQHZpY3RpbS5jb20=?= <b@evil.com>", "evil.com", false, true),
+        ("=?utf-8?q?ceo=40vic?= =?utf-8?q?tim=2Ecom?= <b@evil.com>", "evil.com", false, true),
+        ("\"=?utf-8?q?ceo=40victim.com?=\" <b@evil.com>", "evil.com", false, true),
+        ("b@evil.com (=?utf-8?q?ceo=40victim.com?=)", "evil.com", false, true),
+        ("Joe <a@evil.com>, =?utf-8?q?ceo=40victim.com?= <b@evil.com>", "evil.com", true, true),
+        ("=?utf-8?q?b=40evil.com?= <b@evil.com>", "evil.com", false, false),
+        ("=?utf-8?q?Joe?= <\"a@victim.com\"@evil.com>", "evil.com", false, false),
+        // A stray quote beside it: nobody takes a decoded address for the author's.
+        ("=?utf-8?q?ceo=40victim.com?= \" <b@evil.com>", "evil.com", false, true),
     ]);
 }
 
@@ -513,6 +528,9 @@ fn hostile_values_cost_linear_work() {
         "a@b.example,",
         "a@b.example;",
         "x: a@b.example,",
+        "=?utf-8?q?",
+        "=?utf-8?q?a=40b.example?= ",
+        "=?utf-8?q?x?= <a@b.example>,",
         "\"\\\" ",
     ] {
         let value = piece.repeat(200_000 / piece.len());
