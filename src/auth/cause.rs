@@ -209,7 +209,7 @@ pub enum SpfCause {
     ClientNotExternal,
     /// MAIL FROM is not known.
     MailFromUnknown,
-    /// MAIL FROM is the null path and HELO is not known.
+    /// HELO is not known, and the null path or a macro `%{h}` takes it.
     HeloUnknown,
     /// The sender is authenticated: not evaluated.
     AuthenticatedSubmission,
@@ -271,7 +271,7 @@ impl SpfCause {
             Self::ClientUnknown => (R::None, "client address unknown"),
             Self::ClientNotExternal => (R::None, "client inside trusted networks"),
             Self::MailFromUnknown => (R::None, "MAIL FROM unknown"),
-            Self::HeloUnknown => (R::None, "null path and HELO unknown"),
+            Self::HeloUnknown => (R::None, "HELO unknown"),
             Self::AuthenticatedSubmission => (R::None, "authenticated submission"),
             Self::DnsUnanswered => (R::TempError, "DNS did not answer"),
             Self::SeveralRecords => (R::PermError, "several SPF records"),

@@ -20,7 +20,7 @@ pub struct Limits {
     pub dkim_signature_bytes: usize,
     /// Most names in a signature's `h=`; with more it gives `policy`. Default 300.
     pub dkim_signed_names: usize,
-    /// Mailboxes read from one From field; more make it unusable. Default 20.
+    /// Addresses of From listed in `commonHeaders`; the author domain is that of all. Default 20.
     pub from_mailboxes: usize,
     /// Terms of an SPF evaluation that ask DNS (RFC 7208 4.6.4). Default 10.
     pub spf_lookup_terms: usize,

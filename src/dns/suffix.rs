@@ -22,6 +22,20 @@ pub fn registrable(domain: &Domain) -> Option<Domain> {
     (domain.label_count() >= labels).then(|| domain.rightmost(labels))
 }
 
+/// Labels of the longest public suffix of `domain` that a registry delegates below, by the default rule `*` at least one.
+pub fn registry_suffix_labels(domain: &Domain) -> usize {
+    let mut name = domain.clone();
+    loop {
+        let (suffix, private) = suffix(&name);
+        let labels = suffix.split('.').count();
+        if !private || labels == 1 {
+            return labels;
+        }
+        // A shorter rule that matches the name matches what lies above the private suffix too.
+        name = name.rightmost(labels - 1);
+    }
+}
+
 /// Whether the domain is a public suffix; a single label that the list does not know is one, by its default rule `*`.
 pub fn is_public_suffix(domain: &Domain, section: Section) -> bool {
     let (suffix, private) = suffix(domain);
@@ -74,6 +88,24 @@ mod tests {
         ] {
             assert_eq!(is_public_suffix(&domain(name), Section::Icann), icann, "{name}");
             assert_eq!(is_public_suffix(&domain(name), Section::Whole), whole, "{name}");
+        }
+    }
+
+    #[test]
+    fn a30_the_registries_suffix_of_a_name() {
+        for (name, labels) in [
+            ("example.com", 1),
+            ("com", 1),
+            ("a.b.co.uk", 2),
+            ("co.uk", 2),
+            ("a.github.io", 1),
+            ("github.io", 1),
+            ("x.a.kobe.jp", 3),
+            ("kobe.jp", 1),
+            ("x.city.kobe.jp", 2),
+            ("a.unknown-tld", 1),
+        ] {
+            assert_eq!(registry_suffix_labels(&domain(name)), labels, "{name}");
         }
     }
 

@@ -60,7 +60,7 @@ reasons! {
     ClientNotExternal = "client_not_external",
     /// MAIL FROM is not known.
     MailFromUnknown = "mail_from_unknown",
-    /// MAIL FROM is the null path and HELO is not known.
+    /// HELO is not known, and SPF for the null path or a macro `%{h}` takes it.
     HeloUnknown = "helo_unknown",
     /// SPF passed by a record that permits nearly everybody.
     SpfPermissive = "spf_permissive",

@@ -8,13 +8,15 @@ mod tokens;
 
 use super::path::split_mailbox;
 use super::section::{Defect, HeaderSection};
-use crate::config::Limits;
+use super::summary::decode;
 use crate::dns::Domain;
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use tokens::{Kind, Token, Tokens};
+
+/// Most bytes of display text that are decoded: more than anybody is shown.
+const MAX_ENCODED: usize = 10 << 10;
 
 /// The author domain and what is remarkable about the From field that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl AuthorError {
 ///
 /// # Errors
 /// When there is none, or when it is not the same for everybody who reads the message.
-pub fn author(section: &HeaderSection<'_>, limits: &Limits) -> Result<Author, AuthorError> {
+pub fn author(section: &HeaderSection<'_>) -> Result<Author, AuthorError> {
     if section.has(Defect::MalformedFrom) {
         return Err(AuthorError::HeadersMalformed);
     }
@@ -75,32 +77,33 @@ pub fn author(section: &HeaderSection<'_>, limits: &Limits) -> Result<Author, Au
     if fields.next().is_some() {
         return Err(AuthorError::MultipleFields);
     }
-    let mut author = read(field.value(), limits.from_mailboxes)?;
+    let mut author = read(field.value())?;
     author.sender_missing = author.several_mailboxes && section.named("Sender").next().is_none();
     Ok(author)
 }
 
 /// Reads the value of a From field. `sender_missing` stays false.
-fn read(value: &[u8], most_mailboxes: usize) -> Result<Author, AuthorError> {
+///
+/// Every mailbox counts, however many there are: a sender must not get out of a policy by repeating an address.
+fn read(value: &[u8]) -> Result<Author, AuthorError> {
     let value = unfold(value);
     if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return Err(AuthorError::Unparsable);
     }
-    let list = AddressList { tokens: Tokens::of(&value) };
-    let holders: Vec<&[Token]> = list.pieces().filter(|piece| list.holds_address(piece)).take(most_mailboxes + 1).collect();
-    if holders.is_empty() || holders.len() > most_mailboxes {
-        return Err(AuthorError::Unparsable);
-    }
+    let list = AddressList::of(&value);
+    let holders: Vec<&[Token]> = list.pieces().filter(|piece| list.holds_address(piece)).collect();
     let mailboxes: Vec<Mailbox> = match holders.as_slice() {
+        [] => return Err(AuthorError::Unparsable),
         [_] => vec![list.mailbox(list.tokens.all()).ok_or(AuthorError::Unparsable)?],
         several => list.mailboxes_of_one_domain(several)?,
     };
     let Some(Mailbox { domain, .. }) = mailboxes.first() else { return Err(AuthorError::Unparsable) };
-    let display_address = list.names_other_domain(&mailboxes, domain);
-    if display_address && list.tokens.has_stray() {
+    let named = list.names_other_domain(&mailboxes, domain);
+    if named && list.tokens.has_stray() {
         // Software that closes the quote, comment or bracket elsewhere may take the other address for the author's.
         return Err(AuthorError::Unparsable);
     }
+    let display_address = named || list.encodes_other_domain(&mailboxes, domain);
     Ok(Author { domain: domain.clone(), several_mailboxes: mailboxes.len() > 1, display_address, sender_missing: false })
 }
 
@@ -150,9 +153,17 @@ struct Mailbox {
 
 struct AddressList<'v> {
     tokens: Tokens<'v>,
+    /// Where the last semicolon stands. Kept, because every piece may ask for one behind it.
+    last_semicolon: Option<usize>,
 }
 
-impl AddressList<'_> {
+impl<'v> AddressList<'v> {
+    fn of(value: &'v [u8]) -> Self {
+        let tokens = Tokens::of(value);
+        let last_semicolon = tokens.all().iter().rev().find(|token| token.kind == Kind::Semicolon).map(|token| token.span.start);
+        Self { tokens, last_semicolon }
+    }
+
     /// What stands between commas and semicolons; a semicolon closes the piece that it follows.
     fn pieces(&self) -> impl Iterator<Item = &[Token]> {
         self.tokens.all().split_inclusive(|token| token.kind.separates())
@@ -188,24 +199,21 @@ impl AddressList<'_> {
 
     /// The mailboxes of several pieces, when they are all of one domain.
     fn mailboxes_of_one_domain(&self, pieces: &[&[Token]]) -> Result<Vec<Mailbox>, AuthorError> {
-        let mut domains = BTreeSet::new();
+        let mut only: Option<Domain> = None;
+        let mut is_other = |domain: &Domain| only.get_or_insert_with(|| domain.clone()) != domain;
         let mut mailboxes = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            match self.mailbox(piece) {
-                Some(mailbox) => {
-                    domains.insert(mailbox.domain.clone());
-                    mailboxes.push(mailbox);
-                }
-                None => domains.extend(self.domains_in(piece)),
+            let mailbox = self.mailbox(piece);
+            let several = match &mailbox {
+                Some(mailbox) => is_other(&mailbox.domain),
+                None => self.domains_in(piece).any(|domain| is_other(&domain)),
+            };
+            if several {
+                return Err(AuthorError::MultipleDomains);
             }
+            mailboxes.extend(mailbox);
         }
-        if domains.len() > 1 {
-            Err(AuthorError::MultipleDomains)
-        } else if mailboxes.len() < pieces.len() {
-            Err(AuthorError::Unparsable)
-        } else {
-            Ok(mailboxes)
-        }
+        if mailboxes.len() < pieces.len() { Err(AuthorError::Unparsable) } else { Ok(mailboxes) }
     }
 
     /// The domains behind each `@` of a piece that is no mailbox.
@@ -257,7 +265,7 @@ impl AddressList<'_> {
     }
 
     fn semicolon_follows(&self, position: usize) -> bool {
-        self.tokens.all().iter().rev().take_while(|token| token.span.start >= position).any(|token| token.kind == Kind::Semicolon)
+        self.last_semicolon.is_some_and(|semicolon| semicolon >= position)
     }
 
     /// Where the members of a group begin (RFC 6854), when its name holds no `@` in the open.
@@ -295,17 +303,38 @@ impl AddressList<'_> {
         memchr_iter(b'@', text).any(|at| {
             while spans.next_if(|span| span.end <= at).is_some() {}
             let inside = spans.peek().is_some_and(|span| span.contains(&at));
-            let attached = at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| !is_blank(*byte));
-            !inside
-                && attached
-                && domain_like(text.get(at + 1..).unwrap_or_default())
-                    .is_some_and(|other| other != *domain && other.label_count() > 1)
+            !inside && is_other_address(text, at, domain)
+        })
+    }
+
+    /// Whether encoded words outside the mailboxes hold one, which people see decoded.
+    fn encodes_other_domain(&self, mailboxes: &[Mailbox], domain: &Domain) -> bool {
+        let text = self.tokens.text;
+        let starts = std::iter::once(0).chain(mailboxes.iter().map(|mailbox| mailbox.span.end));
+        let ends = mailboxes.iter().map(|mailbox| mailbox.span.start).chain(std::iter::once(text.len()));
+        let mut room = MAX_ENCODED;
+        starts.zip(ends).filter_map(|(start, end)| text.get(start..end)).any(|between| {
+            if memmem::find(between, b"=?").is_none() {
+                return false;
+            }
+            let between = between.get(..room).unwrap_or(between);
+            room -= between.len();
+            let decoded = decode(between);
+            let decoded = decoded.as_bytes();
+            memchr_iter(b'@', decoded).any(|at| is_other_address(decoded, at, domain))
         })
     }
 
     fn is_blank(&self, token: &Token) -> bool {
         token.kind == Kind::Text && self.tokens.bytes(token).iter().copied().all(is_blank)
     }
+}
+
+/// Whether an address of another domain than `domain` stands around the `@` at this position.
+fn is_other_address(text: &[u8], at: usize, domain: &Domain) -> bool {
+    let attached = at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| !is_blank(*byte));
+    attached
+        && domain_like(text.get(at + 1..).unwrap_or_default()).is_some_and(|other| other != *domain && other.label_count() > 1)
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -40,7 +40,7 @@ pub struct CommonHeaders {
     /// MAIL FROM; `<>` for the null path, absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_path: Option<String>,
-    /// The elements of From.
+    /// The elements of From, as many as `limits.from_mailboxes` says.
     pub from: Vec<String>,
     /// Sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,8 @@ pub struct CommonHeaders {
 }
 
 /// Sums up a header section. The work is bounded by the 10 KiB that are kept, and one look at each field's name.
-pub fn summary(section: &HeaderSection<'_>, mail_from: &MailFrom) -> Summary {
+/// At most `most_authors` elements of From are listed.
+pub fn summary(section: &HeaderSection<'_>, mail_from: &MailFrom, most_authors: usize) -> Summary {
     let mut room = Room(MAX_BYTES);
     let mut headers = Vec::with_capacity(section.fields().len().min(64));
     for field in section.fields() {
@@ -79,7 +80,9 @@ pub fn summary(section: &HeaderSection<'_>, mail_from: &MailFrom) -> Summary {
         headers.push(Header { name, value: room.keep(&value_of(field, room.0)) });
     }
     let headers_truncated = room.0 == 0 && !section.fields().is_empty();
-    Summary { headers_truncated, headers, common_headers: common_headers(section, mail_from) }
+    let mut common_headers = common_headers(section, mail_from);
+    common_headers.from.truncate(most_authors);
+    Summary { headers_truncated, headers, common_headers }
 }
 
 fn common_headers(section: &HeaderSection<'_>, mail_from: &MailFrom) -> CommonHeaders {
@@ -176,7 +179,7 @@ impl Room {
 }
 
 /// Text for people: encoded words decoded (RFC 2047).
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
     if memmem::find(bytes, b"=?").is_none() {
         return text;
@@ -196,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn summarise(message: &[u8]) -> Summary {
-        summary(&HeaderSection::parse(message, &Limits::default()), &MailFrom::Path("bounce@b.example".into()))
+        summary(&HeaderSection::parse(message, &Limits::default()), &MailFrom::Path("bounce@b.example".into()), 20)
     }
 
     #[test]
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn e3_what_is_absent_is_left_out() {
         let none = HeaderSection::parse(b"\r\n", &Limits::default());
-        let json = |mail_from| serde_json::to_value(summary(&none, &mail_from)).unwrap();
+        let json = |mail_from| serde_json::to_value(summary(&none, &mail_from, 20)).unwrap();
         assert_eq!(json(MailFrom::Unknown)["commonHeaders"], serde_json::json!({"from": [], "to": []}));
         assert_eq!(json(MailFrom::Null)["commonHeaders"]["returnPath"], "<>");
         assert_eq!(json(MailFrom::Null)["headersTruncated"], false);
@@ -260,6 +263,12 @@ mod tests {
             found.headers.iter().map(|header| header.name.len() + header.value.len()).sum(),
             texts.chain(lists).map(String::len).sum(),
         )
+    }
+
+    #[test]
+    fn f1_the_addresses_of_from_are_listed_up_to_their_limit() {
+        let found = summarise(format!("From: {}\r\n\r\n", "a@b.example, ".repeat(21)).as_bytes());
+        assert_eq!(found.common_headers.from, ["a@b.example"; 20]);
     }
 
     #[test]

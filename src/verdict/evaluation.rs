@@ -70,7 +70,7 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     async fn evaluated(&self, resolver: &dyn Resolver, mut reasons: Reasons) -> Verdict {
         let settings = self.settings;
-        let author = author(self.section, &settings.limits);
+        let author = author(self.section);
         reasons.author(&author);
         reasons.clock(self.arrival, self.now);
 

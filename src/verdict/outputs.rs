@@ -76,7 +76,7 @@ pub fn verdict_event(section: &HeaderSection<'_>, envelope: &Envelope, verdict: 
     let copied =
         |given: &Option<String>| CopiedStatus { status: given.clone().unwrap_or_else(|| SesStatus::Disabled.as_str().into()) };
     let (Summary { headers, headers_truncated, common_headers }, full) = match origin.detail {
-        MailDetail::Full => (summary(section, &envelope.mail_from), true),
+        MailDetail::Full => (summary(section, &envelope.mail_from, origin.settings.limits.from_mailboxes), true),
         MailDetail::Minimal => (Summary::default(), false),
     };
     let elapsed = verdict.evaluated_at.as_millisecond().saturating_sub(verdict.arrival.as_millisecond());

@@ -92,6 +92,10 @@ def cases():
     case("d26 rua without p", zone({"ex.com": "rua=mailto:a@ex.com"}), expect=fails("none", policy_domain="ex.com"))
     case("d27a invalid p with rua", zone({"ex.com": "p=rejekt; rua=mailto:a@ex.com"}), expect=fails("none"))
     case("d27b invalid p without rua", zone({"ex.com": "p=rejekt"}), expect=no_policy())
+    for name, uri in {"! in the domain": "a@e!x.com", "a size without digits": "a@ex.com!", "two sizes": "a@ex.com!10m!20k", "an address for a domain": "a@1.2.3.4",
+                      "a long local part": "l" * 65 + "@ex.com", "a local part outside ASCII": "j%C3%BC@ex.com", "a hyphen on top": "a@-ex.com"}.items():
+        case(f"a17 invalid p and no valid rua: {name}", zone({"ex.com": f"p=rejekt; rua=mailto:{uri}"}), expect=no_policy())
+    case("a15 invalid p with a size behind the rua", zone({"ex.com": "p=rejekt; rua=mailto:a@ex.com!10m"}), expect=fails("none"))
     case("d27c no fall back to the parent", zone({"ex.com": "p=reject", "a.ex.com": "p=rejekt"}), author="u@a.ex.com", expect=no_policy())
     case("d28a invalid sp with rua", zone({"ex.com": "p=reject; sp=x; rua=mailto:a@ex.com"}), expect=fails("none"))
     case("d28b invalid sp without rua", zone({"ex.com": "p=reject; sp=x"}), expect=no_policy())
@@ -118,6 +122,8 @@ def cases():
     com = zone(REJECT, **{"_dmarc.com": SERVFAIL})
     case("d37 no walk between equal names", com, spf="ex.com", expect=passes("reject"))
     case("d38 every completion aligns", com, spf="mail.ex.com", expect=passes("reject"))
+    pair = zone({"bank.test": "p=quarantine; sp=reject"}, **{"_dmarc.a.bank.test": SERVFAIL})
+    case("a43 a pass whose policy differs among completions", pair, author="u@a.a.bank.test", spf="a.a.bank.test", expect=unknown())
     case("d39 no walk in strict mode", zone({"ex.com": "p=reject; aspf=s; adkim=s"}, **{"_dmarc.com": SERVFAIL}), expect=fails("reject"))
     case("d40 a malformed record at the top level", zone({"ex.com": "p=reject", "com": "p=rejekt"}), expect=fails("reject", policy_domain="ex.com"))
     lengthy = ".".join(["a" * 60] * 3 + ["b" * 60, "ex.com"])

@@ -1,6 +1,6 @@
 """Table F.2: what an attacker tries, as far as one message can say it."""
 
-from builder import BODY, NOW, PERMITS, Cases, add_key, fails, key_text, message, no_policy, passes, sign, txt, unusable, zone
+from builder import BODY, NOW, PERMITS, Cases, add_key, fails, key_text, message, no_policy, passes, sign, txt, unknown, unusable, zone
 
 REJECT = {"ex.com": "p=reject"}
 EXISTS = [["A", "192.0.2.81"]]
@@ -38,6 +38,11 @@ def senders(c):
     for separator in (",", ";", ", "):
         value(f"f2 two domains by '{separator}'", f"a@victim.com{separator}b@evil.com", expect=unusable("from_multiple_domains"))
     value("f2 two angle addresses", "A <a@victim.com>, B <b@evil.com>", expect=unusable("from_multiple_domains"))
+    for count in (21, 3000):
+        value(f"f2 {count} mailboxes of one domain", ", ".join(f"u{n}@victim.com" for n in range(count)),
+              expect=fails("reject", author_domain="victim.com", reasons=["from_not_unique"]))
+    value("f2 another domain far behind", ", ".join(["u@victim.com"] * 2500 + ["u@evil.com"] + ["u@victim.com"] * 500),
+          expect=unusable("from_multiple_domains", author_domain=None))
     value("f3 text after the angle address", "<u@evil.com>ceo@victim.com", expect=unusable("from_unparsable"))
     value("f3 two angle addresses", "<a@victim.com><b@evil.com>", expect=unusable("from_unparsable"))
     value("f3 words after the angle address", "Joe <u@evil.com> and more", expect=unusable("from_unparsable"))
@@ -55,7 +60,7 @@ def senders(c):
     value("f6 everything inside an unclosed comment", "(u@evil.com", expect=unusable("from_unparsable"))
     value("f6 white space inside the domain", "u@evil .com", expect=unusable("from_unparsable"))
     value("f7 the whole value is one encoded word", "=?utf-8?B?dUBldmlsLmNvbQ==?=", expect=unusable("from_unparsable"))
-    parsed("f7 an encoded word before the address", "=?utf-8?Q?ceo=40victim.com?= <u@ex.com>", "ex.com")
+    parsed("f7 an encoded word before the address", "=?utf-8?Q?ceo=40victim.com?= <u@ex.com>", "ex.com", reasons=["from_display_address"])
     parsed("f7 an encoded word is no address", "=?utf-8?Q?ceo=40victim.com?=@evil.com", "evil.com")
     parsed("f8 raw octets in the phrase", b"J\xfcrgen M\xfcller <u@ex.com>", "ex.com")
     parsed("f8 an escaped comma in the phrase", '"Doe\\, Jane" <u@ex.com>', "ex.com")
@@ -128,9 +133,10 @@ def signatures(c):
 
     plain = message()
     for name, d in {"a quote": "ex.com'", "a double quote": 'ex"com', "a bracket": "ex.com(evil.com", "a space": "ex .com", "a control": "ex\x01.com",
-                    "an empty label": "ex..com", "nothing": ""}.items():
+                    "an empty label": "ex..com", "nothing": "", "a hyphen alone": "-", "a label of 64 octets": "a" * 64 + ".com"}.items():
         signed(f"f14 d= with {name}", sign(plain, "ex.com", raw={"d": d}), malformed())
     signed("f14 s= leaves _domainkey", sign(plain, "ex.com", raw={"s": "x._domainkey.attack.com.\0.any"}), malformed())
+    signed("f14 s= of 64 octets", sign(plain, "ex.com", raw={"s": "a" * 64}), malformed())
     signed("f14 s= with NUL", sign(plain, "ex.com", raw={"s": "s\0"}), malformed())
     appended = sign(plain, "ex.com", l=len(BODY)) + b"Appended by another.\r\n"
     signed("f17 l= shorter than the body", appended, unusable_signature("policy"))
@@ -204,6 +210,21 @@ def envelopes(c):
         spf(f"f22 {name}", {"ex.com": [txt(record)]}, passes("reject", **expect))
     spf("f22 +all, not used", {"ex.com": [txt("v=spf1 +all")]}, fails("reject"), options={"permissive_spf": "ignore"})
 
+    def without_helo(id, record, expect, records=None):
+        spf(f"a1 HELO unknown, {id}", {"ex.com": [txt(record)], **(records or {})}, expect, helo=None)
+
+    open_end = unknown(spf="none", reasons=["helo_unknown"], ses={"spf": "GRAY"})
+    without_helo("a name that takes it", "v=spf1 exists:%{h}.ok.test -all", open_end, {"mail.ex.com.ok.test": EXISTS})
+    without_helo("part of it", "v=spf1 a:%{h2}.ex.com -all", open_end)
+    without_helo("an include", "v=spf1 include:%{h}.spf.test -all", open_end)
+    without_helo("an included record", "v=spf1 include:in.test -all", open_end, {"in.test": [txt("v=spf1 exists:%{h}.ok.test -all")]})
+    without_helo("a redirect", "v=spf1 redirect=%{h}.spf.test", open_end)
+    without_helo("matched before", "v=spf1 ip4:192.0.2.1 exists:%{h}.ok.test -all", passes("reject", spf="pass", reasons_not=["helo_unknown"]))
+    without_helo("never reached", "v=spf1 -all exists:%{h}.ok.test", fails("reject", spf="fail"))
+    without_helo("in the explanation alone", "v=spf1 -all exp=%{h}.exp.test", fails("reject", spf="fail"))
+    spf("a1 HELO unknown, of a domain that cannot align", {"bad.test": [txt("v=spf1 exists:%{h}.ok.test -all")]}, fails("reject", spf="none"),
+        mail_from="u@bad.test", helo=None)
+
     flood = fails("reject", spf="permerror", ses={"spf": "PROCESSING_FAILED"})
     spf("f23 a loop", {"ex.com": [txt("v=spf1 include:ex.com -all")]}, flood)
     spf("f23 a redirect to itself", {"ex.com": [txt("v=spf1 redirect=ex.com")]}, flood)
@@ -242,6 +263,11 @@ def discovery(c):
     suffix = zone({"com": "p=none"}, **{"ex.com": EXISTS, "evil.com": EXISTS})
     c.case("f40 a record without psd at a top level aligns nobody", suffix, dkim="evil.com",
            expect=fails("none", policy_domain="com", org_domain="ex.com", reasons=["psl_guard"]))
+    wildcard = zone({"kobe.jp": "p=reject"}, **{"y.b.kobe.jp": EXISTS, "x.a.kobe.jp": EXISTS})
+    c.case("f40 a record above the suffixes of a wildcard rule", wildcard, author="u@y.b.kobe.jp", dkim="x.a.kobe.jp",
+           expect=fails("reject", policy_domain="kobe.jp", org_domain="y.b.kobe.jp", reasons=["psl_guard"]))
+    c.case("f40 the same without the guard", wildcard, author="u@y.b.kobe.jp", dkim="x.a.kobe.jp", options={"psl_guard": False},
+           expect=passes("reject", org_domain="kobe.jp", reasons_not=["psl_guard"]))
     own = zone({"com": "p=none", "ex.com": "p=reject"})
     c.case("f40 nor where the author domain has its own", own, dkim="evil.com", expect=fails("reject", policy_domain="ex.com"))
     c.case("f42 p= twice, the first wins", zone({"ex.com": "p=reject; p=none"}), expect=fails("reject"))

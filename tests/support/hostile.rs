@@ -255,7 +255,7 @@ fn from() -> Vec<Hostile> {
         Hostile::new("an author domain of 121 labels").from(&format!("<x@{}{VICTIM}>", "a.".repeat(119)), Outcome::Reject);
     labels.envelope.mail_from = MailFrom::Path(format!("x@{}evil.test", "b.".repeat(110)));
     vec![
-        Hostile::new("1 000 mailboxes in From").from(&mailboxes(1000), Outcome::Unusable),
+        Hostile::new("1 000 mailboxes in From").from(&mailboxes(1000), Outcome::Reject),
         Hostile::new("nested comments in From")
             .from(&format!("{open}{} <boss@victim.example>", ")".repeat(30_000)), Outcome::NotPass),
         Hostile::new("unclosed comments in From").from(&format!("{open} <boss@victim.example>"), Outcome::NotPass),

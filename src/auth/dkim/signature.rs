@@ -31,10 +31,16 @@ impl Algorithm {
     }
 }
 
-/// The name in `d=` or `s=`: labels of letters, digits, hyphens and underscores, U-labels converted (F-14, RFC 8616).
+/// The name in `d=` or `s=`: labels that DNS can hold, of letters, digits and underscores with hyphens between, U-labels
+/// converted (F-14, RFC 8616).
 pub(crate) fn name(tags: &TagList, tag: &str) -> Option<Domain> {
     let text = std::str::from_utf8(tags.get(tag)?).ok()?;
-    if text.ends_with('.') { None } else { Domain::parse(text).ok() }
+    if text.ends_with('.') {
+        return None;
+    }
+    let name = Domain::parse(text).ok()?;
+    let hyphens_inside = name.labels().all(|label| !label.starts_with('-') && !label.ends_with('-'));
+    (hyphens_inside && name.query_name().is_some()).then_some(name)
 }
 
 /// The two fields that sign a message, and what they do not have in common.

@@ -114,11 +114,11 @@ pub struct Decision {
     pub faults: Vec<RecordFault>,
 }
 
-/// The pair that all completions must agree on.
+/// DMARC's word and the effective policy: the pair that all completions must agree on, a pass included (Decisions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pair {
     NoPolicy,
-    Pass,
+    Pass(Policy),
     Fail(Policy),
     /// It hangs on something unknown by itself.
     Open,
@@ -159,7 +159,7 @@ pub(super) fn decide(
         result: match first.pair {
             _ if !agree => DmarcResult::TempError,
             Pair::NoPolicy => DmarcResult::None,
-            Pair::Pass => DmarcResult::Pass,
+            Pair::Pass(_) => DmarcResult::Pass,
             Pair::Fail(_) | Pair::Open => DmarcResult::Fail,
         },
         policy_domain: first.in_force.filter(|_| record.is_some()).map(|found| found.domain),
@@ -226,8 +226,8 @@ fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -
         judged.flags.push(DmarcFlag::Guarded);
     }
     let Some(record) = in_force.record else {
-        // Alignment is not looked at: whatever it is, another policy would be possible, or none at all.
-        judged.pair = if in_force.assumed_malformed { Pair::NoPolicy } else { assumed_pair(author, identifiers) };
+        // Alignment is not looked at: an assumed record could hold any policy, so that no pair is sure under it.
+        judged.pair = if in_force.assumed_malformed { Pair::NoPolicy } else { Pair::Open };
         judged.in_force = Some(in_force);
         return Ok(judged);
     };
@@ -243,7 +243,7 @@ fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -
     let effective = if record.testing { published.lowered() } else { published };
     let alignment = Alignments::of(author, identifiers, record, known)?;
     judged.pair = if alignment.certain() {
-        Pair::Pass
+        Pair::Pass(effective)
     } else if alignment.possible() {
         Pair::Open
     } else {
@@ -255,13 +255,6 @@ fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -
     judged.alignment = alignment.rows;
     (judged.published, judged.effective, judged.in_force) = (Some(published), Some(effective), Some(in_force));
     Ok(judged)
-}
-
-/// A record that is only assumed could hold any policy, so only a pass by equal domains is sure under it.
-fn assumed_pair(author: &Domain, identifiers: &[Identifier]) -> Pair {
-    let equal =
-        |identifier: &Identifier| identifier.certainty == Certainty::Authenticated && identifier.domain.as_ref() == Some(author);
-    if identifiers.iter().any(equal) { Pair::Pass } else { Pair::Open }
 }
 
 fn organization_of(author: &Domain, known: &Assumed<'_>) -> Option<Domain> {

@@ -4,6 +4,9 @@ use crate::dns::Domain;
 use crate::message::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Longest local part in octets (RFC 5321 4.5.3.1.1).
+const MAX_LOCAL_PART: usize = 64;
+
 /// One `mailto:` address of a `rua` tag, decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReportAddress {
@@ -60,9 +63,7 @@ pub(super) fn read_list(value: &str, max: usize) -> List {
             list.over_limit = true;
             break;
         }
-        // RFC 7489 allowed a size behind the URI; a `!` of the URI itself must be percent-encoded.
-        let uri = uri.split_once('!').map_or(uri, |(uri, _)| uri);
-        match read_uri(uri) {
+        match read_uri(without_size(uri)) {
             Uri::Mail(address) => {
                 list.any_valid = true;
                 if !list.addresses.contains(&address) {
@@ -77,6 +78,13 @@ pub(super) fn read_list(value: &str, max: usize) -> List {
         }
     }
     list
+}
+
+/// The URI without the one size that RFC 7489 allowed behind it: `!`, digits, a unit or none.
+fn without_size(uri: &str) -> &str {
+    let Some((before, size)) = uri.rsplit_once('!') else { return uri };
+    let digits = size.strip_suffix(['k', 'm', 'g', 't', 'K', 'M', 'G', 'T']).unwrap_or(size);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) { before } else { uri }
 }
 
 enum Uri {
@@ -103,9 +111,9 @@ fn read_uri(uri: &str) -> Uri {
     }
 }
 
-/// RFC 3986 characters; U-labels in the domain are tolerated (H14).
+/// RFC 3986 characters but `!`, which must be percent-encoded (A17); U-labels in the domain are tolerated (H14).
 fn is_uri_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte) || !byte.is_ascii()
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@$&'()*+,;=%".contains(&byte) || !byte.is_ascii()
 }
 
 /// Percent-decoding, once.
@@ -128,14 +136,27 @@ fn read_address(address: &str) -> Option<ReportAddress> {
     if address.chars().any(char::is_control) {
         return None;
     }
-    if let Some(path) = Path::parse(address.as_bytes()) {
-        return Some(ReportAddress { local_part: String::from_utf8(path.local_part).ok()?, domain: path.domain });
-    }
-    // A local part that is no dot-string is written as a quoted-string; it holds no second `@`.
+    let path = Path::parse(address.as_bytes()).or_else(|| quoted(address))?;
+    let local_part = String::from_utf8(path.local_part).ok()?;
+    let usable = local_part.is_ascii() && local_part.len() <= MAX_LOCAL_PART && is_mail_host(&path.domain);
+    usable.then_some(ReportAddress { local_part, domain: path.domain })
+}
+
+/// A local part that is no dot-string is written as a quoted-string; it holds no second `@`.
+fn quoted(address: &str) -> Option<Path> {
     let (local, domain) = address.split_once('@')?;
     if local.is_empty() || domain.contains('@') || local.contains(['<', '>', '"', '\\']) {
         return None;
     }
-    let path = Path::parse(format!("\"{local}\"@{domain}").as_bytes())?;
-    Some(ReportAddress { local_part: String::from_utf8(path.local_part).ok()?, domain: path.domain })
+    Path::parse(format!("\"{local}\"@{domain}").as_bytes())
+}
+
+/// Whether mail can go to this domain: a host name (RFC 1123 2.1), and no address in disguise.
+fn is_mail_host(domain: &Domain) -> bool {
+    let is_host_label = |label: &str| {
+        let ends = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
+        ends(label.chars().next()) && ends(label.chars().last()) && !label.contains('_')
+    };
+    let top_is_number = domain.labels().next_back().is_some_and(|top| top.bytes().all(|byte| byte.is_ascii_digit()));
+    domain.query_name().is_some() && domain.labels().all(is_host_label) && !top_is_number
 }

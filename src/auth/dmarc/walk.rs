@@ -45,6 +45,7 @@ pub(super) fn organization(start: &Domain, known: &Assumed<'_>) -> Result<Organi
         });
     }
     let mut shortest = None;
+    let suffix_labels = if known.rules.psl_guard { suffix::registry_suffix_labels(start) } else { 0 };
     for name in walk_names(start) {
         let psd = match known.view(&name)? {
             View::Absent => continue,
@@ -53,26 +54,22 @@ pub(super) fn organization(start: &Domain, known: &Assumed<'_>) -> Result<Organi
             View::Assumed(Completion::Valid(psd)) => psd,
             View::Assumed(_) => Psd::Unknown,
         };
-        let guarded = psd == Psd::Unknown && known.rules.psl_guard && suffix::is_public_suffix(&name, suffix::Section::Icann);
+        // Above a suffix of a wildcard rule lies a name that is none itself (`kobe.jp`), but it is nobody's organization either.
+        let guarded = psd == Psd::Unknown && name.label_count() <= suffix_labels;
         match psd {
             Psd::No => return Ok(Organization { domain: name, ..Organization::itself(start) }),
             Psd::Unknown if !guarded => shortest = Some(name),
             // A walk that begins at a public suffix domain ends there: it is its own organization.
             _ if name == *start => return Ok(Organization { guarded, ..Organization::itself(start) }),
-            _ => return Ok(below_suffix(start, name, guarded)),
+            // A guarded suffix may have longer suffixes below it (`uk` and `co.uk`), which are no organizations either.
+            _ => {
+                let above = if guarded { suffix_labels } else { name.label_count() };
+                let domain = start.rightmost(above + 1);
+                return Ok(Organization { domain, suffix_domain: Some(name), guarded, refused: false });
+            }
         }
     }
     Ok(Organization { domain: shortest.unwrap_or_else(|| start.clone()), ..Organization::itself(start) })
-}
-
-/// The organization one label below a public suffix domain on the way to `start`.
-fn below_suffix(start: &Domain, suffix_domain: Domain, guarded: bool) -> Organization {
-    let below = suffix_domain.label_count() + 1;
-    // A guarded suffix may have longer suffixes below it (`uk` and `co.uk`), which are no organizations either.
-    let is_organization = |name: &Domain| !guarded || !suffix::is_public_suffix(name, suffix::Section::Icann);
-    let names = (below..=start.label_count()).map(|labels| start.rightmost(labels));
-    let domain = names.into_iter().find(is_organization).unwrap_or_else(|| start.clone());
-    Organization { domain, suffix_domain: Some(suffix_domain), guarded, refused: false }
 }
 
 /// The record in force for an author domain.

@@ -27,7 +27,7 @@ pub(super) enum Found {
     NothingMatched,
 }
 
-/// The end of the whole evaluation by a permerror or temperror.
+/// The end of the whole evaluation by a permerror, a temperror, or something unknown.
 #[derive(Debug)]
 pub(super) struct Stop {
     pub(super) cause: SpfCause,
@@ -237,6 +237,10 @@ impl<'e> Evaluation<'e> {
     }
 
     async fn expand(&self, spec: &DomainSpec<'_>, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
+        // What the name would be, and so whether the term matches, is not known: no result is better founded than another (A1).
+        if self.identity.helo.is_none() && spec.needs_helo() {
+            return Err(Stop::new(SpfCause::HeloUnknown, domain));
+        }
         let validated = if spec.needs_validated_name() { self.validated_name(domain).await? } else { None };
         let validated = validated.as_ref().map_or("unknown", QueryName::as_str);
         Ok(spec.expand(&Values { identity: self.identity, domain, validated }))

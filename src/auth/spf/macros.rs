@@ -52,8 +52,16 @@ impl<'r> DomainSpec<'r> {
 
     /// Whether expanding it takes the client's validated name, which costs lookups.
     pub(super) fn needs_validated_name(&self) -> bool {
-        self.has_macros
-            && Tokens(self.text).any(|token| matches!(token, Ok(Token::Macro(Macro { letter: Letter::Validated, .. }))))
+        self.holds(Letter::Validated)
+    }
+
+    /// Whether expanding it takes HELO, which may be unknown.
+    pub(super) fn needs_helo(&self) -> bool {
+        self.holds(Letter::Helo)
+    }
+
+    fn holds(&self, wanted: Letter) -> bool {
+        self.has_macros && Tokens(self.text).any(|token| matches!(token, Ok(Token::Macro(found)) if found.letter == wanted))
     }
 
     /// The name it stands for; none when DNS cannot hold it (F-26).

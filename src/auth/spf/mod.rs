@@ -24,7 +24,7 @@ use std::net::IpAddr;
 pub struct Identity<'a> {
     /// The client; an IPv4-mapped address counts as IPv4 (A2).
     pub client_ip: IpAddr,
-    /// HELO as given, any octets; `%{h}` only.
+    /// HELO as given, any octets; `%{h}` only. None when unknown: a term that takes it ends the evaluation without result.
     pub helo: Option<&'a [u8]>,
     /// The local part of the sender, `postmaster` for the null path (RFC 7208 4.3), as which an empty one counts too. Any octets.
     pub local_part: &'a [u8],
@@ -44,8 +44,7 @@ pub struct SpfOutcome {
     /// The directive that matched as it stands in the record, at most 256 bytes, printable ASCII only. For a match inside an
     /// included record it is the outermost `include`; for one behind `redirect` it stands in the record redirected to.
     pub mechanism: Option<String>,
-    /// The domain whose record or lookup brought a permerror or temperror about, when it is not the identity's own. Printable
-    /// ASCII only.
+    /// The domain whose record or lookup ended the evaluation, when it is not the identity's own. Printable ASCII only.
     pub at: Option<String>,
     /// On a pass: the record permits nearly everybody (`+all`, or a network of /8 or larger for IPv4, /16 for IPv6) (F-22).
     pub permissive: bool,

@@ -80,7 +80,12 @@ fn g7_malformed_signatures_are_listed_with_what_can_be_read() {
 #[test]
 fn f14_g10_names_are_labels_of_ldh_and_underscore_before_dns_is_asked() {
     let zone = zone();
+    let long = ["a".repeat(64), format!("{}.com", "a".repeat(64)), "abc.".repeat(64) + "com"];
     let names = [
+        "-",
+        "-.com",
+        "-a.com",
+        "a-.com",
         "exa\"mple.com",
         "exa\0mple.com",
         "exa(mple).com",
@@ -95,7 +100,7 @@ fn f14_g10_names_are_labels_of_ldh_and_underscore_before_dns_is_asked() {
         "a/b",
         "\u{7f}",
     ];
-    for name in names {
+    for name in names.into_iter().chain(long.iter().map(String::as_str)) {
         for tag in ["d", "s"] {
             let outcomes = Case::new(&zone).verify(&sign(MESSAGE, &with(tag, name), TestKey::Rsa));
             assert_eq!(outcomes[0].cause, DkimCause::Malformed, "{tag}={name:?}");
@@ -104,7 +109,8 @@ fn f14_g10_names_are_labels_of_ldh_and_underscore_before_dns_is_asked() {
     assert!(zone.asked().is_empty());
     assert_eq!(cause_with(&with("d", "EXAMPLE.com")), DkimCause::Valid);
     assert_eq!(cause_with(&with("s", "2026.my_sel")), DkimCause::KeyNotFound);
-    assert_eq!(cause_with(&with("s", &"a".repeat(64))), DkimCause::KeyNotFound);
+    assert_eq!(cause_with(&with("s", &"a".repeat(63))), DkimCause::KeyNotFound);
+    assert_eq!(cause_with(&with("s", "-._domainkey.attack-.com")), DkimCause::Malformed);
 }
 
 #[test]

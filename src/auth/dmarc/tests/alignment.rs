@@ -100,6 +100,22 @@ fn d20_the_guard_keeps_names_below_a_suffix_apart() {
 }
 
 #[test]
+fn a30_a_record_above_the_suffixes_of_a_wildcard_rule_is_nobodys_organization() {
+    // `*.kobe.jp` makes suffixes of a.kobe.jp and b.kobe.jp, but kobe.jp itself is none.
+    for (record, signer) in
+        [("kobe.jp", "x.a.kobe.jp"), ("jp", "x.a.kobe.jp"), ("kobe.jp", "kobe.jp"), ("kobe.jp", "x.city.kobe.jp")]
+    {
+        let spoof = case("y.b.kobe.jp", &[(record, "p=reject")]).dkim(signer);
+        let decision = spoof.fails(Policy::Reject, record);
+        assert_eq!(decision.organizational_domain, Some(domain("y.b.kobe.jp")), "{record}");
+        spoof.guard_off().passes();
+    }
+    // city.kobe.jp is excepted from the rule, and an organization.
+    case("a.city.kobe.jp", &[("kobe.jp", "p=reject")]).dkim("b.city.kobe.jp").passes();
+    case("kobe.jp", &[("kobe.jp", "p=reject")]).dkim("mail.a.kobe.jp").fails(Policy::Reject, "kobe.jp");
+}
+
+#[test]
 fn a30_names_below_a_longer_suffix_are_kept_apart_too() {
     case("a.co.uk", &[("uk", "p=reject")]).dkim("b.co.uk").fails(Policy::Reject, "uk");
     case("a.co.uk", &[("uk", "p=reject")]).dkim("mail.a.co.uk").passes();

@@ -125,6 +125,53 @@ fn x13_sizes_are_ignored_and_odd_local_parts_are_quoted() {
 }
 
 #[test]
+fn a15_a17_one_size_at_the_end_is_no_part_of_the_address() {
+    for (uri, address) in [
+        ("mailto:a@ex.com!10m", Some("a@ex.com")),
+        ("mailto:a@ex.com!5", Some("a@ex.com")),
+        ("mailto:a@ex.com!5G", Some("a@ex.com")),
+        ("mailto:a%21b@ex.com!5t", Some("a!b@ex.com")),
+        ("mailto:a@e!x.com", None),
+        ("mailto:a!b@ex.com", None),
+        ("mailto:a@ex.com!", None),
+        ("mailto:a@ex.com!k", None),
+        ("mailto:a@ex.com!10x", None),
+        ("mailto:a@ex.com!10mm", None),
+        ("mailto:a@ex.com!10m!20k", None),
+    ] {
+        let record = parse(&format!("v=DMARC1; p=none; rua={uri}"));
+        assert_eq!(addresses(&record).first().map(AsRef::as_ref), address, "{uri}");
+    }
+}
+
+#[test]
+fn a16_a17_an_address_that_mail_cannot_reach_saves_no_record() {
+    let (long, label) = ("l".repeat(64), "l".repeat(63));
+    for (uri, valid) in [
+        (format!("mailto:{long}@ex.com"), true),
+        (format!("mailto:{long}l@ex.com"), false),
+        (format!("mailto:a,{long}@ex.com").replace(',', "%2C"), false),
+        (format!("mailto:a@{label}.com"), true),
+        (format!("mailto:a@{label}l.com"), false),
+        (format!("mailto:a@{}ex.com", "abc.".repeat(63)), false),
+        ("mailto:j%C3%BC@ex.com".into(), false),
+        ("mailto:jü@ex.com".into(), false),
+        ("mailto:a@bücher.example".into(), true),
+        ("mailto:a@ex".into(), true),
+        ("mailto:a@1.2.3.4".into(), false),
+        ("mailto:a@ex.123".into(), false),
+        ("mailto:a@4.ex.com".into(), true),
+        ("mailto:a@-ex.com".into(), false),
+        ("mailto:a@ex-.com".into(), false),
+        ("mailto:a@e_x.com".into(), false),
+        ("mailto:a@ex.com!10m!20k".into(), false),
+    ] {
+        let record = parse(&format!("v=DMARC1; p=rejekt; rua={uri}"));
+        assert_eq!(record.policy(), valid.then_some(Policy::None), "{uri}");
+    }
+}
+
+#[test]
 fn f31_only_so_many_addresses_are_looked_at() {
     let many: Vec<_> = (0..40).map(|index| format!("mailto:a{index}@ex.com")).collect();
     let record = parse(&format!("v=DMARC1; p=none; rua={}", many.join(",")));

@@ -97,6 +97,13 @@ fn a43_an_unknown_record_between_author_and_organization_counts() {
 }
 
 #[test]
+fn a43_a_pass_under_several_policies_is_a_temporary_error() {
+    // A record at a.bank.test would be the organization's and in force, whatever it says; without one sp=reject is.
+    let open = case("a.a.bank.test", &[("bank.test", "p=quarantine; sp=reject")]).servfail("a.bank.test").spf("a.a.bank.test");
+    open.is(DmarcResult::TempError);
+}
+
+#[test]
 fn f27_broken_dns_of_the_attackers_own_names_never_saves_a_spoof() {
     let spoof = case("victim.com", &[("victim.com", "p=reject")])
         .servfail("evil.com")

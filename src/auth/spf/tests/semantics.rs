@@ -237,10 +237,28 @@ fn f26_control_characters_of_the_sender_stay_out_of_the_outcome() {
 }
 
 #[test]
-fn f26_an_unknown_helo_matches_nothing() {
+fn a1_a_term_that_takes_an_unknown_helo_has_no_result() {
     let sender = Sender { helo: None, ..Sender::default() };
-    let zone = Zone::with_record("v=spf1 exists:%{h} exists:%{h}%{d} -all", &[("example.com", "A 192.0.2.1")]);
-    assert_eq!(sender.cause(&zone), C::Fail);
+    let others = [("in.test", "TXT v=spf1 a:%{h2}.ok.test -all"), ("plain.test", "TXT v=spf1 -all exists:%{h}.ok.test")];
+    for (record, cause, at) in [
+        ("v=spf1 exists:%{h}.ok.test -all", C::HeloUnknown, None),
+        ("v=spf1 -exists:%{Hr}.ok.test +all", C::HeloUnknown, None),
+        ("v=spf1 a:%{h} -all", C::HeloUnknown, None),
+        ("v=spf1 mx:%{h}.ok.test -all", C::HeloUnknown, None),
+        ("v=spf1 ptr:%{p}.%{h} -all", C::HeloUnknown, None),
+        ("v=spf1 include:%{h}.spf.test -all", C::HeloUnknown, None),
+        ("v=spf1 redirect=%{h}.spf.test", C::HeloUnknown, None),
+        ("v=spf1 include:in.test -all", C::HeloUnknown, Some("in.test")),
+        ("v=spf1 redirect=in.test", C::HeloUnknown, Some("in.test")),
+        ("v=spf1 ip4:192.0.2.1 exists:%{h}.ok.test -all", C::Pass, None),
+        ("v=spf1 -all exists:%{h}.ok.test", C::Fail, None),
+        ("v=spf1 include:plain.test ~all", C::SoftFail, None),
+        ("v=spf1 -all exp=%{h}.exp.test", C::Fail, None),
+        ("v=spf1 exists:%{h}.ok.test foo -all", C::Syntax, None),
+    ] {
+        let outcome = sender.check(&Zone::with_record(record, &others));
+        assert_eq!((outcome.cause, outcome.at.as_deref()), (cause, at), "{record}");
+    }
 }
 
 #[test]
