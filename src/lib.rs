@@ -12,6 +12,7 @@
 //! | [`dns`] | questions, answers, evidence |
 //! | [`auth`] | SPF, DKIM, ARC, DMARC |
 //! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
+//! | [`location`] | URLs of objects |
 //! | [`config`] | settings |
 //! | [`kafka`] | the only place that knows rdkafka |
 //! | [`roles`] | what `verdmarc run` runs |
@@ -24,6 +25,7 @@ pub mod config;
 pub mod dns;
 pub mod event;
 pub mod kafka;
+pub mod location;
 pub mod message;
 pub mod roles;
 pub mod telemetry;
