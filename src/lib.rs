@@ -13,6 +13,7 @@
 //! | [`auth`] | SPF, DKIM, ARC, DMARC |
 //! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
 //! | [`location`] | URLs of objects |
+//! | [`claim_check`] | messages that lie in an object store |
 //! | [`config`] | settings |
 //! | [`kafka`] | the only place that knows rdkafka |
 //! | [`roles`] | what `verdmarc run` runs |
@@ -20,6 +21,7 @@
 //! | [`cli`] | one file a command |
 
 pub mod auth;
+pub mod claim_check;
 pub mod cli;
 pub mod config;
 pub mod dns;

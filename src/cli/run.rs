@@ -1,6 +1,7 @@
 //! `verdmarc run`
 
 use super::{Exit, Failure, Settings};
+use crate::claim_check::ClaimChecks;
 use crate::config::Config;
 use crate::kafka::Stop;
 use crate::{roles, telemetry};
@@ -44,8 +45,9 @@ async fn verdict(config: &Config) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     let resolver = crate::dns::configured(&config.dns)?;
+    let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
     tracing::info!(brokers = %config.kafka.brokers, group = %config.kafka.group(roles::verdict::NAME), "verdict role starts");
-    let tally = roles::verdict::run(config, resolver, stop).await?;
+    let tally = roles::verdict::run(config, resolver, claims, stop).await?;
     tracing::info!(read = tally.read, written = tally.written, commits = tally.commits, left = tally.left, "verdict role ended");
     Ok(Exit::Ok)
 }

@@ -1,17 +1,18 @@
 //! The verdict role: mail.raw in; verdicts, failures, annotated messages and dead letters out.
 //!
 //! ```text
-//! record ─► Raw::decode ─┬─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
-//!                        └─► Refusal ─────────────► mail.dead-letters
+//! record ─► Raw::decode ─► ClaimChecks::message ─┬─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
+//!                                                └─► Refusal ─────────────► mail.dead-letters
 //! ```
 //!
 //! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
 
+use crate::claim_check::{ClaimChecks, Unfetched};
 use crate::config::{Config, Evaluation, Mail};
 use crate::dns::Resolver;
 use crate::event::dead_letter::dead_letter;
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
-use crate::event::raw::Raw;
+use crate::event::raw::{Raw, Refusal};
 use crate::event::{EvaluationBlock, Output, Reason, Record};
 use crate::kafka::{Error, Intake, Pipeline, Stop, Tally, Work};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
@@ -29,12 +30,15 @@ pub const NAME: &str = "verdict";
 const VERDICT: &str = "verdmarc.verdict.v1";
 const FAILURE: &str = "verdmarc.failure.v1";
 
+/// Pause between two tries to fetch an object, each of which tries for a while itself.
+const FETCH_AGAIN: Duration = Duration::from_secs(5);
+
 /// Runs until `stop` is requested and what was read is written, or until Kafka fails for good.
 ///
 /// # Errors
 /// Settings that the client library refuses, or an error of Kafka that does not pass.
-pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, stop: Stop) -> Result<Tally, Error> {
-    let judge = Arc::new(Judge::new(config, resolver));
+pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks, stop: Stop) -> Result<Tally, Error> {
+    let judge = Arc::new(Judge::new(config, resolver, claims));
     let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config), stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
     while let Some(Work { slot, record }) = work.recv().await {
@@ -71,6 +75,7 @@ fn intake(config: &Config) -> Intake {
 /// What a record comes to.
 struct Judge {
     resolver: Arc<dyn Resolver>,
+    claims: ClaimChecks,
     settings: Arc<Evaluation>,
     settings_block: EvaluationBlock,
     detail: MailDetail,
@@ -87,11 +92,12 @@ struct Topics {
 }
 
 impl Judge {
-    fn new(config: &Config, resolver: Arc<dyn Resolver>) -> Self {
+    fn new(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks) -> Self {
         let names = &config.topics;
         let settings = Arc::new(config.evaluation());
         Self {
             resolver,
+            claims,
             source: format!("/verdmarc/{}", settings.authserv_id),
             settings_block: EvaluationBlock::new(&settings),
             settings,
@@ -112,23 +118,34 @@ impl Judge {
     async fn judge(&self, record: Record) -> Vec<Output> {
         let raw = match Raw::decode(&record, self.settings.limits.message_bytes) {
             Ok(raw) => raw,
-            Err(refusal) => {
-                tracing::warn!(
-                    topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused"
-                );
-                return vec![dead_letter(&self.topics.dead_letters, record, &refusal)];
+            Err(refusal) => return self.refused(record, &refusal),
+        };
+        let message = loop {
+            match self.claims.message(&raw.body).await {
+                Ok(message) => break message,
+                Err(Unfetched::Refused(refusal)) => return self.refused(record, &refusal),
+                // An open slot: nothing behind it in its partition is committed, and reading pauses at its budget.
+                Err(Unfetched::Unavailable(reason)) => {
+                    tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, reason, "object not fetched");
+                    tokio::time::sleep(FETCH_AGAIN).await;
+                }
             }
         };
         let now = Timestamp::now();
         let origin = self.origin(&raw);
         let evaluated =
-            AssertUnwindSafe(evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings)).catch_unwind().await;
-        let published = evaluated.ok().and_then(|verdict| published(&raw, verdict, &origin)).unwrap_or_else(|| {
+            AssertUnwindSafe(evaluate(&message, &raw.envelope, &*self.resolver, now, &self.settings)).catch_unwind().await;
+        let published = evaluated.ok().and_then(|verdict| published(&message, &raw, verdict, &origin)).unwrap_or_else(|| {
             tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
             let verdict = internal_error(&raw.envelope, now, &self.settings);
-            published(&raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
+            published(&message, &raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
         });
         self.records(&record, raw, published, now)
+    }
+
+    fn refused(&self, record: Record, refusal: &Refusal) -> Vec<Output> {
+        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused");
+        vec![dead_letter(&self.topics.dead_letters, record, refusal)]
     }
 
     fn origin(&self, raw: &Raw<'_>) -> Origin {
@@ -180,8 +197,8 @@ impl Judge {
 }
 
 /// The outputs, none when making them panicked.
-fn published(raw: &Raw<'_>, verdict: Verdict, origin: &Origin) -> Option<Outputs> {
-    catch_unwind(AssertUnwindSafe(|| outputs(&raw.message, &raw.envelope, verdict, origin))).ok()
+fn published(message: &[u8], raw: &Raw<'_>, verdict: Verdict, origin: &Origin) -> Option<Outputs> {
+    catch_unwind(AssertUnwindSafe(|| outputs(message, &raw.envelope, verdict, origin))).ok()
 }
 
 #[expect(clippy::expect_used, reason = "our events are structs of strings, numbers and lists, which JSON can always hold")]
