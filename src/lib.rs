@@ -12,6 +12,8 @@
 //! | [`dns`] | questions, answers, evidence |
 //! | [`auth`] | SPF, DKIM, ARC, DMARC |
 //! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
+//! | [`location`] | URLs of objects |
+//! | [`claim_check`] | messages that lie in an object store |
 //! | [`config`] | settings |
 //! | [`kafka`] | the only place that knows rdkafka |
 //! | [`roles`] | what `verdmarc run` runs |
@@ -19,11 +21,13 @@
 //! | [`cli`] | one file a command |
 
 pub mod auth;
+pub mod claim_check;
 pub mod cli;
 pub mod config;
 pub mod dns;
 pub mod event;
 pub mod kafka;
+pub mod location;
 pub mod message;
 pub mod roles;
 pub mod telemetry;

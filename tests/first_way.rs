@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use verdmarc::claim_check::ClaimChecks;
 use verdmarc::config::{Config, Delivery};
 use verdmarc::dns::{Answer, Question, Resolver, Zone};
 use verdmarc::event::{FailureEvent, Headers, Output, Record, VerdictEvent};
@@ -51,7 +52,8 @@ impl Role {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (stop, config) = (Stop::default(), config.clone());
         let asked = stop.clone();
-        let task = runtime.spawn(async move { roles::verdict::run(&config, resolver, Arc::default(), asked).await });
+        let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes).unwrap();
+        let task = runtime.spawn(async move { roles::verdict::run(&config, resolver, claims, Arc::default(), asked).await });
         Self { stop, runtime, task }
     }
 

@@ -107,6 +107,12 @@ impl From<crate::telemetry::health::ListenError> for Failure {
     }
 }
 
+impl From<crate::claim_check::SetUp> for Failure {
+    fn from(error: crate::claim_check::SetUp) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 impl From<crate::kafka::Error> for Failure {
     fn from(error: crate::kafka::Error) -> Self {
         use crate::kafka::Error;

@@ -1,6 +1,7 @@
 //! `verdmarc run`
 
 use super::{Exit, Failure, Settings};
+use crate::claim_check::ClaimChecks;
 use crate::config::Config;
 use crate::kafka::{Status, Stop};
 use crate::{roles, telemetry};
@@ -45,12 +46,13 @@ async fn verdict(config: &Config) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     let resolver = crate::dns::configured(&config.dns)?;
+    let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
     tracing::info!(brokers = %config.kafka.brokers, group = %config.kafka.group(roles::verdict::NAME), "verdict role starts");
     let status = Arc::new(Status::default());
     if let Some(address) = config.health.listen {
         telemetry::health::serve(address, status.clone()).await?;
     }
-    let tally = roles::verdict::run(config, resolver, status, stop).await?;
+    let tally = roles::verdict::run(config, resolver, claims, status, stop).await?;
     tracing::info!(read = tally.read, written = tally.written, commits = tally.commits, left = tally.left, "verdict role ended");
     Ok(Exit::Ok)
 }

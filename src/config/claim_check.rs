@@ -1,37 +1,41 @@
 //! `[claim_check]`
 
+use crate::location::Prefix;
 use serde::{Deserialize, Serialize};
 
 /// Messages that lie in an object store, with a reference in the record (`ce_dataref`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClaimCheck {
-    /// Beginnings of the references that may be followed, such as `s3://bucket/incoming/`; others are refused, so that whoever
-    /// writes a record cannot have anything else fetched. Default none: every reference is refused.
-    pub prefixes: Vec<String>,
+    /// Beginnings of the references that may be followed, such as `s3://bucket/incoming/` or `file:///var/spool/mail/`; others are
+    /// refused, so that whoever writes a record cannot have anything else fetched. Credentials of a store come from its usual
+    /// environment variables (AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE) or the instance; besides reading objects, S3 must
+    /// allow listing the bucket, because a missing object is answered with 403 otherwise, and its record waits for ever.
+    /// Default none: every reference is refused.
+    pub prefixes: Vec<Prefix>,
     /// Endpoint of an S3-compatible store that is not Amazon's, such as `https://minio.example:9000`. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Region of the S3 buckets. Default none: what the environment says.
+    /// Region of the S3 buckets. Default none: what the environment says, or us-east-1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Milliseconds for one object, retries included; then its partition pauses and tries again. Default 15 000.
     pub timeout_ms: u64,
+    /// Bytes of fetched messages held in memory; a message that finds no room waits for it. Default 256 MiB.
+    pub budget_bytes: usize,
 }
 
 impl Default for ClaimCheck {
     fn default() -> Self {
-        Self { prefixes: Vec::new(), endpoint: None, region: None, timeout_ms: 15_000 }
+        Self { prefixes: Vec::new(), endpoint: None, region: None, timeout_ms: 15_000, budget_bytes: 256 << 20 }
     }
 }
 
 impl ClaimCheck {
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
-        for prefix in self.prefixes.iter().filter(|prefix| !prefix.contains("://") || !prefix.ends_with('/')) {
-            problems.push(format!(
-                "claim_check.prefixes: `{prefix}` must be a URL that ends with a slash: a prefix that ends inside a name allows its \
-                 neighbours too"
-            ));
+        let at_least_one = [("timeout_ms", self.timeout_ms == 0), ("budget_bytes", self.budget_bytes == 0)];
+        for (key, _) in at_least_one.into_iter().filter(|(_, is_zero)| *is_zero) {
+            problems.push(format!("claim_check.{key} must be at least 1"));
         }
     }
 }

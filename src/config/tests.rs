@@ -72,7 +72,10 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[kafka]\ndelivery_timeout_ms = 15000\n", &[], &["kafka.delivery_timeout_ms", "kafka.transaction_timeout_ms"]),
         ("[kafka.properties]\na = 1\n[kafka.property_files]\na = '/f'\n", &[], &["kafka.property_files", "`a`", "remove one"]),
         ("[verdict]\nretry_delays_s = [5, 1]\n", &[], &["verdict.retry_delays_s"]),
-        ("[claim_check]\nprefixes = ['s3://mail']\n", &[], &["claim_check.prefixes", "`s3://mail`", "slash"]),
+        ("[claim_check]\nprefixes = ['s3://mail/in']\n", &[], &["claim_check.prefixes", "`s3://mail/in`", "end with a slash"]),
+        ("[claim_check]\nprefixes = ['s3://mail/../']\n", &[], &["claim_check.prefixes", "`s3://mail/../`", "relative"]),
+        ("[claim_check]\nprefixes = ['http://mail/']\n", &[], &["claim_check.prefixes", "`http://mail/`", "s3://"]),
+        ("", &[("VERDMARC_CLAIM_CHECK__BUDGET_BYTES", "0")], &["claim_check.budget_bytes must be at least 1"]),
         ("[kafka]\nheartbeat_interval_ms = 20000\n", &[], &["kafka.heartbeat_interval_ms", "a third"]),
     ];
     for (file, variables, expected) in cases {
@@ -92,7 +95,8 @@ fn a_missing_file_is_named() {
 #[test]
 fn what_is_printed_is_documented_valid_and_without_secrets() {
     let file = "[kafka]\nbrokers = 'b:1'\n[kafka.properties]\nsasl.password = 'hunter2'\n'sasl.username' = 'me'\n\
-                [receiver]\ndomain = 'recv.example'\n[evaluation.limits]\ndkim_signatures = 4\n";
+                [receiver]\ndomain = 'recv.example'\n[evaluation.limits]\ndkim_signatures = 4\n\
+                [claim_check]\nprefixes = ['s3://mail/in%20box/', 'file:///']\n";
     let config = load(file, &[]).unwrap();
     let printed = config.to_documented_toml();
     assert!(!printed.contains("hunter2") && printed.contains("***"), "{printed}");

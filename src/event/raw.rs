@@ -1,15 +1,17 @@
 //! A record of mail.raw read as a message and its envelope, or refused.
 //!
 //! Three forms: a CloudEvent in binary mode (the value is the message), one in structured mode (the value is JSON), and a bare
-//! message without any `ce_` header. What the *sender* of the mail controls never refuses a record; what the producer writes
+//! message without any `ce_` header. A CloudEvent may have a reference to an object in place of the message (`ce_dataref`). What the *sender* of the mail controls never refuses a record; what the producer writes
 //! itself must be well formed.
 
 mod attribute;
+mod reference;
 mod refusal;
 mod structured;
 #[cfg(test)]
 mod tests;
 
+pub use reference::{Body, DataRef};
 pub use refusal::Refusal;
 
 use super::headers::{ATTRIBUTE, CONTENT_TYPE, MESSAGE, Trace};
@@ -17,6 +19,7 @@ use super::{Headers, Lineage, Record};
 use crate::message::{Envelope, MailFrom, Submission};
 use attribute::Attribute;
 use jiff::{SignedDuration, Timestamp};
+use reference::{DATAREF, DATASHA256};
 use std::borrow::Cow;
 
 /// The type of a raw message's event; other types of ours are not messages.
@@ -29,13 +32,14 @@ pub struct Raw<'r> {
     pub id: String,
     /// The record that first held the message.
     pub lineage: Lineage,
-    /// The message's bytes as they came.
-    pub message: Cow<'r, [u8]>,
+    /// The message's bytes as they came, or where they are.
+    pub body: Body<'r>,
     /// The envelope, arrival included.
     pub envelope: Envelope,
     /// Whether `ce_time` lay too far behind the broker's timestamp to be believed, which stands for the arrival then.
     pub arrival_corrected: bool,
-    /// The attributes as `ce_` headers, as they came; for a bare message those that it would have had.
+    /// The attributes as `ce_` headers, as they came without those of a reference; for a bare message those that it would have
+    /// had.
     pub attributes: Headers,
     /// The trace that the message belongs to.
     pub trace: Trace,
@@ -61,23 +65,27 @@ impl<'r> Raw<'r> {
         if headers.len() > MAX_HEADERS || headers.bytes() > MAX_HEADER_BYTES {
             return Err(Refusal::TooManyHeaders { count: headers.len(), bytes: headers.bytes() });
         }
-        let (attributes, message) = match Mode::of(headers)? {
+        let (attributes, body) = match Mode::of(headers)? {
             Mode::Structured => structured::read(value_of(record)?, max_bytes)?,
             Mode::Binary => {
                 let attributes = binary_attributes(headers)?;
-                if attributes.get("dataref").is_some() {
-                    return Err(Refusal::ClaimCheck);
-                }
-                (attributes, Cow::Borrowed(value_of(record)?))
+                let body = match DataRef::of(&attributes)? {
+                    Some(_) if record.value.as_ref().is_some_and(|value| !value.is_empty()) => return Err(Refusal::ClaimValue),
+                    Some(reference) => Body::Reference(reference),
+                    None => Body::Inline(Cow::Borrowed(value_of(record)?)),
+                };
+                (attributes, body)
             }
         };
-        if message.len() > max_bytes {
-            return Err(Refusal::TooLarge { bytes: message.len(), limit: max_bytes });
+        if let Body::Inline(message) = &body {
+            if message.len() > max_bytes {
+                return Err(Refusal::TooLarge { bytes: message.len(), limit: max_bytes });
+            }
+            if message.is_empty() {
+                return Err(Refusal::EmptyValue);
+            }
         }
-        if message.is_empty() {
-            return Err(Refusal::EmptyValue);
-        }
-        attributes.into_raw(Lineage::of(record)?, headers, message)
+        attributes.into_raw(Lineage::of(record)?, headers, body)
     }
 }
 
@@ -159,7 +167,7 @@ impl<'r> Attributes<'r> {
         text.parse().map(Some).map_err(|_| Refusal::Attribute { name, given: text })
     }
 
-    fn into_raw(self, lineage: Lineage, headers: &Headers, message: Cow<'r, [u8]>) -> Result<Raw<'r>, Refusal> {
+    fn into_raw(self, lineage: Lineage, headers: &Headers, body: Body<'r>) -> Result<Raw<'r>, Refusal> {
         if let Some(version) = self.text("specversion")?.filter(|version| version != "1.0") {
             return Err(Refusal::Attribute { name: "specversion", given: version });
         }
@@ -189,10 +197,10 @@ impl<'r> Attributes<'r> {
         let of_trace = |name: &str| headers.get(name).map(Cow::Borrowed).or_else(|| self.octets(name));
         let trace = Trace::new(of_trace("traceparent").as_deref(), of_trace("tracestate").as_deref());
         let attributes = self.into_headers(&id, &lineage.input.topic, arrival);
-        Ok(Raw { id, lineage, message, envelope, arrival_corrected, attributes, trace })
+        Ok(Raw { id, lineage, body, envelope, arrival_corrected, attributes, trace })
     }
 
-    /// The attributes as headers, the required ones completed.
+    /// The attributes as headers, the required ones completed, those of a reference left out.
     fn into_headers(self, id: &str, topic: &str, arrival: Option<Timestamp>) -> Headers {
         let mut headers = Headers::with_capacity(self.0.len() + 5);
         let complete: [(&str, Option<String>); 5] = [
@@ -207,7 +215,8 @@ impl<'r> Attributes<'r> {
                 headers.push(&format!("{ATTRIBUTE}{name}"), Some(value.as_bytes()));
             }
         }
-        for (name, value) in &self.0 {
+        let is_of_reference = |name: &str| name.eq_ignore_ascii_case(DATAREF) || name.eq_ignore_ascii_case(DATASHA256);
+        for (name, value) in self.0.iter().filter(|(name, _)| !is_of_reference(name)) {
             headers.push(&format!("{ATTRIBUTE}{}", name.to_ascii_lowercase()), Some(&value.octets()));
         }
         headers

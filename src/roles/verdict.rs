@@ -1,18 +1,19 @@
 //! The verdict role: mail.raw in; verdicts, failures, annotated messages and dead letters out.
 //!
 //! ```text
-//! record ─► Raw::decode ─┬─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
-//!                        └─► Refusal ─────────────► mail.dead-letters
+//! record ─► Raw::decode ─► ClaimChecks::message ─┬─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
+//!                                                └─► Refusal ─────────────► mail.dead-letters
 //! ```
 //!
 //! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
 
 use super::retry::Retries;
+use crate::claim_check::{ClaimChecks, Unfetched};
 use crate::config::{Config, Evaluation, Mail};
 use crate::dns::Resolver;
 use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
-use crate::event::raw::Raw;
+use crate::event::raw::{Raw, Refusal};
 use crate::event::{EvaluationBlock, Output, Reason, Record};
 use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
@@ -30,12 +31,21 @@ pub const NAME: &str = "verdict";
 const VERDICT: &str = "verdmarc.verdict.v1";
 const FAILURE: &str = "verdmarc.failure.v1";
 
+/// Pause between two tries to fetch an object, each of which tries for a while itself.
+const FETCH_AGAIN: Duration = Duration::from_secs(5);
+
 /// Runs until `stop` is requested and what was read is written, or until Kafka fails for good.
 ///
 /// # Errors
 /// Settings that the client library refuses, or an error of Kafka that does not pass.
-pub async fn run(config: &Config, resolver: Arc<dyn Resolver>, status: Arc<Status>, stop: Stop) -> Result<Tally, Error> {
-    let judge = Arc::new(Judge::new(config, resolver));
+pub async fn run(
+    config: &Config,
+    resolver: Arc<dyn Resolver>,
+    claims: ClaimChecks,
+    status: Arc<Status>,
+    stop: Stop,
+) -> Result<Tally, Error> {
+    let judge = Arc::new(Judge::new(config, resolver, claims));
     let Some(topics) = present(config, &stop).await? else { return Ok(Tally::default()) };
     let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics), status, stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
@@ -103,6 +113,7 @@ fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> Vec<Outpu
 /// What a record comes to.
 struct Judge {
     resolver: Arc<dyn Resolver>,
+    claims: ClaimChecks,
     settings: Arc<Evaluation>,
     settings_block: EvaluationBlock,
     detail: MailDetail,
@@ -120,11 +131,12 @@ struct Topics {
 }
 
 impl Judge {
-    fn new(config: &Config, resolver: Arc<dyn Resolver>) -> Self {
+    fn new(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks) -> Self {
         let names = &config.topics;
         let settings = Arc::new(config.evaluation());
         Self {
             resolver,
+            claims,
             source: format!("/verdmarc/{}", settings.authserv_id),
             settings_block: EvaluationBlock::new(&settings),
             settings,
@@ -146,31 +158,40 @@ impl Judge {
     async fn judge(&self, record: Record) -> Outcome {
         let raw = match Raw::decode(&record, self.settings.limits.message_bytes) {
             Ok(raw) => raw,
-            Err(refusal) => {
+            Err(refusal) => return self.refused(record, &refusal),
+        };
+        let message = match self.claims.message(&raw.body).await {
+            Ok(message) => message,
+            Err(Unfetched::Refused(refusal)) => return self.refused(record, &refusal),
+            Err(Unfetched::Unavailable(reason)) => {
                 tracing::warn!(
-                    topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused"
+                    topic = %record.topic, partition = record.partition, offset = record.offset, reason, "object not fetched"
                 );
-                let counts = refusal.counts_towards_a_stop();
-                let outputs = vec![dead_letter(&self.topics.dead_letters, record, &refusal)];
-                return if counts { Outcome::Refused(outputs) } else { Outcome::Done(outputs) };
+                return Outcome::Later { record, wait: FETCH_AGAIN };
             }
         };
         let now = Timestamp::now();
         let origin = self.origin(&raw);
         let evaluation = async {
             failpoint::reached("evaluate");
-            evaluate(&raw.message, &raw.envelope, &*self.resolver, now, &self.settings).await
+            evaluate(&message, &raw.envelope, &*self.resolver, now, &self.settings).await
         };
         let evaluated = AssertUnwindSafe(evaluation).catch_unwind().await;
         if let Some(again) = evaluated.as_ref().ok().and_then(|verdict| self.retries.next(&record, &raw.lineage, verdict, now)) {
             return Outcome::Done(vec![again]);
         }
-        let published = evaluated.ok().and_then(|verdict| published(&raw, verdict, &origin)).unwrap_or_else(|| {
+        let published = evaluated.ok().and_then(|verdict| published(&message, &raw, verdict, &origin)).unwrap_or_else(|| {
             tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
             let verdict = internal_error(&raw.envelope, now, &self.settings);
-            published(&raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
+            published(&message, &raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
         });
         Outcome::Done(self.records(&record, raw, published, now))
+    }
+
+    fn refused(&self, record: Record, refusal: &Refusal) -> Outcome {
+        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused");
+        let outputs = vec![dead_letter(&self.topics.dead_letters, record, refusal)];
+        if refusal.counts_towards_a_stop() { Outcome::Refused(outputs) } else { Outcome::Done(outputs) }
     }
 
     fn origin(&self, raw: &Raw<'_>) -> Origin {
@@ -222,8 +243,8 @@ impl Judge {
 }
 
 /// The outputs, none when making them panicked.
-fn published(raw: &Raw<'_>, verdict: Verdict, origin: &Origin) -> Option<Outputs> {
-    catch_unwind(AssertUnwindSafe(|| outputs(&raw.message, &raw.envelope, verdict, origin))).ok()
+fn published(message: &[u8], raw: &Raw<'_>, verdict: Verdict, origin: &Origin) -> Option<Outputs> {
+    catch_unwind(AssertUnwindSafe(|| outputs(message, &raw.envelope, verdict, origin))).ok()
 }
 
 #[expect(clippy::expect_used, reason = "our events are structs of strings, numbers and lists, which JSON can always hold")]

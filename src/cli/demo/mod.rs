@@ -7,6 +7,7 @@ mod zone;
 
 use super::envelope::{Envelope, Sent, new_id, read_messages};
 use super::{Exit, Failure, tail};
+use crate::claim_check::ClaimChecks;
 use crate::config::{Config, Delivery};
 use crate::dns::{Resolver, Zone};
 use crate::event::{Record, VerdictEvent};
@@ -159,9 +160,10 @@ impl Stage {
     fn open(config: Config, resolver: Arc<dyn Resolver>) -> Result<Self, Failure> {
         let runtime = super::runtime()?;
         let stop = Stop::default();
+        let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
         let role = runtime.spawn({
             let (config, stop) = (config.clone(), stop.clone());
-            async move { roles::verdict::run(&config, resolver, Arc::default(), stop).await }
+            async move { roles::verdict::run(&config, resolver, claims, Arc::default(), stop).await }
         });
         let topics = &config.topics;
         let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters].map(|name| topics.full(name));

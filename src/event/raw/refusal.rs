@@ -69,9 +69,41 @@ pub enum Refusal {
     /// The headers that tell of an earlier record, which only we write, cannot be read.
     #[error("{0}; leave the headers verdmarc-origin-* out of new records")]
     Lineage(#[from] crate::event::lineage::Unreadable),
-    /// The message lies in an object store.
-    #[error("dataref is not supported in this version; write the message as the value")]
-    ClaimCheck,
+    /// A message and a reference to one.
+    #[error("the record holds data and dataref; write one of them")]
+    ClaimValue,
+    /// The reference locates nothing.
+    #[error("dataref `{}` cannot be followed: {reason}", given.escape_debug())]
+    ClaimReference {
+        /// The reference, cut.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The reference, or the file that it leads to, lies outside the allowed prefixes.
+    #[error("dataref {url} lies outside the prefixes that claim_check.prefixes allows")]
+    ClaimPrefix {
+        /// Where.
+        url: String,
+    },
+    /// There is no such object.
+    #[error("there is no object at {url}; write the object before the record, and keep it until the record is read")]
+    ClaimMissing {
+        /// Where.
+        url: String,
+    },
+    /// The object has no bytes.
+    #[error("the object at {url} is empty")]
+    ClaimEmpty {
+        /// Where.
+        url: String,
+    },
+    /// The object is not the one that was meant.
+    #[error("the object at {url} has another SHA-256 than datasha256 says")]
+    ClaimChecksum {
+        /// Where.
+        url: String,
+    },
 }
 
 impl Refusal {
@@ -95,13 +127,19 @@ impl Refusal {
                 "type" => "attribute_type",
                 "time" => "attribute_time",
                 "clientip" => "attribute_clientip",
+                "datasha256" => "attribute_datasha256",
                 _ => "attribute_specversion",
             },
             Self::EventType { .. } => "event_type",
             Self::Structured { .. } => "structured",
             Self::Base64 { .. } => "base64",
             Self::Lineage(_) => "lineage",
-            Self::ClaimCheck => "claim_check_unsupported",
+            Self::ClaimValue => "claim_check_value",
+            Self::ClaimReference { .. } => "claim_check_reference",
+            Self::ClaimPrefix { .. } => "claim_check_prefix",
+            Self::ClaimMissing { .. } => "claim_check_missing",
+            Self::ClaimEmpty { .. } => "claim_check_empty",
+            Self::ClaimChecksum { .. } => "claim_check_checksum",
         }
     }
 }

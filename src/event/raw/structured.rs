@@ -1,7 +1,8 @@
-//! Structured mode: the event is a JSON object, the message stands in `data_base64` or, as text, in `data`.
+//! Structured mode: the event is a JSON object, the message stands in `data_base64` or, as text, in `data`, or `dataref` says
+//! where it lies.
 
 use super::attribute::Attribute;
-use super::{Attributes, MAX_HEADER_BYTES, MAX_HEADERS, Refusal};
+use super::{Attributes, Body, DataRef, MAX_HEADER_BYTES, MAX_HEADERS, Refusal};
 use crate::event::headers::MESSAGE;
 use crate::message::Envelope;
 use base64::Engine;
@@ -11,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The attributes and the message of the event in `value`.
-pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Cow<'_, [u8]>), Refusal> {
+pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Body<'_>), Refusal> {
     let mut json = serde_json::Deserializer::from_slice(value);
     let event = EventSeed
         .deserialize(&mut json)
@@ -25,8 +26,11 @@ pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Co
     if let Some(essence) = essence.filter(|essence| !essence.eq_ignore_ascii_case(MESSAGE.as_bytes())) {
         return Err(Refusal::ContentType { given: Envelope::text(essence) });
     }
-    if event.attributes.get("dataref").is_some() {
-        return Err(Refusal::ClaimCheck);
+    if let Some(reference) = DataRef::of(&event.attributes)? {
+        return match (event.data, event.data_base64) {
+            (None, None) => Ok((event.attributes, Body::Reference(reference))),
+            _ => Err(Refusal::ClaimValue),
+        };
     }
     let message = match (event.data, event.data_base64) {
         (Some(_), Some(_)) => return Err(Refusal::Structured { reason: "both data and data_base64".into() }),
@@ -41,7 +45,7 @@ pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Co
             Cow::Owned(STANDARD.decode(text.as_bytes()).map_err(|error| Refusal::Base64 { reason: error.to_string() })?)
         }
     };
-    Ok((event.attributes, message))
+    Ok((event.attributes, Body::Inline(message)))
 }
 
 #[derive(Default)]

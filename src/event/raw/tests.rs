@@ -29,11 +29,18 @@ fn structured(json: &str) -> Record {
     record(&[("content-type", b"application/cloudevents+json; charset=utf-8")], json.as_bytes())
 }
 
+fn inline<'a>(raw: &'a Raw<'_>) -> &'a [u8] {
+    match &raw.body {
+        Body::Inline(message) => message,
+        Body::Reference(reference) => panic!("a reference to {}", reference.location),
+    }
+}
+
 #[test]
 fn a_bare_message_is_accepted_with_an_unknown_envelope() {
     let record = record(&[], MESSAGE_BYTES);
     let raw = Raw::decode(&record, LIMIT).unwrap();
-    assert_eq!(&*raw.message, MESSAGE_BYTES);
+    assert_eq!(inline(&raw), MESSAGE_BYTES);
     assert_eq!(raw.id, "mail.raw-2-17");
     assert_eq!(raw.envelope, Envelope { arrival: record.timestamp, ..Envelope::default() });
     assert_eq!(raw.attributes.get("ce_id"), Some(&b"mail.raw-2-17"[..]));
@@ -129,6 +136,7 @@ fn scan_results_are_copied_in_ses_words() {
 #[test]
 fn refused_is_what_the_producer_did_wrong_and_nothing_else() {
     let many: Vec<(&str, &[u8])> = vec![("x", b"y"); MAX_HEADERS + 1];
+    let accents = "é".repeat(32);
     let cases: &[(&[(&str, &[u8])], &[u8], Option<&str>)] = &[
         (&[("content-type", b"message/rfc822")], MESSAGE_BYTES, None),
         (&[("Content-Type", b"Message/RFC822; x=y")], MESSAGE_BYTES, None),
@@ -146,7 +154,15 @@ fn refused_is_what_the_producer_did_wrong_and_nothing_else() {
         (&[("ce_clientip", b"mail.example")], MESSAGE_BYTES, Some("attribute_clientip")),
         (&[("ce_clientip", b"")], MESSAGE_BYTES, Some("attribute_clientip")),
         (&[("ce_id", b"1"), ("ce_id", b"2")], MESSAGE_BYTES, Some("duplicate_attribute")),
-        (&[("ce_dataref", b"s3://bucket/key")], b"", Some("claim_check_unsupported")),
+        (&[("ce_dataref", b"s3://bucket/key")], b"", None),
+        (&[("ce_dataref", b"s3://bucket/key")], MESSAGE_BYTES, Some("claim_check_value")),
+        (&[("ce_dataref", b"https://bucket/key")], b"", Some("claim_check_reference")),
+        (&[("ce_dataref", b"s3://bucket/../key")], b"", Some("claim_check_reference")),
+        (&[("ce_dataref", b"")], b"", Some("claim_check_reference")),
+        (&[("ce_dataref", b"\xff")], b"", Some("claim_check_reference")),
+        (&[("ce_dataref", b"s3://b/k"), ("ce_datasha256", &[b'0'; 63])], b"", Some("attribute_datasha256")),
+        (&[("ce_dataref", b"s3://b/k"), ("ce_datasha256", &[b'g'; 64])], b"", Some("attribute_datasha256")),
+        (&[("ce_dataref", b"s3://b/k"), ("ce_datasha256", accents.as_bytes())], b"", Some("attribute_datasha256")),
         (&[], b"", Some("empty_value")),
         (&[], &[b'x'; LIMIT + 1], Some("too_large")),
         (&[], &[b'x'; LIMIT], None),
@@ -171,7 +187,7 @@ fn structured_mode_carries_base64_or_text_and_the_same_attributes() {
             "traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data_base64":"{base64}"}}"#
     ));
     let raw = Raw::decode(&record, LIMIT).unwrap();
-    assert_eq!(&*raw.message, b"\xff\0 bytes");
+    assert_eq!(inline(&raw), b"\xff\0 bytes");
     assert_eq!(raw.id, "m-1");
     assert_eq!(raw.envelope.client_ip, "192.0.2.9".parse().ok());
     assert_eq!(raw.envelope.mail_from, MailFrom::Path("a@example.com".into()));
@@ -183,7 +199,7 @@ fn structured_mode_carries_base64_or_text_and_the_same_attributes() {
 
     let text = structured(r#"{"id":"m-2","authenticated":true,"data":"From: \u00e9@x\r\n\r\n"}"#);
     let raw = Raw::decode(&text, LIMIT).unwrap();
-    assert_eq!(&*raw.message, "From: é@x\r\n\r\n".as_bytes());
+    assert_eq!(inline(&raw), "From: é@x\r\n\r\n".as_bytes());
     assert_eq!(raw.envelope.submission, Submission::Authenticated);
 }
 
@@ -205,7 +221,11 @@ fn broken_structured_events_are_refused_by_reason() {
         (r#"{"data_base64":""}"#, "empty_value"),
         (r#"{"id":"1"}"#, "empty_value"),
         (r#"{"data":"x","datacontenttype":"text/html"}"#, "content_type"),
-        (r#"{"dataref":"s3://b/k"}"#, "claim_check_unsupported"),
+        (r#"{"dataref":"s3://b/k","data":"x"}"#, "claim_check_value"),
+        (r#"{"dataref":"s3://b/k","data":""}"#, "claim_check_value"),
+        (r#"{"dataref":"s3://b/k","data_base64":"eA=="}"#, "claim_check_value"),
+        (r#"{"dataref":"s3://b"}"#, "claim_check_reference"),
+        (r#"{"dataref":"s3://b/k","datasha256":"00"}"#, "attribute_datasha256"),
         (r#"{"data":"x","time":"never"}"#, "attribute_time"),
         (large.as_str(), "too_large"),
     ];
@@ -215,13 +235,32 @@ fn broken_structured_events_are_refused_by_reason() {
     }
 }
 
+#[test]
+fn a_reference_stands_for_the_message_in_both_modes() {
+    let digits = "0123456789abcdefABCDEF".repeat(3);
+    let digits = &digits[..64];
+    let headers: &[(&str, &[u8])] =
+        &[("ce_id", b"m-1"), ("CE_DataRef", b"S3://mail/in/m%201"), ("ce_datasha256", digits.as_bytes()), ("ce_x", b"y")];
+    let null = Record { value: None, ..record(headers, b"") };
+    let event = format!(r#"{{"id":"m-1","dataref":"S3://mail/in/m%201","datasha256":"{digits}","x":"y","data":null}}"#);
+    for record in [record(headers, b""), null, structured(&event)] {
+        let raw = Raw::decode(&record, LIMIT).unwrap();
+        let Body::Reference(reference) = &raw.body else { panic!("the message itself") };
+        assert_eq!(reference.location.to_string(), "s3://mail/in/m%201");
+        assert_eq!(reference.sha256.map(|digest| (digest[0], digest[8], digest[31])), Some((0x01, 0xab, 0xcd)));
+        let names: Vec<_> = raw.attributes.iter().map(|(name, _)| name).collect();
+        assert!(names.contains(&"ce_x") && !names.iter().any(|name| name.contains("data")), "{names:?}");
+        assert_eq!(raw.id, "m-1");
+    }
+}
+
 proptest! {
     #[test]
     fn any_headers_and_value_give_a_message_or_a_refusal(
         headers in prop::collection::vec(
             (
                 prop_oneof![
-                    "ce_(id|type|time|clientip|helo|mailfrom|rcptto|authenticated|specversion|dataref)",
+                    "ce_(id|type|time|clientip|helo|mailfrom|rcptto|authenticated|specversion|dataref|datasha256)",
                     Just("content-type".to_owned()),
                     ".{0,12}",
                 ],
@@ -243,7 +282,9 @@ proptest! {
         record.headers = Some(headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect());
         record.value = value;
         if let Ok(raw) = Raw::decode(&record, LIMIT) {
-            prop_assert!(!raw.message.is_empty() && raw.message.len() <= LIMIT);
+            if let Body::Inline(message) = &raw.body {
+                prop_assert!(!message.is_empty() && message.len() <= LIMIT);
+            }
             prop_assert!(!raw.id.is_empty() && raw.id.len() <= MAX_NAME);
         }
     }

@@ -1,0 +1,189 @@
+//! Claim check: messages that lie in an object store, with a reference in the record (`ce_dataref`).
+//!
+//! ```text
+//! DataRef ─► below an allowed prefix? ─► size (no byte is read yet) ─► room in memory ─► bytes ─► checksum ─► Message
+//! ```
+//!
+//! Two things can go wrong, and they end differently. What the producer did wrong is a [`Refusal`], and the record a dead letter.
+//! Storage that does not answer, or not us, is [`Unfetched::Unavailable`]: the message is there, the record waits.
+//!
+//! Credentials come from where the stores' own tools take them: `AWS_ACCESS_KEY_ID` and its like, web identity, the instance.
+
+mod object;
+mod stores;
+#[cfg(test)]
+mod tests;
+
+use crate::config;
+use crate::event::raw::{Body, DataRef, Refusal};
+use crate::location::{Prefix, Root};
+use object::Object;
+use object_store::ObjectStore;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Why there is no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfetched {
+    /// The producer's contract is broken: a dead letter, and no other try.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The storage does not answer, or refuses us: the partition pauses, and the same is tried again.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// A store could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the store of {root}: {reason}; check [claim_check] and the store's environment variables")]
+pub struct SetUp {
+    root: String,
+    reason: String,
+}
+
+/// The objects that may be fetched, one client a store. It has no `Debug`: a client's shows credentials.
+pub struct ClaimChecks {
+    prefixes: Vec<Prefix>,
+    stores: HashMap<Root, Arc<dyn ObjectStore>>,
+    timeout: Duration,
+    max_bytes: usize,
+    room: Arc<Semaphore>,
+    all_room: u32,
+}
+
+/// What one place in [`ClaimChecks::room`] stands for.
+const PLACE: usize = 1 << 10;
+
+impl ClaimChecks {
+    /// Clients for the stores of the allowed prefixes, with the credentials of this process's environment. No message is larger
+    /// than `max_bytes`.
+    ///
+    /// # Errors
+    /// A client that cannot be made from its settings. Whether a store answers is seen when an object is asked for.
+    pub fn new(settings: &config::ClaimCheck, max_bytes: usize) -> Result<Self, SetUp> {
+        let text =
+            |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self::with_environment(settings, max_bytes, &std::env::vars_os().filter_map(text).collect::<Vec<_>>())
+    }
+
+    /// The same with other environment variables.
+    pub fn with_environment(
+        settings: &config::ClaimCheck,
+        max_bytes: usize,
+        variables: &[(String, String)],
+    ) -> Result<Self, SetUp> {
+        let mut made = HashMap::new();
+        for root in settings.prefixes.iter().map(Prefix::root) {
+            if !made.contains_key(root) {
+                let store = stores::connect(root, settings, variables);
+                let store = store.map_err(|error| SetUp { root: root.to_string(), reason: object::brief(&error) })?;
+                made.insert(root.clone(), store);
+            }
+        }
+        let all_room = u32::try_from(settings.budget_bytes / PLACE).unwrap_or(u32::MAX).max(1);
+        Ok(Self {
+            prefixes: settings.prefixes.clone(),
+            stores: made,
+            timeout: Duration::from_millis(settings.timeout_ms),
+            max_bytes,
+            room: Arc::new(Semaphore::new(all_room as usize)),
+            all_room,
+        })
+    }
+
+    /// The message of a record: its own bytes, or those that it refers to.
+    ///
+    /// # Errors
+    /// Only for a reference: see [`ClaimChecks::fetch`].
+    pub async fn message<'b>(&self, body: &'b Body<'_>) -> Result<Message<'b>, Unfetched> {
+        match body {
+            Body::Inline(bytes) => Ok(Message::Inline(bytes)),
+            Body::Reference(reference) => self.fetch(reference).await.map(Message::Fetched),
+        }
+    }
+
+    /// The bytes that `reference` speaks of, within the time that is set. Waiting for room in memory does not count: that is
+    /// nothing the storage could do about.
+    ///
+    /// # Errors
+    /// [`Unfetched::Refused`] for what lies outside the prefixes, is missing, empty or too large, or has another checksum;
+    /// [`Unfetched::Unavailable`] for everything else.
+    pub async fn fetch(&self, reference: &DataRef) -> Result<Fetched, Unfetched> {
+        let url = || reference.location.to_string();
+        let holding: Vec<&Prefix> = self.prefixes.iter().filter(|prefix| prefix.holds(&reference.location)).collect();
+        let Some(store) = self.stores.get(reference.location.root()).filter(|_| !holding.is_empty()) else {
+            return Err(Unfetched::Refused(Refusal::ClaimPrefix { url: url() }));
+        };
+        let started = Instant::now();
+        let object = self.in_time(started, Object::find(store, &reference.location, &holding)).await?;
+        let bytes = object.size();
+        if bytes > self.max_bytes as u64 {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            return Err(Unfetched::Refused(Refusal::TooLarge { bytes, limit: self.max_bytes }));
+        }
+        if bytes == 0 {
+            return Err(Unfetched::Refused(Refusal::ClaimEmpty { url: url() }));
+        }
+        let asked = Instant::now();
+        let place = self.place(bytes).await?;
+        let bytes = self.in_time(started + asked.elapsed(), object.read()).await?;
+        if reference
+            .sha256
+            .is_some_and(|expected| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes).as_ref() != expected)
+        {
+            return Err(Unfetched::Refused(Refusal::ClaimChecksum { url: url() }));
+        }
+        Ok(Fetched { bytes, _place: place })
+    }
+
+    async fn in_time<T>(&self, started: Instant, work: impl Future<Output = Result<T, Unfetched>>) -> Result<T, Unfetched> {
+        let late = || Unfetched::Unavailable(format!("no answer within {} ms", self.timeout.as_millis()));
+        let left = self.timeout.saturating_sub(started.elapsed());
+        tokio::time::timeout(left, work).await.map_err(|_| late())?
+    }
+
+    /// Room for an object; one that is larger than all of it gets all.
+    async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Unfetched> {
+        let places = u32::try_from(bytes.div_ceil(PLACE as u64)).unwrap_or(u32::MAX).min(self.all_room);
+        let place = self.room.clone().acquire_many_owned(places).await;
+        place.map_err(|closed| Unfetched::Unavailable(closed.to_string()))
+    }
+}
+
+/// A fetched message. It takes its share of `claim_check.budget_bytes` until it is dropped.
+#[derive(Debug)]
+pub struct Fetched {
+    bytes: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Deref for Fetched {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The bytes of a message, wherever they came from.
+#[derive(Debug)]
+pub enum Message<'b> {
+    /// They stood in the record.
+    Inline(&'b [u8]),
+    /// They lay in a store.
+    Fetched(Fetched),
+}
+
+impl Deref for Message<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::Fetched(fetched) => fetched,
+        }
+    }
+}
