@@ -17,6 +17,7 @@ mod tests;
 use crate::config;
 use crate::event::raw::{Body, DataRef, Refusal};
 use crate::location::{Prefix, Root};
+use aws_lc_rs::digest::{SHA256, digest};
 use object::Object;
 use object_store::ObjectStore;
 use std::collections::HashMap;
@@ -130,10 +131,8 @@ impl ClaimChecks {
         let asked = Instant::now();
         let place = self.place(bytes).await?;
         let bytes = self.in_time(started + asked.elapsed(), object.read()).await?;
-        if reference
-            .sha256
-            .is_some_and(|expected| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes).as_ref() != expected)
-        {
+        let differs = |expected: [u8; 32]| digest(&SHA256, &bytes).as_ref() != expected;
+        if reference.sha256.is_some_and(differs) {
             return Err(Unfetched::Refused(Refusal::ClaimChecksum { url: url() }));
         }
         Ok(Fetched { bytes, _place: place })
