@@ -92,7 +92,8 @@ impl EnvelopeArgs {
     }
 }
 
-fn strip_brackets(path: &str) -> &str {
+/// A path without the angle brackets that SMTP has around it.
+pub(super) fn strip_brackets(path: &str) -> &str {
     path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path)
 }
 
