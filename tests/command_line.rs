@@ -55,6 +55,27 @@ fn case(rest: &str) -> String {
 }
 
 #[test]
+fn a_closed_pipe_ends_a_command_silently() {
+    let folder = Folder::new();
+    folder.file("case.jsonl", &case(""));
+    for arguments in [
+        &["schema", "verdict.v1"][..],
+        &["config", "print"],
+        &["verify", "message.eml", "--zone", "zone.json"],
+        &["verify", "message.eml", "--zone", "zone.json", "--json"],
+        &["verify", "message.eml", "--zone", "zone.json", "--annotated"],
+        &["conformance", "case.jsonl"],
+        &["conformance", "case.jsonl", "--results"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder.command(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
 fn conformance_knows_every_word_of_a_case() {
     let folder = Folder::new();
     for (rest, said) in [

@@ -156,7 +156,7 @@ impl Verify {
             writeln!(out)?;
         } else {
             drop(out);
-            anstream::print!("{}", explain::Explanation { event: &outputs.verdict, notes: &notes });
+            write!(anstream::stdout(), "{}", explain::Explanation { event: &outputs.verdict, notes: &notes })?;
         }
         Ok(status)
     }
