@@ -76,6 +76,33 @@ fn a_closed_pipe_ends_a_command_silently() {
 }
 
 #[test]
+fn a_message_that_would_be_refused_is_not_judged() {
+    let folder = Folder::new();
+    folder.file("small.toml", "[evaluation.limits]\nmessage_bytes = 20\n");
+    let (code, stdout, stderr) = folder.run(&["verify", "message.eml", "--zone", "zone.json", "--config", "small.toml"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("message.eml") && stderr.contains("evaluation.limits.message_bytes"), "{stderr}");
+}
+
+#[test]
+fn header_fields_and_messages_of_an_mbox_stand_alone_on_standard_output() {
+    let folder = Folder::new();
+    let mbox = format!(
+        "From a@ex.test Mon Jan  1 00:00:00 2026\n{0}\nFrom a@ex.test Mon Jan  1 00:00:00 2026\n{0}",
+        MESSAGE.replace('\r', "")
+    );
+    folder.file("two.mbox", &mbox);
+    for (format, separated) in [("--headers", false), ("--annotated", false), ("--json", false)] {
+        let (code, stdout, stderr) = folder.run(&["verify", "two.mbox", "--zone", "zone.json", format]);
+        assert_eq!(code, Some(3), "{stderr}");
+        assert_eq!(stdout.contains("message 2 of 2"), separated, "{format}: {stdout}");
+        assert_eq!(stderr.contains("message 2 of 2"), format != "--json", "{format}: {stderr}");
+    }
+    let (_, stdout, _) = folder.run(&["verify", "two.mbox", "--zone", "zone.json"]);
+    assert!(stdout.contains("message 2 of 2"), "{stdout}");
+}
+
+#[test]
 fn conformance_knows_every_word_of_a_case() {
     let folder = Folder::new();
     for (rest, said) in [

@@ -10,6 +10,17 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 #[test]
+fn an_unknown_key_is_answered_with_those_that_are_accepted() {
+    let error = load("[evaluation]\npsl_gard = true\n", &[]).unwrap_err();
+    assert!(error.contains("`evaluation.psl_gard`") && error.contains("psl_guard"), "{error}");
+    for elsewhere in ["authserv_id", "trusted_networks"] {
+        assert!(!error.contains(elsewhere), "{error}");
+    }
+    let error = load("[receiver]\ndomian = 'x'\n", &[]).unwrap_err();
+    assert!(error.contains("own_authserv_ids"), "{error}");
+}
+
+#[test]
 fn a_header_prefix_makes_field_names() {
     for prefix in ["X-", "", "Recv_", "!#$%"] {
         assert!(load(&format!("[evaluation]\nheader_prefix = '{prefix}'\n"), &[]).is_ok(), "{prefix}");
