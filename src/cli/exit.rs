@@ -75,6 +75,11 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// Whoever read standard output has seen enough, as `head` does: a silent end, and no failure.
+    fn reader_gone() -> Self {
+        Self::new(Exit::Ok, "")
+    }
+
     pub(super) fn print(&self) {
         let error = anstyle::AnsiColor::Red.on_default().bold();
         for line in self.message.lines() {
@@ -130,12 +135,56 @@ impl From<crate::kafka::Error> for Failure {
 /// What a command without Kafka fails over is its input.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::usage(format!("{error:#}"))
+        if error.chain().any(is_closed_pipe) { Self::reader_gone() } else { Self::usage(format!("{error:#}")) }
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
+        if is_closed_pipe(&error) {
+            return Self::reader_gone();
+        }
         Self::new(Exit::Internal, format!("cannot write to standard output: {error}"))
+    }
+}
+
+/// Commands write to one pipe, standard output; sockets have errors of their own.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = error
+        .downcast_ref()
+        .map(std::io::Error::kind)
+        .or_else(|| error.downcast_ref().and_then(serde_json::Error::io_error_kind));
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    struct Closed;
+
+    impl std::io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_a_silent_end() {
+        let by_json = serde_json::to_writer(Closed, "x").unwrap_err();
+        for failure in [
+            Failure::from(Error::from(ErrorKind::BrokenPipe)),
+            Failure::from(anyhow::Error::from(Error::from(ErrorKind::BrokenPipe)).context("writing")),
+            Failure::from(anyhow::Error::from(by_json)),
+        ] {
+            assert_eq!((failure.exit, failure.message.as_str()), (Exit::Ok, ""));
+        }
+        assert_eq!(Failure::from(Error::from(ErrorKind::StorageFull)).exit, Exit::Internal);
+        assert_eq!(Failure::from(anyhow::anyhow!("x")).exit, Exit::Usage);
     }
 }

@@ -8,6 +8,7 @@ use crate::message::{Envelope, MailFrom, Submission};
 use crate::verdict::{MailDetail, Origin, evaluate, outputs};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,16 +51,17 @@ impl Replay {
         let verdict = evaluate(&message, &envelope, &resolver, recorded.evidence.evaluated_at, &settings).await;
         let replayed = outputs(&message, &envelope, verdict, &origin(&recorded, settings)).verdict;
 
+        let mut out = anstream::stdout();
         for question in resolver.missing() {
-            anstream::println!("not in the evidence: {} {:?}", question.name, question.rtype);
+            writeln!(out, "not in the evidence: {} {:?}", question.name, question.rtype)?;
         }
         let mut differences = Vec::new();
         compare("", &comparable(&recorded)?, &comparable(&replayed)?, &mut differences);
         for difference in &differences {
-            anstream::println!("{difference}");
+            writeln!(out, "{difference}")?;
         }
         if differences.is_empty() {
-            anstream::println!("the same verdict: DMARC {}", replayed.receipt.dmarc_verdict.status.as_str());
+            writeln!(out, "the same verdict: DMARC {}", replayed.receipt.dmarc_verdict.status.as_str())?;
             return Ok(Exit::Ok);
         }
         Ok(Exit::Differs)

@@ -3,6 +3,7 @@
 use super::Exit;
 use crate::event::schemas;
 use anyhow::{Context, Result};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Print the JSON Schema of an event, or write all of them to a folder.
@@ -32,7 +33,7 @@ impl Schema {
         }
         let name = self.event.unwrap_or_default();
         if let Some((_, text)) = schemas::files().into_iter().find(|(file, _)| *file == format!("{name}.schema.json")) {
-            anstream::print!("{text}");
+            anstream::stdout().write_all(text.as_bytes())?;
         }
         Ok(Exit::Ok)
     }

@@ -7,7 +7,7 @@ use crate::kafka::{Reader, Start};
 use crate::telemetry;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::time::Duration;
 
 /// Show what is written to a topic, one line each.
@@ -56,10 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     while arguments.limit.is_none_or(|limit| shown < limit) {
         let Some(record) = reader.next(PATIENCE)? else { continue };
         let line = if arguments.json { json(arguments.topic, &record) } else { line(arguments.topic, &record) };
-        match writeln!(anstream::stdout(), "{line}") {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Ok),
-            written => written?,
-        }
+        writeln!(anstream::stdout(), "{line}")?;
         shown += 1;
     }
     Ok(Exit::Ok)

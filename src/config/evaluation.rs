@@ -28,7 +28,8 @@ pub struct Evaluation {
     pub permissive_spf: PermissiveSpf,
     /// ARC sealers whose pass suggests not to enforce. Default none.
     pub trusted_sealers: Vec<Domain>,
-    /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`. Default `X-`.
+    /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`: at most 32 visible ASCII
+    /// characters without colon. Default `X-`.
     pub header_prefix: String,
     /// Convert a message without a single CRLF from LF first (F-20). Default true.
     pub convert_bare_lf: bool,
@@ -36,6 +37,23 @@ pub struct Evaluation {
     pub strip_mbox_line: bool,
     /// Limits on what one message may cost.
     pub limits: Limits,
+}
+
+/// Longest prefix of header fields.
+const MAX_PREFIX: usize = 32;
+
+impl Evaluation {
+    /// What would not make a header field.
+    pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        // ftext of RFC 5322 3.6.8.
+        let is_field_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+        if self.header_prefix.len() > MAX_PREFIX || !self.header_prefix.bytes().all(is_field_name) {
+            problems.push(format!(
+                "evaluation.header_prefix must be at most {MAX_PREFIX} visible ASCII characters without colon, found `{}`",
+                self.header_prefix.escape_debug()
+            ));
+        }
+    }
 }
 
 impl Default for Evaluation {

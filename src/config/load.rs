@@ -153,6 +153,10 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
             if !key.ends_with(name.as_str()) {
                 key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
             }
+            // What stands in the type but is refused at this place is not offered.
+            let table = key.strip_suffix(name.as_str()).unwrap_or_default();
+            let refused = |known: &str| IN_RECEIVER.iter().any(|(elsewhere, _)| *elsewhere == format!("{table}{known}"));
+            let known: Vec<_> = known.iter().copied().filter(|known| !refused(known)).collect();
             format!("there is no such setting; known here: {}", known.join(", "))
         }
         Kind::InvalidType(found, expected) => format!("found {found}, write {expected}"),

@@ -80,6 +80,7 @@ impl Config {
         if self.dns.zone.is_some() && !self.dns.servers.is_empty() {
             problems.push("dns.zone and dns.servers exclude each other: remove one".to_owned());
         }
+        self.evaluation.validate(&mut problems);
         self.kafka.validate(&mut problems);
         self.verdict.validate(&mut problems);
         self.topics.validate(&mut problems);

@@ -10,6 +10,28 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 #[test]
+fn an_unknown_key_is_answered_with_those_that_are_accepted() {
+    let error = load("[evaluation]\npsl_gard = true\n", &[]).unwrap_err();
+    assert!(error.contains("`evaluation.psl_gard`") && error.contains("psl_guard"), "{error}");
+    for elsewhere in ["authserv_id", "trusted_networks"] {
+        assert!(!error.contains(elsewhere), "{error}");
+    }
+    let error = load("[receiver]\ndomian = 'x'\n", &[]).unwrap_err();
+    assert!(error.contains("own_authserv_ids"), "{error}");
+}
+
+#[test]
+fn a_header_prefix_makes_field_names() {
+    for prefix in ["X-", "", "Recv_", "!#$%"] {
+        assert!(load(&format!("[evaluation]\nheader_prefix = '{prefix}'\n"), &[]).is_ok(), "{prefix}");
+    }
+    for prefix in ["X: y", "X ", "X\\r\\nEvil: ", "\u{fc}-", "X\\u0000", &"X".repeat(33)] {
+        let error = load(&format!("[evaluation]\nheader_prefix = \"{prefix}\"\n"), &[]).unwrap_err();
+        assert!(error.starts_with("evaluation.header_prefix must be"), "{error}");
+    }
+}
+
+#[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let file = "[kafka]\nbrokers = 'file:1'\nlinger_ms = 7\n[receiver]\ndomain = 'MX.Recv.Example'\n";
     let config = load(file, &[("VERDMARC_KAFKA__BROKERS", "a:9092,b:9092"), ("VERDMARC_DNS__ZONE", "z.json")]).unwrap();

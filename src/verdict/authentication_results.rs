@@ -94,11 +94,15 @@ fn identity_or_value<'v>(property: &str, value: &'v str) -> std::borrow::Cow<'v,
     if property == "header.i="
         && let Some((local, domain)) = value.rsplit_once('@')
         && Domain::parse(domain).is_ok()
-        && (local.is_empty() || !pvalue(local, MAX_NAME).starts_with('"'))
+        && (local.is_empty() || is_dot_atom(local))
     {
         return value.into();
     }
     pvalue(value, MAX_NAME)
+}
+
+fn is_dot_atom(local: &str) -> bool {
+    local.split('.').all(|atom| !atom.is_empty()) && !pvalue(local, MAX_NAME).starts_with('"')
 }
 
 fn begin(authserv_id: &str) -> FieldWriter {

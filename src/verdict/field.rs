@@ -22,10 +22,10 @@ impl FieldWriter {
     }
 
     /// Adds parts behind a space, or on a new line when they do not fit. They are written as they are: tokens of ours, or
-    /// what [`pvalue`] made.
+    /// what [`pvalue`] made. One column stays free for a semicolon that is glued behind.
     pub fn part(&mut self, pieces: &[&str]) -> &mut Self {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-        if self.column + 1 + length > FOLD_AT && self.column > 1 {
+        if self.column + 1 + length >= FOLD_AT && self.column > 1 {
             self.fold();
         } else {
             self.folded.push(' ');
@@ -131,6 +131,16 @@ mod tests {
             assert!(line.len() <= FOLD_AT, "{line}");
         }
         assert_eq!(field.matches("0123456789").count(), 40);
+    }
+
+    #[test]
+    fn d7_a_glued_semicolon_does_not_make_a_line_too_long() {
+        for length in 1..FOLD_AT - 1 {
+            let mut field = FieldWriter::new("Received-SPF");
+            field.part(&["pass"]).part(&[&"x".repeat(length)]).glue(";").part(&["y"]);
+            let field = field.finish();
+            assert!(field.trim_end().split("\r\n").all(|line| line.len() <= FOLD_AT), "{field}");
+        }
     }
 
     proptest! {

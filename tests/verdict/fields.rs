@@ -129,6 +129,20 @@ fn f24_explanations_are_never_fetched_or_written() {
     assert!(!scene.annotated().contains("Evil"));
 }
 
+#[test]
+fn d7_an_identity_that_is_no_address_is_quoted() {
+    for (identity, written) in [
+        ("a.b@bad.test", "a.b@bad.test"),
+        ("@bad.test", "@bad.test"),
+        (".@bad.test", "\".@bad.test\""),
+        ("a..b@bad.test", "\"a..b@bad.test\""),
+    ] {
+        let tags = format!("v=1; a=rsa-sha256; d=bad.test; s=x; i={identity}; h=from; bh=AAAA; b=AAAA");
+        let results = Scene::spoof().field("DKIM-Signature", &tags).verdict().authentication.authentication_results;
+        assert!(results.contains(&format!("header.i={written} ")), "{results}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 

@@ -1,6 +1,8 @@
 //! The format of a case.
 
-use crate::config::{Discovery, Evaluation};
+use super::expect::Expect;
+use crate::cli::verify::strip_brackets;
+use crate::config::Evaluation;
 use crate::dns::{Counting, Zone};
 use crate::message::{Envelope, MailFrom, Path as RfcPath, Submission};
 use anyhow::{Context, Result};
@@ -34,75 +36,10 @@ pub(super) struct Case {
     authenticated: bool,
     #[serde(default)]
     options: Map<String, Value>,
-    #[serde(default)]
+    #[serde(default, rename = "expect")]
+    expected: Option<Map<String, Value>>,
+    #[serde(skip)]
     pub(super) expect: Expect,
-}
-
-/// What a case expects; what is absent is not judged.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Expect {
-    pub(super) spf: Option<String>,
-    pub(super) spf_accept: Option<Vec<String>>,
-    pub(super) dkim: Option<Vec<ExpectedSignature>>,
-    pub(super) dkim_any: Option<String>,
-    pub(super) dkim_not: Vec<String>,
-    pub(super) arc: Option<String>,
-    pub(super) arc_accept: Option<Vec<String>>,
-    pub(super) dmarc: Option<String>,
-    pub(super) dmarc_accept: Option<Vec<String>>,
-    pub(super) dmarc_not: OneOrMany,
-    pub(super) ses: Option<Map<String, Value>>,
-    pub(super) reasons: Vec<String>,
-    pub(super) reasons_not: Vec<String>,
-    /// TXT questions at `_dmarc` names, sorted.
-    pub(super) queries: Option<Vec<String>>,
-    #[serde(deserialize_with = "present")]
-    pub(super) policy: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    pub(super) disposition: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    pub(super) author_domain: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    pub(super) policy_domain: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    pub(super) org_domain: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    pub(super) dmarc_policy: Option<Value>,
-}
-
-/// A field that is there is judged, null included.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(untagged)]
-pub(super) enum OneOrMany {
-    #[default]
-    Nothing,
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    pub(super) fn contains(&self, word: &str) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::One(one) => one == word,
-            Self::Many(many) => many.iter().any(|one| one == word),
-        }
-    }
-}
-
-/// One signature, in header order.
-#[derive(Debug, Deserialize)]
-pub(super) struct ExpectedSignature {
-    pub(super) d: Option<String>,
-    pub(super) s: Option<String>,
-    pub(super) a: Option<String>,
-    pub(super) result: Option<String>,
-    pub(super) accept: Option<Vec<String>>,
 }
 
 /// A case ready to be evaluated.
@@ -116,7 +53,14 @@ pub(super) struct Subject {
 
 impl Case {
     pub(super) fn parse(line: &str) -> Result<Self> {
-        serde_json::from_str(line).context("not a case")
+        let mut case: Self = serde_json::from_str(line).context("not a case")?;
+        case.expect = Expect::read(case.expected.take().unwrap_or_default()).with_context(|| format!("case {}", case.id))?;
+        Ok(case)
+    }
+
+    /// Whether it passes whatever is found.
+    pub(super) fn judges_nothing(&self) -> bool {
+        self.expect.is_empty() && !self.must_not_pass()
     }
 
     /// Whether a difference does not count, because the standard leaves the answer open.
@@ -131,16 +75,16 @@ impl Case {
         self.flags.iter().any(|flag| unusable.contains(&flag.as_str()))
     }
 
-    pub(super) fn subject(&self, discovery: Option<Discovery>, shared: Option<&SharedZone>) -> Result<Subject> {
+    pub(super) fn subject(&self, settings: &Evaluation, shared: Option<&SharedZone>) -> Result<Subject> {
         let client_ip = self.client_ip.as_deref().filter(|ip| !ip.is_empty());
         Ok(Subject {
             message: STANDARD.decode(&self.message_base64).context("message_base64 is not base64")?,
             envelope: Envelope {
                 client_ip: client_ip.map(str::parse).transpose().context("client_ip is not an address")?,
                 helo: self.helo.as_ref().map(|helo| Envelope::text(helo.as_bytes())),
-                mail_from: match self.mail_from.as_deref() {
+                mail_from: match self.mail_from.as_deref().map(strip_brackets) {
                     None => MailFrom::Unknown,
-                    Some("" | "<>") => MailFrom::Null,
+                    Some("") => MailFrom::Null,
                     Some(path) => MailFrom::Path(self.sender(path)),
                 },
                 submission: if self.authenticated { Submission::Authenticated } else { Submission::External },
@@ -148,7 +92,7 @@ impl Case {
             },
             zone: Counting::new(self.own_zone(shared)?),
             now: Timestamp::from_second(self.now.unwrap_or(DEFAULT_NOW)).context("now is no time")?,
-            settings: self.settings(discovery)?,
+            settings: self.settings(settings)?,
         })
     }
 
@@ -173,11 +117,9 @@ impl Case {
         }
     }
 
-    /// The defaults without trusted networks, and the case's own options over them.
-    fn settings(&self, discovery: Option<Discovery>) -> Result<Evaluation> {
-        let mut settings = Evaluation { trusted_networks: Vec::new(), ..Evaluation::default() };
-        settings.discovery = discovery.unwrap_or(settings.discovery);
-        let Value::Object(mut all) = serde_json::to_value(&settings)? else { return Ok(settings) };
+    /// `settings` with the case's own options over them.
+    fn settings(&self, settings: &Evaluation) -> Result<Evaluation> {
+        let Value::Object(mut all) = serde_json::to_value(settings)? else { return Ok(settings.clone()) };
         for (name, value) in &self.options {
             match (all.get_mut(name), value) {
                 (Some(Value::Object(nested)), Value::Object(given)) => nested.extend(given.clone()),

@@ -1,8 +1,11 @@
 //! What differs between a verdict and what its case expects.
 
-use super::case::{Case, ExpectedSignature, Subject};
+use super::case::{Case, Subject};
+use super::expect::{ExpectedSignature, OrNull};
+use crate::auth::cause::ResultWord;
+use crate::auth::dmarc::DmarcResult;
 use crate::verdict::Verdict;
-use serde_json::Value;
+use serde::Serialize;
 
 /// One text for each difference.
 pub(super) fn differences(case: &Case, subject: &Subject, verdict: &Verdict) -> Vec<String> {
@@ -11,33 +14,26 @@ pub(super) fn differences(case: &Case, subject: &Subject, verdict: &Verdict) -> 
     let authentication = &verdict.authentication;
     let dmarc = &authentication.dmarc;
 
-    differences.word("spf", expect.spf.as_deref(), expect.spf_accept.as_deref(), authentication.spf.result.as_str());
-    differences.word("arc", expect.arc.as_deref(), expect.arc_accept.as_deref(), authentication.arc.result.as_str());
-    differences.word("dmarc", expect.dmarc.as_deref(), expect.dmarc_accept.as_deref(), dmarc.result.as_str());
-    if expect.dmarc_not.contains(dmarc.result.as_str()) {
-        differences.0.push(format!("dmarc must not be {}", dmarc.result.as_str()));
-    }
+    differences.word("spf", expect.spf, expect.spf_accept.as_deref(), authentication.spf.result, ResultWord::as_str);
+    differences.word("arc", expect.arc, expect.arc_accept.as_deref(), authentication.arc.result, ResultWord::as_str);
+    differences.word("dmarc", expect.dmarc, expect.dmarc_accept.as_deref(), dmarc.result, DmarcResult::as_str);
+    differences.check(!expect.dmarc_not.contains(&dmarc.result), || format!("dmarc must not be {}", dmarc.result.as_str()));
     differences.signatures(case, verdict);
 
-    for (what, expected, found) in [
-        ("policy", &expect.policy, serde_json::to_value(dmarc.published_policy)),
-        ("disposition", &expect.disposition, serde_json::to_value(verdict.dmarc_policy)),
-        ("dmarc_policy", &expect.dmarc_policy, serde_json::to_value(verdict.dmarc_policy)),
-        ("author_domain", &expect.author_domain, serde_json::to_value(&authentication.author_domain)),
-        ("policy_domain", &expect.policy_domain, serde_json::to_value(&dmarc.policy_domain)),
-        ("org_domain", &expect.org_domain, serde_json::to_value(&dmarc.organizational_domain)),
-    ] {
-        differences.value(what, expected.as_ref(), &found.unwrap_or_default());
+    differences.value_or_null("policy", &expect.policy, dmarc.published_policy.as_ref());
+    differences.value_or_null("disposition", &expect.disposition, verdict.dmarc_policy.as_ref());
+    differences.value_or_null("dmarc_policy", &expect.dmarc_policy, verdict.dmarc_policy.as_ref());
+    differences.value_or_null("author_domain", &expect.author_domain, authentication.author_domain.as_ref());
+    differences.value_or_null("policy_domain", &expect.policy_domain, dmarc.policy_domain.as_ref());
+    differences.value_or_null("org_domain", &expect.org_domain, dmarc.organizational_domain.as_ref());
+    differences.value("ses spf", expect.ses.spf.as_ref(), &verdict.spf);
+    differences.value("ses dkim", expect.ses.dkim.as_ref(), &verdict.dkim);
+    differences.value("ses dmarc", expect.ses.dmarc.as_ref(), &verdict.dmarc);
+    for reason in &expect.reasons {
+        differences.check(dmarc.reasons.contains(reason), || format!("reason {} is missing", reason.code()));
     }
-    for (what, status) in [("spf", verdict.spf), ("dkim", verdict.dkim), ("dmarc", verdict.dmarc)] {
-        let expected = expect.ses.as_ref().and_then(|ses| ses.get(what));
-        differences.value(&format!("ses {what}"), expected, &Value::from(status.as_str()));
-    }
-    for code in &expect.reasons {
-        differences.check(dmarc.reasons.iter().any(|reason| reason.code() == code), || format!("reason {code} is missing"));
-    }
-    for code in &expect.reasons_not {
-        differences.check(!dmarc.reasons.iter().any(|reason| reason.code() == code), || format!("reason {code} is there"));
+    for reason in &expect.reasons_not {
+        differences.check(!dmarc.reasons.contains(reason), || format!("reason {} is there", reason.code()));
     }
     if let Some(expected) = &expect.queries {
         let found = subject.policy_questions();
@@ -55,33 +51,46 @@ impl Differences {
         }
     }
 
-    fn word(&mut self, what: &str, expected: Option<&str>, accepted: Option<&[String]>, found: &str) {
-        let holds = match (accepted, expected) {
-            (Some(accepted), _) => accepted.iter().any(|word| word == found),
-            (None, Some(expected)) => expected == found,
-            (None, None) => true,
-        };
-        self.check(holds, || {
-            format!("{what} {found}, expected {}", accepted.map_or(expected.unwrap_or("").into(), |all| all.join(" or ")))
-        });
+    fn word<W: Copy + PartialEq>(
+        &mut self,
+        what: &str,
+        expected: Option<W>,
+        accepted: Option<&[W]>,
+        found: W,
+        text: fn(W) -> &'static str,
+    ) {
+        let expected = accepted.or(expected.as_ref().map(std::slice::from_ref));
+        if let Some(expected) = expected {
+            self.check(expected.contains(&found), || {
+                let expected: Vec<_> = expected.iter().copied().map(text).collect();
+                format!("{what} {}, expected {}", text(found), expected.join(" or "))
+            });
+        }
     }
 
-    fn value(&mut self, what: &str, expected: Option<&Value>, found: &Value) {
+    fn value_or_null<T: PartialEq + Serialize>(&mut self, what: &str, expected: &OrNull<T>, found: Option<&T>) {
+        if let OrNull::Is(expected) = expected {
+            self.value(what, Some(&expected.as_ref()), &found);
+        }
+    }
+
+    fn value<T: PartialEq + Serialize>(&mut self, what: &str, expected: Option<&T>, found: &T) {
         if let Some(expected) = expected {
-            self.check(same(expected, found), || format!("{what} {found}, expected {expected}"));
+            let text = |value: &T| serde_json::to_string(value).unwrap_or_default();
+            self.check(expected == found, || format!("{what} {}, expected {}", text(found), text(expected)));
         }
     }
 
     fn signatures(&mut self, case: &Case, verdict: &Verdict) {
         let found = &verdict.authentication.dkim;
-        let passes = found.iter().any(|signature| signature.result.as_str() == "pass");
+        let passes = found.iter().any(|signature| signature.result == ResultWord::Pass);
         self.check(!(case.must_not_pass() && passes), || "a signature that must not pass did".into());
         for word in &case.expect.dkim_not {
-            self.check(!found.iter().any(|signature| signature.result.as_str() == word), || format!("dkim must not be {word}"));
+            self.check(!found.iter().any(|signature| signature.result == *word), || format!("dkim must not be {word}"));
         }
-        if let Some(expected) = &case.expect.dkim_any {
-            let any = if passes { "pass" } else { "fail" };
-            self.check(expected == any || found.iter().any(|signature| signature.result.as_str() == expected), || {
+        if let Some(expected) = case.expect.dkim_any {
+            let any = if passes { ResultWord::Pass } else { ResultWord::Fail };
+            self.check(expected == any || found.iter().any(|signature| signature.result == expected), || {
                 format!("no signature is {expected}")
             });
         }
@@ -91,10 +100,9 @@ impl Differences {
             return;
         }
         for (number, (expected, found)) in expected.iter().zip(found).enumerate() {
-            let ExpectedSignature { d, s, a, result, accept } = expected;
-            let word = found.result.as_str();
-            if !(case.must_not_pass() && word != "pass") {
-                self.word(&format!("dkim {number}"), result.as_deref(), accept.as_deref(), word);
+            let ExpectedSignature { d, s, a, result, accept, .. } = expected;
+            if !(case.must_not_pass() && found.result != ResultWord::Pass) {
+                self.word(&format!("dkim {number}"), *result, accept.as_deref(), found.result, ResultWord::as_str);
             }
             for (tag, expected, found) in [
                 ("d", d.as_deref(), found.d.as_ref().map(crate::dns::Domain::as_str)),
@@ -109,13 +117,5 @@ impl Differences {
                 }
             }
         }
-    }
-}
-
-/// Words compare in any case, so that `reject` and `REJECT` are one.
-fn same(expected: &Value, found: &Value) -> bool {
-    match (expected, found) {
-        (Value::String(expected), Value::String(found)) => expected.eq_ignore_ascii_case(found),
-        (expected, found) => expected == found,
     }
 }

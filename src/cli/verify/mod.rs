@@ -92,7 +92,8 @@ impl EnvelopeArgs {
     }
 }
 
-fn strip_brackets(path: &str) -> &str {
+/// A path without the angle brackets that SMTP has around it.
+pub(super) fn strip_brackets(path: &str) -> &str {
     path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path)
 }
 
@@ -113,7 +114,7 @@ impl Verify {
         let mut exit = Exit::Ok;
         for (number, message) in messages.iter().enumerate() {
             if messages.len() > 1 && !self.format.json {
-                anstream::println!("{}message {} of {}\n", if number > 0 { "\n" } else { "" }, number + 1, messages.len());
+                self.separate(number, messages.len())?;
             }
             if self.judge(message, &settings, resolver.as_ref()).await? == SesStatus::ProcessingFailed {
                 exit = Exit::ProcessingFailed;
@@ -122,7 +123,26 @@ impl Verify {
         Ok(exit)
     }
 
+    /// Says which message follows: beside the explanations, and apart from output that is no text for people.
+    fn separate(&self, number: usize, count: usize) -> Result<()> {
+        let line = format!("message {} of {count}\n", number + 1);
+        if self.format.headers || self.format.annotated {
+            anstream::eprint!("{line}");
+        } else {
+            writeln!(anstream::stdout(), "{}{line}", if number > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+
     async fn judge(&self, message: &[u8], settings: &Arc<Evaluation>, resolver: &dyn crate::dns::Resolver) -> Result<SesStatus> {
+        let most = settings.limits.message_bytes;
+        if message.len() > most {
+            bail!(
+                "{}: the message has {} bytes, more than evaluation.limits.message_bytes allows ({most}): it would be refused",
+                self.file.display(),
+                message.len()
+            );
+        }
         let mut envelope = self.envelope.envelope();
         let mut notes = Vec::new();
         if self.source == Some(EnvelopeSource::Received) {
@@ -155,7 +175,7 @@ impl Verify {
             writeln!(out)?;
         } else {
             drop(out);
-            anstream::print!("{}", explain::Explanation { event: &outputs.verdict, notes: &notes });
+            write!(anstream::stdout(), "{}", explain::Explanation { event: &outputs.verdict, notes: &notes })?;
         }
         Ok(status)
     }

@@ -31,6 +31,10 @@ fn syntax(error: &str) -> ZoneError {
     match split {
         Some((line, (column, what))) => {
             let line = if column == "1" { line.saturating_sub(1).max(1) } else { line };
+            let what = match what {
+                "missing origin" => "a name without final dot, and no $ORIGIN above it",
+                what => what,
+            };
             ZoneError::at(line, ZoneProblem::Syntax(what.to_owned()))
         }
         None => ZoneProblem::Syntax(error.to_owned()).into(),

@@ -211,7 +211,7 @@ fn errors_name_file_and_line() {
         ("last.zone", "a.example. 300 IN A 192.0.2.1\na.example. 300 IN A x", 2, "IPv4"),
         ("blank.zone", "a.example. 300 IN A x\n\n\n", 1, "IPv4"),
         ("directive.zone", "a.example. 300 IN A 192.0.2.1\n$TTL never\nb.example. A 192.0.2.1\n", 2, ""),
-        ("relative.zone", "www 300 IN A 192.0.2.1\n", 1, "origin"),
+        ("relative.zone", "www 300 IN A 192.0.2.1\n", 1, "no $ORIGIN above"),
         ("type.zone", "\n\na.example. 300 IN FOO bar\n", 3, ""),
         ("include.zone", "$ORIGIN example.com.\n\n$INCLUDE other.zone\n", 3, "$INCLUDE"),
         ("owner.zone", "a.example. 300 IN A 192.0.2.1\n; a comment\n\na\\.b.example. 300 IN A 192.0.2.1\n", 4, "a\\.b.example"),

@@ -1,0 +1,152 @@
+//! The commands that need no Kafka, as processes: exit codes, and what stands on which stream.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+const MESSAGE: &str = "From: a@ex.test\r\nSubject: x\r\n\r\nHello.\r\n";
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.file("zone.json", r#"{"_dmarc.ex.test": [["TXT", "v=DMARC1; p=reject"]]}"#);
+        folder.file("message.eml", MESSAGE);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
+        command.current_dir(self.0.path()).args(arguments).env_remove("VERDMARC_CONFIG").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    }
+
+    /// What `conformance` says of one line, or of none.
+    fn judged(&self, line: &str) -> (Option<i32>, String) {
+        self.file("case.jsonl", line);
+        let (code, stdout, stderr) = self.run(&["conformance", "case.jsonl"]);
+        (code, stdout + &stderr)
+    }
+}
+
+fn case(rest: &str) -> String {
+    use base64::Engine as _;
+    let message = base64::engine::general_purpose::STANDARD.encode(MESSAGE);
+    let zone = r#"{"_dmarc.ex.test": [["TXT", "v=DMARC1; p=reject"]], "ex.test": [["TXT", "v=spf1 ip4:192.0.2.1 -all"]]}"#;
+    format!(r#"{{"id": "one", "zone": {zone}, "message_base64": "{message}", "client_ip": "192.0.2.1"{rest}}}"#)
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_silently() {
+    let folder = Folder::new();
+    folder.file("case.jsonl", &case(""));
+    for arguments in [
+        &["schema", "verdict.v1"][..],
+        &["config", "print"],
+        &["verify", "message.eml", "--zone", "zone.json"],
+        &["verify", "message.eml", "--zone", "zone.json", "--json"],
+        &["verify", "message.eml", "--zone", "zone.json", "--annotated"],
+        &["conformance", "case.jsonl"],
+        &["conformance", "case.jsonl", "--results"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder.command(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_message_that_would_be_refused_is_not_judged() {
+    let folder = Folder::new();
+    folder.file("small.toml", "[evaluation.limits]\nmessage_bytes = 20\n");
+    let (code, stdout, stderr) = folder.run(&["verify", "message.eml", "--zone", "zone.json", "--config", "small.toml"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("message.eml") && stderr.contains("evaluation.limits.message_bytes"), "{stderr}");
+}
+
+#[test]
+fn header_fields_and_messages_of_an_mbox_stand_alone_on_standard_output() {
+    let folder = Folder::new();
+    let mbox = format!(
+        "From a@ex.test Mon Jan  1 00:00:00 2026\n{0}\nFrom a@ex.test Mon Jan  1 00:00:00 2026\n{0}",
+        MESSAGE.replace('\r', "")
+    );
+    folder.file("two.mbox", &mbox);
+    for (format, separated) in [("--headers", false), ("--annotated", false), ("--json", false)] {
+        let (code, stdout, stderr) = folder.run(&["verify", "two.mbox", "--zone", "zone.json", format]);
+        assert_eq!(code, Some(3), "{stderr}");
+        assert_eq!(stdout.contains("message 2 of 2"), separated, "{format}: {stdout}");
+        assert_eq!(stderr.contains("message 2 of 2"), format != "--json", "{format}: {stderr}");
+    }
+    let (_, stdout, _) = folder.run(&["verify", "two.mbox", "--zone", "zone.json"]);
+    assert!(stdout.contains("message 2 of 2"), "{stdout}");
+}
+
+#[test]
+fn conformance_knows_every_word_of_a_case() {
+    let folder = Folder::new();
+    for (rest, said) in [
+        (r#", "expect": {"dmrac": "pass"}"#, "case one: expect, key `dmrac`"),
+        (r#", "expect": {"dmarc": "passed"}"#, "expect, key `dmarc`: unknown variant `passed`"),
+        (r#", "expect": {"dmarc_not": ["quarantine"]}"#, "key `dmarc_not`"),
+        (r#", "expect": {"ses": {"dmarc": "OK"}}"#, "key `ses`"),
+        (r#", "expect": {"ses": {"spam": "FAIL"}}"#, "`spam`"),
+        (r#", "expect": {"reasons": ["no_such"]}"#, "key `reasons`"),
+        (r#", "expect": {"disposition": "rejected"}"#, "key `disposition`"),
+        (r#", "expect": {"dkim": [{"selector": "x"}]}"#, "key `dkim`"),
+    ] {
+        let (code, output) = folder.judged(&format!("\n{}", case(rest)));
+        assert_eq!(code, Some(2), "{output}");
+        assert!(output.contains("case.jsonl, line 2") && output.contains(said), "{output}");
+    }
+    let holds = r#", "expect": {"dmarc": "fail", "disposition": "REJECT", "ses": {"dmarc": "fail"}, "spf_explanation": "x"}, "mail_from": "a@bad.test""#;
+    assert_eq!(folder.judged(&case(holds)), (Some(0), "1 passed, 0 failed, 0 skipped\n".into()));
+    let (code, output) = folder.judged(&case(r#", "expect": {"dmarc": "pass", "disposition": null}, "mail_from": "a@bad.test""#));
+    assert_eq!(code, Some(1));
+    assert!(output.starts_with("FAIL one: dmarc fail, expected pass; disposition \"reject\", expected null\n"), "{output}");
+}
+
+#[test]
+fn conformance_says_when_there_is_nothing_to_judge() {
+    let folder = Folder::new();
+    for rest in ["", r#", "expect": null"#, r#", "expect": {}"#, r#", "expect": {"reasons": []}"#] {
+        let skipped = "skip one: nothing to judge\n0 passed, 0 failed, 1 skipped\n";
+        assert_eq!(folder.judged(&case(rest)), (Some(0), skipped.into()), "{rest}");
+    }
+    for content in ["", "\n \n"] {
+        let (code, output) = folder.judged(content);
+        assert!(code == Some(2) && output.contains("case.jsonl: no cases"), "{output}");
+    }
+}
+
+#[test]
+fn conformance_takes_a_path_with_its_brackets_and_settings_from_a_file() {
+    let folder = Folder::new();
+    let passes = r#""expect": {"dmarc": "pass"}"#;
+    let (code, output) = folder.judged(&case(&format!(r#", "mail_from": "<a@ex.test>", {passes}"#)));
+    assert_eq!(code, Some(0), "{output}");
+    folder.file("trusted.toml", "[receiver]\ntrusted_networks = ['192.0.2.0/24']\n");
+    folder.file("plain.toml", "[evaluation]\npsl_guard = false\n");
+    let code = |config: &str| folder.run(&["conformance", "--config", config, "case.jsonl"]).0;
+    assert_eq!((code("trusted.toml"), code("plain.toml"), code("absent.toml")), (Some(1), Some(0), Some(2)));
+}
