@@ -65,6 +65,11 @@ pub(super) fn reader(kafka: &Kafka) -> ClientConfig {
     )
 }
 
+/// What a command asks the brokers beside records: topics, settings, groups.
+pub(super) fn admin(kafka: &Kafka) -> ClientConfig {
+    client(kafka, &[])
+}
+
 /// A writer whose records are acknowledged by all replicas in sync, in order, each once per session, on the partition that
 /// Java's clients would choose.
 pub(super) fn producer(kafka: &Kafka) -> ClientConfig {
@@ -82,4 +87,11 @@ pub(super) fn producer(kafka: &Kafka) -> ClientConfig {
             ("queue.buffering.max.kbytes", "262144".to_owned()),
         ],
     )
+}
+
+/// A writer of transactions under this id.
+pub(super) fn transactional(kafka: &Kafka, id: &str) -> ClientConfig {
+    let mut config = producer(kafka);
+    config.set("transactional.id", id).set("transaction.timeout.ms", kafka.transaction_timeout_ms.to_string());
+    config
 }

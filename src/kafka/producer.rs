@@ -26,7 +26,7 @@ pub struct Batch {
 
 /// What the delivery reports of one batch said.
 #[derive(Debug, Default)]
-struct Reports {
+pub(super) struct Reports {
     delivered: AtomicUsize,
     failed: AtomicUsize,
     /// The first failure that will not pass, else the first.
@@ -51,6 +51,17 @@ impl Producer {
     pub fn new(kafka: &Kafka) -> Result<Self, Error> {
         let inner = client::producer(kafka).create_with_context(Deliveries).map_err(Error::Client)?;
         Ok(Self { inner })
+    }
+
+    /// A producer of transactions under this id. Before the first one `init_transactions` fences whoever used the id before.
+    pub(super) fn transactional(kafka: &Kafka, id: &str) -> Result<Self, Error> {
+        let inner = client::transactional(kafka, id).create_with_context(Deliveries).map_err(Error::Client)?;
+        Ok(Self { inner })
+    }
+
+    /// The library's producer, for calls about transactions.
+    pub(super) fn inner(&self) -> &ThreadedProducer<Deliveries> {
+        &self.inner
     }
 
     /// Hands a record over as part of `batch`. False when the library's queue is full: try again when reports have come.
@@ -130,7 +141,7 @@ impl Batch {
 }
 
 /// Receives the delivery reports.
-struct Deliveries;
+pub(super) struct Deliveries;
 
 impl ClientContext for Deliveries {
     fn stats_raw(&self, _: &[u8]) {}

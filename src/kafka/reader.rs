@@ -24,7 +24,7 @@ pub struct Reader {
     consumer: BaseConsumer<Quiet>,
 }
 
-const METADATA_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const METADATA_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Reader {
     /// Starts to read `topics`.
@@ -89,7 +89,7 @@ impl Reader {
     }
 }
 
-fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
+pub(super) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
     let failed = |reason: String| Error::Topic { topic: topic.to_owned(), reason };
     let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -101,7 +101,7 @@ fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error>
 }
 
 /// A context that only passes log lines on.
-struct Quiet;
+pub(super) struct Quiet;
 
 impl ClientContext for Quiet {
     fn stats_raw(&self, _: &[u8]) {}
