@@ -30,7 +30,7 @@ demo: setup-build ## Run the whole way on an embedded broker: mail in, verdicts 
 	@$(VERDMARC) demo $(ARGS)
 
 .PHONY: test
-test: setup-build setup-tests ## Run all tests: published suites, own cases, crosscheck with other verifiers, cargo test
+test: setup-build setup-tests setup-broker ## Run all tests: published suites, own cases, crosscheck with other verifiers, cargo test
 	$(call step,building)
 	@$(CARGO) test --locked --no-run $(FEATURES)
 	@$(MAKE) conformance
@@ -89,3 +89,7 @@ audit-advisories: setup-audit ## Check dependencies against the advisory databas
 .PHONY: setup-build setup-tests setup-audit setup-fuzz
 setup-build setup-tests setup-audit setup-fuzz: setup-%:
 	@scripts/setup $*
+
+.PHONY: setup-broker
+setup-broker:
+	@scripts/kafka

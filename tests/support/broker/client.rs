@@ -1,0 +1,251 @@
+//! What a broker holds, asked as any client would.
+
+use super::wire::{Transaction, transactions};
+use super::{PATIENCE, eventually};
+use futures::executor::block_on;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// One answer of a broker that runs. Longer waits are made of several.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A record as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    /// In their order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Found {
+    /// The value as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(self.value.as_deref().unwrap_or_default()).unwrap()
+    }
+}
+
+/// Which records a reader sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Isolation {
+    Committed,
+    Uncommitted,
+}
+
+/// Asks the nodes at some addresses. It holds no connection between two calls, so nodes may come and go.
+#[derive(Debug, Clone)]
+pub struct Client {
+    addresses: Vec<SocketAddr>,
+}
+
+impl Client {
+    pub(super) fn new(addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses }
+    }
+
+    /// What `bootstrap.servers` must say.
+    pub fn bootstrap(&self) -> String {
+        self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// Settings of a client of this broker, to which a test adds its own.
+    pub fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.bootstrap());
+        // A node that was restarted is found again soon, as it is by a service that waited longer.
+        config.set("reconnect.backoff.ms", "20").set("reconnect.backoff.max.ms", "200");
+        config
+    }
+
+    /// Makes topics with their numbers of partitions and settings, and waits until every node that runs knows who leads them.
+    pub fn create_topics(&self, topics: &[(&str, i32, &[(&str, &str)])]) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let new = topics.iter().map(|(name, partitions, settings)| {
+            let topic = NewTopic::new(name, *partitions, TopicReplication::Fixed(-1));
+            settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+        });
+        let new: Vec<NewTopic<'_>> = new.collect();
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        for made in block_on(admin.create_topics(&new, &options)).unwrap() {
+            made.unwrap();
+        }
+        for address in &self.addresses {
+            let consumer = Self::new(vec![*address]).reader(Isolation::Uncommitted);
+            for (name, partitions, _) in topics {
+                eventually(&format!("leaders of {name}"), || {
+                    if std::net::TcpStream::connect_timeout(address, TIMEOUT).is_err() {
+                        return Some(());
+                    }
+                    let metadata = consumer.fetch_metadata(Some(name), TIMEOUT).ok()?;
+                    let known = metadata.topics().first()?.partitions();
+                    let led = known.iter().filter(|partition| partition.leader() >= 0).count();
+                    (led == usize::try_from(*partitions).unwrap()).then_some(())
+                });
+            }
+        }
+    }
+
+    /// Every record of `topic` that a reader of committed records sees at this moment, in the order of partitions and offsets.
+    /// What a producer was told is committed is among them: the call waits for transactions that are just ending.
+    pub fn read_committed(&self, topic: &str) -> Vec<Found> {
+        self.settle();
+        self.read(topic, Isolation::Committed)
+    }
+
+    /// Every record of `topic`, those of aborted and open transactions too.
+    pub fn read_uncommitted(&self, topic: &str) -> Vec<Found> {
+        self.read(topic, Isolation::Uncommitted)
+    }
+
+    /// The offset after the last record of each partition. The records that end transactions count.
+    pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
+        self.ends(&self.reader(Isolation::Uncommitted), topic)
+    }
+
+    /// For each partition the offset that readers of committed records do not pass: the first record of its oldest open
+    /// transaction, or its end when there is none.
+    pub fn last_stable_offsets(&self, topic: &str) -> Vec<i64> {
+        self.settle();
+        self.ends(&self.reader(Isolation::Committed), topic)
+    }
+
+    /// The position that `group` has committed for each partition of `topic`. That of an open transaction is not.
+    pub fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
+        self.settle();
+        // A reader of committed records would be made to wait for the end of an open transaction.
+        let consumer: BaseConsumer =
+            self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create().unwrap();
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_range(topic, 0, self.partitions(&consumer, topic) - 1);
+        let positions = consumer.committed_offsets(asked, PATIENCE).unwrap();
+        positions
+            .elements()
+            .iter()
+            .map(|element| match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What the coordinators that run know of each transactional id, in the order of ids.
+    pub fn transactions(&self) -> Vec<Transaction> {
+        let mut found: Vec<Transaction> = eventually("the coordinators' lists of transactions", || {
+            self.addresses.iter().map(|address| transactions(*address)).collect::<Option<Vec<_>>>()
+        })
+        .concat();
+        found.sort();
+        found
+    }
+
+    /// Transactions that have begun and whose end is not yet written everywhere. One without a record has not begun.
+    pub fn open_transactions(&self) -> Vec<Transaction> {
+        self.transactions().into_iter().filter(Transaction::is_open).collect()
+    }
+
+    /// Waits until no transaction is just ending: a producer hears of the end before its partitions do.
+    pub fn settle(&self) {
+        eventually("transactions that have ended are written to their partitions", || {
+            self.transactions().iter().all(|transaction| !transaction.is_ending()).then_some(())
+        });
+    }
+
+    /// Asks for the ids of the nodes that this one counts as running; none when it does not answer.
+    pub(super) fn members(&self) -> impl Fn() -> Vec<i32> + use<> {
+        let consumer = self.reader(Isolation::Uncommitted);
+        move || match consumer.fetch_metadata(Some("none"), Duration::from_millis(500)) {
+            Ok(metadata) => metadata.brokers().iter().map(|broker| broker.id()).collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn reader(&self, isolation: Isolation) -> BaseConsumer {
+        let isolation = match isolation {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        };
+        let mut config = self.config();
+        config.set("isolation.level", isolation).set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        config
+            .set("fetch.error.backoff.ms", "20")
+            .set("fetch.max.bytes", "104857600")
+            .set("receive.message.max.bytes", "209715200");
+        // The name is needed to create a consumer; it never becomes a member.
+        config.set("group.id", "fixture").set("enable.auto.commit", "false").create().unwrap()
+    }
+
+    fn partitions(&self, consumer: &BaseConsumer, topic: &str) -> i32 {
+        eventually(&format!("the partitions of {topic}"), || {
+            let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
+            i32::try_from(metadata.topics().first()?.partitions().len()).ok().filter(|count| *count > 0)
+        })
+    }
+
+    fn ends(&self, consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
+        let end = |partition| {
+            eventually(&format!("the end of {topic} {partition}"), || {
+                consumer.fetch_watermarks(topic, partition, TIMEOUT).ok().map(|(_, end)| end)
+            })
+        };
+        (0..self.partitions(consumer, topic)).map(end).collect()
+    }
+
+    fn read(&self, topic: &str, isolation: Isolation) -> Vec<Found> {
+        let consumer = self.reader(isolation);
+        let mut left: BTreeMap<i32, i64> = (0..).zip(self.ends(&consumer, topic)).filter(|(_, end)| *end > 0).collect();
+        let ends = left.clone();
+        let mut assignment = TopicPartitionList::new();
+        for partition in left.keys() {
+            assignment.add_partition_offset(topic, *partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&assignment).unwrap();
+        let mut found = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
+        while !left.is_empty() {
+            assert!(Instant::now() < deadline, "{topic} was not read to its ends within {PATIENCE:?}: {left:?}");
+            let Some(next) = consumer.poll(Duration::from_millis(100)) else { continue };
+            match next {
+                Ok(record) => {
+                    let (partition, offset) = (record.partition(), record.offset());
+                    if offset + 1 >= ends[&partition] {
+                        left.remove(&partition);
+                    }
+                    if offset < ends[&partition] {
+                        found.push(read_out(&record));
+                    }
+                }
+                // The only sign that a partition ends with records that are not shown: those that end transactions.
+                Err(KafkaError::PartitionEOF(partition)) => {
+                    left.remove(&partition);
+                }
+                // A broker that is away for a moment; the deadline decides.
+                Err(_) => {}
+            }
+        }
+        found.sort_by_key(|record| (record.partition, record.offset));
+        found
+    }
+}
+
+fn read_out(record: &impl Message) -> Found {
+    let headers = record.headers().map(|headers| {
+        headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect::<Vec<_>>()
+    });
+    Found {
+        partition: record.partition(),
+        offset: record.offset(),
+        key: record.key().map(<[u8]>::to_vec),
+        value: record.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+    }
+}
