@@ -122,7 +122,7 @@ impl From<crate::kafka::Error> for Failure {
     fn from(error: crate::kafka::Error) -> Self {
         use crate::kafka::Error;
         let exit = match error {
-            Error::Client(_) | Error::PropertyFile { .. } => Exit::Usage,
+            Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) => Exit::Usage,
             Error::Fenced(_) => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
             Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,

@@ -2,6 +2,7 @@
 
 mod config;
 pub mod conformance;
+mod dead_letters;
 mod demo;
 mod envelope;
 mod exit;
@@ -12,6 +13,7 @@ pub mod schema;
 mod send;
 pub mod setup;
 mod tail;
+mod topics;
 pub mod verify;
 
 pub use exit::{Exit, Failure};
@@ -49,6 +51,12 @@ enum Command {
     /// Print or check the settings.
     #[command(subcommand)]
     Config(config::Command),
+    /// Make, check, grow or print the topics.
+    #[command(subcommand)]
+    Topics(topics::Command),
+    /// List, show and put back refused records.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
 }
 
 /// Where the settings come from, for every command that needs them.
@@ -96,6 +104,8 @@ impl Command {
             Self::Replay(replay) => Ok(runtime()?.block_on(replay.run())?),
             Self::Schema(schema) => Ok(schema.run()?),
             Self::Config(command) => config::run(&command),
+            Self::Topics(command) => topics::run(&command),
+            Self::DeadLetters(command) => dead_letters::run(&command),
         }
     }
 }

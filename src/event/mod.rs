@@ -9,6 +9,7 @@
 //! | `reason` | reason codes |
 //! | `lineage` | which record a message first came in |
 //! | `dead_letter` | refused records with their reason |
+//! | `redrive` | the dead-letter topic as it is read, and marks of what was put back |
 //! | `schemas` | JSON Schemas of the events |
 
 pub mod dead_letter;
@@ -18,6 +19,7 @@ pub mod lineage;
 pub mod raw;
 mod reason;
 mod record;
+pub mod redrive;
 pub mod schemas;
 mod settings;
 mod time;

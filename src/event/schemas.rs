@@ -1,11 +1,12 @@
 //! The JSON Schemas of the events, and the AsyncAPI document that describes topics, keys, headers and schemas.
 
+use super::redrive::RedrivenEvent;
 use super::{FailureEvent, VerdictEvent};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 /// Names of the events that have a schema.
-pub const NAMES: [&str; 2] = ["verdict.v1", "failure.v1"];
+pub const NAMES: [&str; 3] = ["verdict.v1", "failure.v1", "control.redriven.v1"];
 
 /// Every generated file: name and text.
 pub fn files() -> Vec<(String, String)> {
@@ -18,6 +19,7 @@ fn schema(name: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = match name {
         "failure.v1" => generator.into_root_schema_for::<FailureEvent>(),
+        "control.redriven.v1" => generator.into_root_schema_for::<RedrivenEvent>(),
         _ => generator.into_root_schema_for::<VerdictEvent>(),
     };
     schema.insert("title".into(), json!(format!("verdmarc.{name}")));

@@ -93,6 +93,11 @@ pub(super) fn reader(kafka: &Kafka) -> Result<ClientConfig, Error> {
     )
 }
 
+/// What a command asks the brokers beside records: topics, settings, groups.
+pub(super) fn admin(kafka: &Kafka) -> Result<ClientConfig, Error> {
+    client(kafka, &[])
+}
+
 /// A writer whose records are acknowledged by all replicas in sync, in order, each once per session, on the partition that
 /// Java's clients would choose.
 pub(super) fn producer(kafka: &Kafka) -> Result<ClientConfig, Error> {

@@ -65,6 +65,11 @@ pub enum Error {
     /// A transaction failed in a way that is neither to be retried nor aborted.
     #[error("transactions cannot go on: {0}")]
     Transaction(String),
+    /// Topics are missing, or not as they must be.
+    #[error(
+        "the topics are not as they must be (`verdmarc topics check` shows it, kafka.check_topics = false starts all the same):\n{0}"
+    )]
+    Topics(String),
     /// Partitions were assigned or revoked and the library did not take it.
     #[error("rebalance failed: {0}")]
     Rebalance(String),

@@ -14,12 +14,18 @@
 //! | `sentinel`, `failpoint` | violations that must never be counted; where tests have the process die |
 //! | `producer` | outputs on their way, counted until each is acknowledged |
 //! | `reader` | reading topics without a group, for `tail` and tests |
+//! | `range` | reading a topic once, to its end |
+//! | `command` | transactions of commands |
+//! | `dead_letters/` | listing, putting back and skipping records |
 //! | `headers` | record headers to and from the library |
+//! | `topics/` | what the topics should be, what they are |
 //! | `embedded` | a broker inside the process, for the demo and tests |
 
 mod assignment;
 mod client;
+pub mod command;
 mod consumer;
+pub mod dead_letters;
 pub mod embedded;
 mod error;
 pub mod failpoint;
@@ -29,10 +35,12 @@ pub mod ledger;
 mod membership;
 mod pipeline;
 mod producer;
+mod range;
 mod reader;
 mod refusals;
 mod sentinel;
 mod status;
+pub mod topics;
 mod transaction;
 
 pub use error::Error;

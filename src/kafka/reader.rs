@@ -25,7 +25,7 @@ pub struct Reader {
     consumer: BaseConsumer<Quiet>,
 }
 
-const METADATA_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const METADATA_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Reader {
     /// Starts to read `topics`.
@@ -121,7 +121,7 @@ fn is_refusal(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))
 }
 
-fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
+pub(super) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
     let failed = |reason: String| Error::Topic { topic: topic.to_owned(), reason };
     let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -133,7 +133,7 @@ fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error>
 }
 
 /// A context that only passes log lines on.
-struct Quiet;
+pub(super) struct Quiet;
 
 impl ClientContext for Quiet {
     fn stats_raw(&self, _: &[u8]) {}

@@ -110,7 +110,9 @@ mod tests {
     fn verdict(zone: &str) -> Verdict {
         let zone = Zone::from_json_str(zone).unwrap();
         let settings = Config::default().evaluation();
-        futures::executor::block_on(crate::verdict::evaluate(MESSAGE, &Envelope::default(), &zone, now(), &settings))
+        // Deadlines need a timer.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(crate::verdict::evaluate(MESSAGE, &Envelope::default(), &zone, now(), &settings))
     }
 
     fn flaky() -> Verdict {

@@ -15,7 +15,7 @@ use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::{Raw, Refusal};
 use crate::event::{EvaluationBlock, Output, Reason, Record};
-use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint};
+use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint, topics};
 use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -47,6 +47,7 @@ pub async fn run(
 ) -> Result<Tally, Error> {
     let judge = Arc::new(Judge::new(config, resolver, claims));
     let Some(topics) = present(config, &stop).await? else { return Ok(Tally::default()) };
+    check_topics(config).await?;
     let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics), status, stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
     while let Some(Work { slot, record }) = work.recv().await {
@@ -81,6 +82,21 @@ async fn present(config: &Config, stop: &Stop) -> Result<Option<Vec<String>>, Er
         });
     }
     Ok(Some(std::iter::once(raw).chain(found).collect()))
+}
+
+/// Says what is wrong with the topics before the first record is read.
+async fn check_topics(config: &Config) -> Result<(), Error> {
+    if !config.kafka.check_topics {
+        return Ok(());
+    }
+    let settings = config.clone();
+    let report = tokio::task::spawn_blocking(move || topics::check(&settings)).await;
+    let report = report.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))?;
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+    }
+    let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }
 }
 
 fn intake(config: &Config, topics: Vec<String>) -> Intake {

@@ -1,0 +1,326 @@
+//! `verdmarc dead-letters list|show|redrive|skip`
+
+use super::{Exit, Failure, Settings};
+use crate::config::Config;
+use crate::event::Record;
+use crate::event::redrive::{Entry, Letter, Place};
+use crate::kafka::command::CommandError;
+use crate::kafka::dead_letters::{self, Fate, Filter, Listed, Note, Redrive, SkipError, Target, Unfit};
+use crate::{roles, telemetry};
+use jiff::Timestamp;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List refused records: when, why, whence, and whether they were put back.
+    List(List),
+    /// Show one refused record: its headers and its value.
+    Show(Show),
+    /// Put refused records back into the raw topic, each once; without --yes it is only said which.
+    Redrive(RedriveArguments),
+    /// Have the verdict role pass over one record that ends every process which reads it; the record becomes a dead letter.
+    Skip(Skip),
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, clap::Args)]
+struct Selection {
+    /// Only with this reason; may be given several times.
+    #[arg(long = "reason", value_name = "CODE")]
+    reasons: Vec<String>,
+    /// Only those written at this time or later, say 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "RFC3339")]
+    since: Option<Timestamp>,
+    /// Only those written before this time.
+    #[arg(long, value_name = "RFC3339")]
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    selection: Selection,
+    /// Only so many, the newest.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Show {
+    /// Where it lies in the dead-letter topic.
+    #[arg(value_name = "PARTITION/OFFSET")]
+    place: Place,
+    /// Only the bytes of the value, as they are.
+    #[arg(long)]
+    raw: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RedriveArguments {
+    #[command(flatten)]
+    selection: Selection,
+    /// Also those that were put back before.
+    #[arg(long)]
+    again: bool,
+    /// Do it; without this it is only said.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Skip {
+    /// The record, which must be the next one of its partition.
+    #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
+    target: Target,
+    /// Do it; without this it is only said whether it can be done.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List(arguments) => list(arguments),
+        Command::Show(arguments) => show(arguments),
+        Command::Redrive(arguments) => redrive(arguments),
+        Command::Skip(arguments) => skip(arguments),
+    }
+}
+
+fn start(settings: &Settings) -> Result<Config, Failure> {
+    let config = settings.load()?;
+    telemetry::start(&config.log)?;
+    super::run::require_brokers(&config)?;
+    Ok(config)
+}
+
+impl Selection {
+    fn filter(&self) -> Filter {
+        Filter { reasons: self.reasons.iter().cloned().collect(), since: self.since, until: self.until }
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Kafka(error) => error.into(),
+            other => Self::new(Exit::Kafka, other.to_string()),
+        }
+    }
+}
+
+impl From<SkipError> for Failure {
+    fn from(error: SkipError) -> Self {
+        match error {
+            SkipError::Command(error) => error.into(),
+            refusal => Self::new(Exit::Differs, refusal.to_string()),
+        }
+    }
+}
+
+/// Writes to standard output; false when nobody reads it any more.
+fn say(text: &[u8]) -> Result<bool, Failure> {
+    match anstream::stdout().write_all(text) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
+    }
+}
+
+fn list(arguments: &List) -> Result<Exit, Failure> {
+    let config = start(&arguments.settings)?;
+    let listed = dead_letters::list(&config, &arguments.selection.filter())?;
+    let left_out = arguments.limit.map_or(0, |limit| listed.len().saturating_sub(limit));
+    let shown = listed.get(left_out..).unwrap_or_default();
+    let mut text = String::new();
+    if !arguments.json {
+        let _ = writeln!(text, "{HEADING}");
+    }
+    for listed in shown {
+        let line = if arguments.json { json_line(listed) } else { line(listed) };
+        let _ = writeln!(text, "{line}");
+    }
+    say(text.as_bytes())?;
+    if left_out > 0 {
+        super::run::warn(&format!("{left_out} older ones are left out"));
+    }
+    Ok(Exit::Ok)
+}
+
+const HEADING: &str =
+    "place       when                  reason                  origin                     attempt       size  redriven";
+
+fn line(Listed { letter, redriven }: &Listed) -> String {
+    let when = letter.time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"));
+    let lineage = letter.lineage.as_ref();
+    let origin = lineage.map_or_else(
+        || "unreadable".to_owned(),
+        |lineage| format!("{}/{}/{}", lineage.input.topic.escape_debug(), lineage.input.partition, lineage.input.offset),
+    );
+    let attempt = lineage.map_or_else(|| "-".to_owned(), |lineage| lineage.input.attempt.to_string());
+    let size = letter.size.map_or_else(|| "null".to_owned(), |size| size.to_string());
+    let redriven = match redriven {
+        0 => "no".to_owned(),
+        1 => "yes".to_owned(),
+        times => format!("{times} times"),
+    };
+    let (place, reason) = (letter.place.to_string(), letter.reason.escape_debug().to_string());
+    format!("{place:<10}  {when:<20}  {reason:<22}  {origin:<25}  {attempt:>7} {size:>10}  {redriven}")
+}
+
+fn json_line(Listed { letter, redriven }: &Listed) -> String {
+    let Letter { place, time, reason, error, lineage, size } = letter;
+    let input = lineage.as_ref().map(|lineage| &lineage.input);
+    json!({
+        "partition": place.partition,
+        "offset": place.offset,
+        "time": time,
+        "reason": reason,
+        "error": error,
+        "origin": input.map(|input| json!({"topic": input.topic, "partition": input.partition, "offset": input.offset})),
+        "attempt": input.map(|input| input.attempt),
+        "size": size,
+        "redriven": redriven,
+    })
+    .to_string()
+}
+
+fn show(arguments: &Show) -> Result<Exit, Failure> {
+    let config = start(&arguments.settings)?;
+    let place = arguments.place;
+    let Some(record) = dead_letters::get(&config, place)? else {
+        let topic = config.topics.full(&config.topics.dead_letters);
+        return Err(Failure::usage(format!(
+            "{topic} has no record at {place} (any more): `verdmarc dead-letters list` says which"
+        )));
+    };
+    if arguments.raw {
+        // Not through a writer that looks for escape sequences: these are the bytes of a stranger's message.
+        std::io::stdout().write_all(record.value.as_deref().unwrap_or_default())?;
+        return Ok(Exit::Ok);
+    }
+    say(description(&record).as_bytes())?;
+    Ok(Exit::Ok)
+}
+
+/// Characters of the value that are shown.
+const PREVIEW: usize = 2_000;
+
+/// Headers and the beginning of the value, with nothing in it that could move a terminal's cursor.
+fn description(record: &Record) -> String {
+    let escaped = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
+    let optional = |bytes: Option<&[u8]>| bytes.map_or_else(|| "null".to_owned(), escaped);
+    let time = record.timestamp.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    let mut text =
+        format!("place: {}/{}\ntime: {time}\nkey: {}\n", record.partition, record.offset, optional(record.key.as_deref()));
+    for (name, value) in record.headers.iter().flat_map(crate::event::Headers::iter) {
+        let _ = writeln!(text, "{}: {}", name.escape_debug(), optional(value));
+    }
+    let Some(value) = &record.value else { return text + "\nThe value is null.\n" };
+    let kind = if matches!(Entry::of(record), Entry::Redriven(_)) { ", a mark of letters that were put back" } else { "" };
+    let _ = writeln!(text, "\nThe value has {} bytes{kind}:", value.len());
+    let decoded = String::from_utf8_lossy(value.get(..value.len().min(PREVIEW * 4)).unwrap_or_default()).into_owned();
+    let shown: String = decoded.chars().take(PREVIEW).collect();
+    for line in shown.lines() {
+        let _ = writeln!(text, "  {}", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
+    }
+    if shown.len() < value.len() {
+        let _ = writeln!(text, "  … (all of it: verdmarc dead-letters show {}/{} --raw)", record.partition, record.offset);
+    }
+    text
+}
+
+/// How many letters met which fate.
+#[derive(Debug, Default)]
+struct Tally {
+    back: usize,
+    empty: usize,
+    before: usize,
+    unfit: usize,
+}
+
+impl Tally {
+    fn count(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Back(note) => {
+                self.back += 1;
+                self.empty += usize::from(*note == Note::Empty);
+            }
+            Fate::Left(Unfit::Redriven) => self.before += 1,
+            Fate::Left(_) => self.unfit += 1,
+        }
+    }
+}
+
+fn redrive(arguments: &RedriveArguments) -> Result<Exit, Failure> {
+    let config = start(&arguments.settings)?;
+    let redrive = Redrive { config: &config, filter: arguments.selection.filter(), again: arguments.again };
+    let mut tally = Tally::default();
+    // What is committed is said at once, so that an interrupted run shows how far it came. Nobody reading is no reason to stop.
+    let mut report = |listed: &Listed, fate: &Fate| {
+        tally.count(fate);
+        let _ = say(fate_line(listed, fate, arguments.yes).as_bytes());
+    };
+    if arguments.yes {
+        redrive.run(&mut report)?;
+    } else {
+        redrive.plan()?.iter().for_each(|(listed, fate)| report(listed, fate));
+    }
+    say(summary(&tally, arguments.yes).as_bytes())?;
+    Ok(if tally.unfit > 0 { Exit::Differs } else { Exit::Ok })
+}
+
+fn fate_line(Listed { letter, .. }: &Listed, fate: &Fate, done: bool) -> String {
+    let verb = if done { "put back" } else { "would be put back" };
+    let what = match fate {
+        Fate::Back(Note::Plain) => verb.to_owned(),
+        Fate::Back(Note::Empty) => format!("{verb}, and refused again: it has no value"),
+        Fate::Back(Note::Original) => format!("{verb}: the record that it speaks of, if the raw topic still has it"),
+        Fate::Left(unfit) => format!("left: {}", unfit.to_string().escape_debug()),
+    };
+    format!("{:<10}  {:<22}  {what}\n", letter.place.to_string(), letter.reason.escape_debug().to_string())
+}
+
+fn summary(tally: &Tally, done: bool) -> String {
+    let Tally { back, empty, before, unfit } = tally;
+    let mut text = if done { format!("{back} put back") } else { format!("{back} would be put back") };
+    let _ = writeln!(text, ", {before} were before, {unfit} cannot be.");
+    if *empty > 0 {
+        let _ = writeln!(
+            text,
+            "{empty} of them have no value and will be refused again; when more than 50 of 100 records are, the verdict role pauses."
+        );
+    }
+    if !done && *back > 0 {
+        text.push_str("Nothing was changed. With --yes it is done.\n");
+    }
+    text
+}
+
+fn skip(arguments: &Skip) -> Result<Exit, Failure> {
+    let config = start(&arguments.settings)?;
+    let (target, group) = (&arguments.target, config.kafka.group(roles::verdict::NAME));
+    let record = dead_letters::skip(&config, &group, target, arguments.yes)?;
+    let bytes = record.value.map_or(0, |value| value.len());
+    let text = if arguments.yes {
+        format!("{target} ({bytes} bytes) is a dead letter now, and group {group} goes on behind it.\n")
+    } else {
+        format!(
+            "{target} ({bytes} bytes) is the next record of group {group}, and the group has no members. Nothing was changed; with \
+             --yes the record becomes a dead letter and the group goes on behind it.\n"
+        )
+    };
+    say(text.as_bytes())?;
+    Ok(Exit::Ok)
+}

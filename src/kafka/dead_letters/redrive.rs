@@ -1,0 +1,259 @@
+//! Putting letters back into the topic that they came from.
+//!
+//! ```text
+//! init_transactions   fences another redrive and ends what it left open
+//!   ─► read the dead-letter topic to its end: letters, and marks of those that were put back
+//!   ─► for some letters at a time, one transaction: the records in mail.raw, and marks behind the letters
+//! ```
+//!
+//! The order matters: what is read before the fence may miss a mark that is just being committed. A letter is put back if and
+//! only if its mark is there, so a redrive that was killed goes on where it ended.
+
+use super::{Filter, Listed, at, list, raw, topic};
+use crate::config::Config;
+use crate::event::redrive::{MARK_LETTERS, Place, RedrivenEvent, again};
+use crate::event::{Lineage, Output, Record};
+use crate::kafka::command::{CommandError, Writer};
+use crate::kafka::error::Error;
+use crate::kafka::range::{Range, Span};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Letters to be put back.
+#[derive(Debug, Clone)]
+pub struct Redrive<'c> {
+    /// The settings.
+    pub config: &'c Config,
+    /// Which letters.
+    pub filter: Filter,
+    /// Also those that were put back before.
+    pub again: bool,
+}
+
+/// What becomes of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is put back.
+    Back(Note),
+    /// It stays where it is, only.
+    Left(Unfit),
+}
+
+/// What to know about a letter that is put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// Nothing.
+    Plain,
+    /// It has no value, or an empty one, and will be refused once more.
+    Empty,
+    /// It stands in for the outputs of a record, and that record is put back, if its topic still has it.
+    Original,
+}
+
+/// Why a letter is not put back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It was.
+    #[error("was put back before; --again does it once more")]
+    Redriven,
+    /// Whence it came cannot be read.
+    #[error("its origin cannot be read from its headers")]
+    NoOrigin,
+    /// It came from a topic that nothing can be put back into.
+    #[error("its origin is {0}; only records of the raw topic can be put back")]
+    Origin(String),
+    /// It is gone.
+    #[error("the topic does not hold it any more")]
+    Gone,
+    /// The record that it stands in for is gone.
+    #[error("it holds no message, and the record that it speaks of is not in the raw topic any more")]
+    OriginalGone,
+}
+
+/// How far a redrive is.
+pub type Progress<'p> = dyn FnMut(&Listed, &Fate) + 'p;
+
+/// The reason of letters that hold no message but speak of a record whose outputs no topic takes.
+const OUTPUT_TOO_LARGE: &str = "output_too_large";
+/// Letters in one transaction at most.
+const BATCH_LETTERS: usize = 500;
+/// Bytes in one transaction, about.
+const BATCH_BYTES: usize = 16 << 20;
+// A batch needs no more than one mark a partition.
+const _: () = assert!(BATCH_LETTERS <= MARK_LETTERS);
+
+/// Letters of one transaction.
+#[derive(Default)]
+struct Batch {
+    letters: Vec<(Listed, Note)>,
+    outputs: Vec<Output>,
+    bytes: usize,
+}
+
+impl Redrive<'_> {
+    /// What would become of every letter that is meant.
+    ///
+    /// # Errors
+    /// The topic cannot be read to its end.
+    pub fn plan(&self) -> Result<Vec<(Listed, Fate)>, Error> {
+        let letters = list(self.config, &self.filter)?;
+        Ok(letters.into_iter().map(|listed| (listed.clone(), self.fate(&listed))).collect())
+    }
+
+    /// Puts them back, and says of each letter what became of it once that is committed.
+    ///
+    /// # Errors
+    /// Kafka; what was reported until then stays.
+    pub fn run(&self, report: &mut Progress<'_>) -> Result<(), CommandError> {
+        let kafka = &self.config.kafka;
+        let writer = Writer::start(kafka, &format!("{}verdmarc-redrive", kafka.group_prefix))?;
+        let mut open: BTreeMap<Place, (Listed, Note)> = BTreeMap::new();
+        for (listed, fate) in self.plan()? {
+            match fate {
+                Fate::Back(note) => drop(open.insert(listed.letter.place, (listed, note))),
+                Fate::Left(_) => report(&listed, &fate),
+            }
+        }
+        let mut range = Range::open(kafka, &topic(self.config), &Span::Offsets(bounds(open.keys())))?;
+        let (raw, mut batch) = (raw(self.config), Batch::default());
+        while let Some(record) = range.next()? {
+            let place = Place { partition: record.partition, offset: record.offset };
+            let Some((listed, note)) = open.remove(&place) else { continue };
+            match self.output(&raw, record, &listed, note)? {
+                Ok(output) => batch.push(listed, note, output),
+                Err(unfit) => report(&listed, &Fate::Left(unfit)),
+            }
+            if batch.is_full() {
+                self.write(&writer, &mut batch, report)?;
+            }
+        }
+        self.write(&writer, &mut batch, report)?;
+        for (listed, _) in open.into_values() {
+            report(&listed, &Fate::Left(Unfit::Gone));
+        }
+        Ok(())
+    }
+
+    fn fate(&self, Listed { letter, redriven }: &Listed) -> Fate {
+        if *redriven > 0 && !self.again {
+            return Fate::Left(Unfit::Redriven);
+        }
+        let Some(lineage) = &letter.lineage else { return Fate::Left(Unfit::NoOrigin) };
+        if lineage.input.topic != *raw(self.config) {
+            return Fate::Left(Unfit::Origin(lineage.input.topic.clone()));
+        }
+        Fate::Back(match letter.size {
+            None if letter.reason == OUTPUT_TOO_LARGE => Note::Original,
+            None | Some(0) => Note::Empty,
+            Some(_) => Note::Plain,
+        })
+    }
+
+    /// The record to be written for a letter.
+    fn output(&self, raw: &Arc<str>, record: Record, listed: &Listed, note: Note) -> Result<Result<Output, Unfit>, Error> {
+        let Some(lineage) = listed.letter.lineage.clone() else { return Ok(Err(Unfit::NoOrigin)) };
+        if note != Note::Original {
+            return Ok(Ok(again(raw, record, lineage)));
+        }
+        let place = Place { partition: lineage.input.partition, offset: lineage.input.offset };
+        let Some(original) = at(self.config, raw, place)? else { return Ok(Err(Unfit::OriginalGone)) };
+        // That record may be a copy of an earlier one.
+        let mut origin = Lineage::of(&original).unwrap_or_else(|_| Lineage::itself(&original));
+        origin.input.attempt = origin.input.attempt.max(lineage.input.attempt);
+        Ok(Ok(again(raw, original, origin)))
+    }
+
+    /// One transaction: the records, and a mark in each partition that letters were taken from.
+    fn write(&self, writer: &Writer, batch: &mut Batch, report: &mut Progress<'_>) -> Result<(), CommandError> {
+        let Batch { letters, mut outputs, .. } = std::mem::take(batch);
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let mut marks: BTreeMap<i32, Vec<Place>> = BTreeMap::new();
+        for (listed, _) in &letters {
+            marks.entry(listed.letter.place.partition).or_default().push(listed.letter.place);
+        }
+        let (dead_letters, now) = (topic(self.config), jiff::Timestamp::now());
+        outputs.extend(marks.into_values().map(|redriven| RedrivenEvent { redriven }.output(&dead_letters, now)));
+        writer.transact(&outputs, None)?;
+        for (listed, note) in &letters {
+            report(listed, &Fate::Back(*note));
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn push(&mut self, listed: Listed, note: Note, output: Output) {
+        self.bytes += output.weight();
+        self.letters.push((listed, note));
+        self.outputs.push(output);
+    }
+
+    fn is_full(&self) -> bool {
+        self.letters.len() >= BATCH_LETTERS || self.bytes >= BATCH_BYTES
+    }
+}
+
+/// From the first to behind the last of `places` in each partition.
+fn bounds<'p>(places: impl Iterator<Item = &'p Place>) -> BTreeMap<i32, (i64, i64)> {
+    let mut bounds = BTreeMap::new();
+    for place in places {
+        let (first, end) = bounds.entry(place.partition).or_insert((place.offset, place.offset));
+        (*first, *end) = ((*first).min(place.offset), (*end).max(place.offset + 1));
+    }
+    bounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::redrive::Letter;
+
+    fn listed(reason: &str, origin: Option<&str>, size: Option<usize>, redriven: u32) -> Listed {
+        let record = origin.map(|topic| Record {
+            topic: topic.into(),
+            partition: 0,
+            offset: 7,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: None,
+        });
+        let letter = Letter {
+            place: Place { partition: 1, offset: 2 },
+            time: None,
+            reason: reason.into(),
+            error: String::new(),
+            lineage: record.map(|record| Lineage::itself(&record)),
+            size,
+        };
+        Listed { letter, redriven }
+    }
+
+    #[test]
+    fn only_what_came_from_the_raw_topic_goes_back_and_once() {
+        let config = Config::default();
+        let fate = |again: bool, listed: &Listed| Redrive { config: &config, filter: Filter::default(), again }.fate(listed);
+        let raw = Some("mail.raw");
+        assert_eq!(fate(false, &listed("base64", raw, Some(3), 0)), Fate::Back(Note::Plain));
+        assert_eq!(fate(false, &listed("base64", raw, Some(3), 1)), Fate::Left(Unfit::Redriven));
+        assert_eq!(fate(true, &listed("base64", raw, Some(3), 1)), Fate::Back(Note::Plain));
+        assert_eq!(
+            fate(true, &listed("too_late", Some("mail.failures"), Some(3), 0)),
+            Fate::Left(Unfit::Origin("mail.failures".into()))
+        );
+        assert_eq!(fate(true, &listed("base64", None, Some(3), 0)), Fate::Left(Unfit::NoOrigin));
+        for size in [None, Some(0)] {
+            assert_eq!(fate(false, &listed("null_value", raw, size, 0)), Fate::Back(Note::Empty));
+        }
+        assert_eq!(fate(false, &listed("output_too_large", raw, None, 0)), Fate::Back(Note::Original));
+    }
+
+    #[test]
+    fn bounds_reach_from_the_first_to_behind_the_last() {
+        let places = [(0, 5), (1, 0), (0, 9)].map(|(partition, offset)| Place { partition, offset });
+        assert_eq!(bounds(places.iter()), BTreeMap::from([(0, (5, 10)), (1, (0, 1))]));
+        assert_eq!(bounds([].iter()), BTreeMap::new());
+    }
+}

@@ -1,0 +1,149 @@
+//! What the brokers say about topics, and what they are asked to do with them.
+
+use super::check::{Cluster, Found};
+use super::plan::{Layout, Topic};
+use crate::config::Kafka;
+use crate::kafka::client;
+use crate::kafka::error::{Error, is_passing};
+use crate::kafka::reader::{METADATA_PATIENCE, Quiet};
+use futures::executor::block_on;
+use rdkafka::admin::OwnedResourceSpecifier as Resource;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Time between two looks at metadata that is not complete yet.
+const AGAIN: Duration = Duration::from_millis(100);
+const MINUTE: u64 = 60;
+
+/// A connection for questions about topics.
+pub(super) struct Admin {
+    admin: AdminClient<Quiet>,
+    /// Asks for metadata: a producer or an admin client that asks about a topic can bring it into being.
+    observer: BaseConsumer<Quiet>,
+}
+
+impl Admin {
+    pub(super) fn new(kafka: &Kafka) -> Result<Self, Error> {
+        let admin = client::admin(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+        let observer = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+        Ok(Self { admin, observer })
+    }
+
+    /// What there is of `plan`.
+    pub(super) fn cluster(&self, plan: &[Topic]) -> Result<Cluster, Error> {
+        let mut cluster = Cluster::default();
+        let mut broker = None;
+        for topic in plan {
+            let (found, some_broker) = self.found(&topic.name)?;
+            broker = broker.or(some_broker);
+            if let Some(found) = found {
+                cluster.topics.insert(topic.name.clone(), found);
+            }
+        }
+        let names: Vec<String> = cluster.topics.keys().cloned().collect();
+        let resources = names.iter().map(|name| ResourceSpecifier::Topic(name));
+        for resource in self.settings(&resources.collect::<Vec<_>>()) {
+            if let Resource::Topic(name) = &resource.specifier
+                && let Some(found) = cluster.topics.get_mut(name)
+            {
+                found.settings = values(&resource);
+            }
+        }
+        // A request of its own, because it goes to that broker and needs another permission.
+        let brokers: Vec<ResourceSpecifier<'_>> = broker.into_iter().map(ResourceSpecifier::Broker).collect();
+        let settings = self.settings(&brokers).iter().find_map(values).unwrap_or_default();
+        let minutes: Option<u64> = settings.get("offsets.retention.minutes").and_then(|minutes| minutes.parse().ok());
+        cluster.offsets_retention = minutes.map(|minutes| Duration::from_secs(minutes * MINUTE));
+        Ok(cluster)
+    }
+
+    /// A topic without its settings, if it is there, and the id of some broker.
+    fn found(&self, name: &str) -> Result<(Option<Found>, Option<i32>), Error> {
+        let failed = |reason: String| Error::Topic { topic: name.to_owned(), reason };
+        let deadline = Instant::now() + METADATA_PATIENCE;
+        loop {
+            let metadata =
+                self.observer.fetch_metadata(Some(name), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
+            let broker = metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).min();
+            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok((None, broker)) };
+            let error = topic.error().map(RDKafkaErrorCode::from);
+            match error {
+                None => {
+                    let partitions = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
+                    let fewest = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
+                    let replication = i32::try_from(fewest.unwrap_or_default()).unwrap_or(i32::MAX);
+                    return Ok((Some(Found { partitions, replication, settings: None }), broker));
+                }
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok((None, broker)),
+                Some(code) if passes(code) && Instant::now() < deadline => std::thread::sleep(AGAIN),
+                Some(code) => return Err(failed(format!("{code:?}"))),
+            }
+        }
+    }
+
+    /// The settings of `resources`; of none when they may not be read, which is no reason to stop a role.
+    fn settings(&self, resources: &[ResourceSpecifier<'_>]) -> Vec<ConfigResource> {
+        if resources.is_empty() {
+            return Vec::new();
+        }
+        match block_on(self.admin.describe_configs(resources, &options())) {
+            Ok(answers) => answers.into_iter().flatten().collect(),
+            Err(error) => {
+                tracing::debug!(%error, "settings cannot be read");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Makes topics. What became of each, in their order.
+    pub(super) fn create(&self, topics: &[&Topic], largest: u32, layout: &Layout) -> Result<Vec<Result<(), String>>, Error> {
+        let settings: Vec<BTreeMap<&str, String>> = topics.iter().map(|topic| topic.settings(largest, layout)).collect();
+        let new = topics.iter().zip(&settings).map(|(topic, settings)| {
+            let new = NewTopic::new(&topic.name, layout.partitions, TopicReplication::Fixed(layout.replication));
+            settings.iter().fold(new, |new, (name, value)| new.set(name, value))
+        });
+        let new: Vec<NewTopic<'_>> = new.collect();
+        let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        let failed = |error: rdkafka::error::KafkaError| Error::Topic { topic: names.join(", "), reason: error.to_string() };
+        let made = block_on(self.admin.create_topics(&new, &options())).map_err(failed)?;
+        Ok(made.into_iter().map(|made| made.map(drop).map_err(|(_, code)| reason(code))).collect())
+    }
+
+    /// Gives a topic more partitions.
+    pub(super) fn grow(&self, name: &str, partitions: i32) -> Result<(), Error> {
+        let new = [NewPartitions::new(name, usize::try_from(partitions).unwrap_or_default())];
+        let failed = |reason: String| Error::Topic { topic: name.to_owned(), reason };
+        let grown = block_on(self.admin.create_partitions(&new, &options())).map_err(|error| failed(error.to_string()))?;
+        grown.into_iter().try_for_each(|grown| grown.map(drop).map_err(|(_, code)| failed(reason(code))))
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(METADATA_PATIENCE * 2)).operation_timeout(Some(METADATA_PATIENCE))
+}
+
+fn passes(code: RDKafkaErrorCode) -> bool {
+    is_passing(&rdkafka::error::KafkaError::MetadataFetch(code))
+}
+
+/// Values by name; none when there are none at all, which is how a refusal looks.
+fn values(resource: &ConfigResource) -> Option<BTreeMap<String, String>> {
+    let entries = resource.entries.iter().filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)));
+    Some(entries.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty())
+}
+
+fn reason(code: RDKafkaErrorCode) -> String {
+    match code {
+        RDKafkaErrorCode::InvalidReplicationFactor => {
+            "there are fewer brokers than replicas: give --replication-factor and --min-insync-replicas".to_owned()
+        }
+        RDKafkaErrorCode::PolicyViolation => "a policy of the brokers (create.topic.policy) forbids it".to_owned(),
+        RDKafkaErrorCode::ClusterAuthorizationFailed | RDKafkaErrorCode::TopicAuthorizationFailed => {
+            format!("{code:?}: allow Create, Alter and Describe on the topic")
+        }
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,324 @@
+//! What is wrong with the topics that are there, and what to do about it: values in, values out.
+
+use super::plan::{Cleanup, HEADROOM, Layout, Size, Topic};
+use crate::config::Config;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// A topic as it was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Number of partitions.
+    pub partitions: i32,
+    /// Copies of its partitions, where the fewest are.
+    pub replication: i32,
+    /// Its settings, those of the brokers included; none when this client may not read them.
+    pub settings: Option<BTreeMap<String, String>>,
+}
+
+/// What the brokers say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// The planned topics that exist, by name.
+    pub topics: BTreeMap<String, Found>,
+    /// How long the position of an idle group is kept; none when this client may not read it.
+    pub offsets_retention: Option<Duration>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Every planned topic, and how it was found, if it was.
+    pub topics: Vec<(Topic, Option<Found>)>,
+    /// What keeps a role from working, or takes a promise back.
+    pub errors: Vec<Problem>,
+    /// What is worth knowing.
+    pub warnings: Vec<Problem>,
+}
+
+/// A deviation and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The topic.
+    pub topic: String,
+    /// What is wrong.
+    pub deviation: Deviation,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}: {}", self.topic, self.deviation, self.remedy)
+    }
+}
+
+/// How a topic is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Deviation {
+    /// It is not there.
+    #[error("it does not exist")]
+    Missing,
+    /// Its partitions are not as many as those of the topics that it goes with.
+    #[error("it has {partitions} partitions and {other} has {others}, they must be equal")]
+    Uneven {
+        /// Partitions.
+        partitions: i32,
+        /// The topic that has more.
+        other: String,
+        /// Its partitions.
+        others: i32,
+    },
+    /// It removes what must stay, or keeps what must go.
+    #[error("cleanup.policy is {found}, it must be {wanted}")]
+    Cleanup {
+        /// The policy.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// It refuses records that are written to it.
+    #[error("it takes records of {found} bytes, it must take {needed}")]
+    TooSmall {
+        /// What it takes.
+        found: u64,
+        /// What it must take.
+        needed: u64,
+    },
+    /// It takes less than is promised to producers.
+    #[error(
+        "it takes records of {found} bytes, so a message of the largest size in structured mode ({planned}) cannot be written"
+    )]
+    SmallRaw {
+        /// What it takes.
+        found: u64,
+        /// What it is made with.
+        planned: u64,
+    },
+    /// This program's own limit is below what may have to be written.
+    #[error("kafka.max_record_bytes is {found}, a record of this topic and its headers may have {needed}")]
+    SmallWriter {
+        /// The setting.
+        found: u64,
+        /// What it must be.
+        needed: u64,
+    },
+    /// Retries are removed before they are due.
+    #[error("records are removed after {} s, before their delay of {} s is over", found.as_secs(), delay.as_secs())]
+    ExpiresUntried {
+        /// The retention.
+        found: Duration,
+        /// The delay.
+        delay: Duration,
+    },
+    /// Records are removed earlier than planned.
+    #[error("records are removed after {} s, planned are {} s", found.as_secs(), planned.as_secs())]
+    ExpiresEarly {
+        /// The retention.
+        found: Duration,
+        /// What it is made with.
+        planned: Duration,
+    },
+    /// Nothing can be written.
+    #[error("min.insync.replicas is {in_sync} and there are {replication} replicas, nothing can be written")]
+    Unwritable {
+        /// The setting.
+        in_sync: i32,
+        /// The replicas.
+        replication: i32,
+    },
+    /// A record counts as written with a single copy.
+    #[error("min.insync.replicas is {in_sync} of {replication} replicas, the loss of one broker can lose records")]
+    OneCopy {
+        /// The setting.
+        in_sync: i32,
+        /// The replicas.
+        replication: i32,
+    },
+    /// One broker away stops everything.
+    #[error("min.insync.replicas is {in_sync} of {replication} replicas, one broker away stops all writing")]
+    NoSpare {
+        /// The setting.
+        in_sync: i32,
+        /// The replicas.
+        replication: i32,
+    },
+    /// Positions are forgotten while there is something left to read again.
+    #[error("records are kept for {}, but the position of a group that is idle for {} s is forgotten, and then read again", seconds(*retention), offsets.as_secs())]
+    OffsetsExpire {
+        /// The retention; none is for ever.
+        retention: Option<Duration>,
+        /// How long positions are kept.
+        offsets: Duration,
+    },
+    /// Its settings cannot be read.
+    #[error("its settings cannot be read")]
+    Unreadable,
+}
+
+fn seconds(time: Option<Duration>) -> String {
+    time.map_or_else(|| "ever".to_owned(), |time| format!("{} s", time.as_secs()))
+}
+
+/// Compares what should be with what is.
+pub fn compare(config: &Config, plan: &[Topic], cluster: &Cluster) -> Report {
+    let mut comparison = Comparison { config, cluster, report: Report::default() };
+    for topic in plan {
+        let found = cluster.topics.get(&topic.name);
+        comparison.report.topics.push((topic.clone(), found.cloned()));
+        match found {
+            _ if !topic.used => {}
+            None => comparison.missing(topic),
+            Some(found) => comparison.topic(topic, found, plan),
+        }
+    }
+    comparison.report
+}
+
+struct Comparison<'c> {
+    config: &'c Config,
+    cluster: &'c Cluster,
+    report: Report,
+}
+
+impl Comparison<'_> {
+    fn error(&mut self, topic: &Topic, deviation: Deviation, remedy: String) {
+        self.report.errors.push(Problem { topic: topic.name.clone(), deviation, remedy });
+    }
+
+    fn warn(&mut self, topic: &Topic, deviation: Deviation, remedy: String) {
+        self.report.warnings.push(Problem { topic: topic.name.clone(), deviation, remedy });
+    }
+
+    /// The command that changes a setting of a topic.
+    fn set(&self, topic: &Topic, setting: &str, value: impl fmt::Display) -> String {
+        format!(
+            "kafka-configs.sh --bootstrap-server {} --alter --entity-type topics --entity-name {} --add-config {setting}={value}",
+            self.config.kafka.brokers, topic.name
+        )
+    }
+
+    fn missing(&mut self, topic: &Topic) {
+        // As its siblings are, if there are any.
+        let sibling = self.cluster.topics.values().max_by_key(|found| found.partitions);
+        let default = Layout::default();
+        let (partitions, replication) =
+            sibling.map_or((default.partitions, default.replication), |found| (found.partitions, found.replication));
+        let in_sync = default.in_sync.min(replication);
+        let command = format!(
+            "verdmarc topics create --partitions {partitions} --replication-factor {replication} --min-insync-replicas {in_sync}"
+        );
+        self.error(topic, Deviation::Missing, command);
+    }
+
+    fn topic(&mut self, topic: &Topic, found: &Found, plan: &[Topic]) {
+        self.partitions(topic, found, plan);
+        let Some(settings) = &found.settings else {
+            let remedy = "allow DescribeConfigs on the topic, or look yourself".to_owned();
+            return self.warn(topic, Deviation::Unreadable, remedy);
+        };
+        let number = |name: &str| settings.get(name).and_then(|value| value.parse::<i64>().ok());
+        let policy = settings.get("cleanup.policy").map_or("", String::as_str);
+        let wanted = topic.cleanup.policy();
+        if policy != wanted {
+            let deviation = Deviation::Cleanup { found: policy.to_owned(), wanted };
+            self.error(topic, deviation, self.set(topic, "cleanup.policy", wanted));
+        }
+        if let Some(bytes) = number("max.message.bytes").and_then(|bytes| u64::try_from(bytes).ok()) {
+            self.size(topic, bytes);
+        }
+        if let Cleanup::Delete(planned) = topic.cleanup {
+            // Negative is for ever.
+            let retention = number("retention.ms").and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
+            self.retention(topic, retention, planned);
+        }
+        if let Some(in_sync) = number("min.insync.replicas").and_then(|count| i32::try_from(count).ok()) {
+            self.copies(topic, found.replication, in_sync);
+        }
+    }
+
+    fn partitions(&mut self, topic: &Topic, found: &Found, plan: &[Topic]) {
+        let set = plan.iter().filter(|other| topic.set.is_some() && other.set == topic.set);
+        let most = set.filter_map(|other| Some((other, self.cluster.topics.get(&other.name)?.partitions)));
+        if let Some((other, others)) = most.max_by_key(|(_, count)| *count)
+            && others > found.partitions
+        {
+            let deviation = Deviation::Uneven { partitions: found.partitions, other: other.name.clone(), others };
+            self.error(topic, deviation, format!("verdmarc topics grow --partitions {others} --yes"));
+        }
+    }
+
+    fn size(&mut self, topic: &Topic, found: u64) {
+        let writer = u64::from(self.config.kafka.max_record_bytes);
+        let planned = topic.size.bytes(self.config.kafka.max_record_bytes);
+        let needed = match topic.size {
+            Size::Event => planned,
+            Size::Raw => {
+                if found < planned {
+                    self.warn(topic, Deviation::SmallRaw { found, planned }, self.set(topic, "max.message.bytes", planned));
+                }
+                let needed = found + HEADROOM;
+                if writer < needed {
+                    let remedy = format!("set VERDMARC_KAFKA__MAX_RECORD_BYTES={needed}, or the same in the settings");
+                    self.error(topic, Deviation::SmallWriter { found: writer, needed }, remedy);
+                }
+                return;
+            }
+            // What counts is what the producers may write, not what was planned.
+            Size::Mail => self.raw_bytes().map_or(planned, |raw| raw + HEADROOM),
+        };
+        if found < needed {
+            self.error(topic, Deviation::TooSmall { found, needed }, self.set(topic, "max.message.bytes", needed));
+        }
+    }
+
+    fn raw_bytes(&self) -> Option<u64> {
+        let name = self.config.topics.full(&self.config.topics.raw);
+        self.cluster.topics.get(&name)?.settings.as_ref()?.get("max.message.bytes")?.parse().ok()
+    }
+
+    fn retention(&mut self, topic: &Topic, retention: Option<Duration>, planned: Duration) {
+        let remedy = self.set(topic, "retention.ms", planned.as_millis());
+        if let Some(found) = retention.filter(|found| *found < planned) {
+            match topic.delay.filter(|delay| found <= *delay) {
+                Some(delay) => self.error(topic, Deviation::ExpiresUntried { found, delay }, remedy),
+                None => self.warn(topic, Deviation::ExpiresEarly { found, planned }, remedy),
+            }
+        }
+        let Some(offsets) = self.cluster.offsets_retention.filter(|_| topic.grouped) else { return };
+        // A retry is read when its delay is over, so it is that much older when its position is committed.
+        let delay = topic.delay.unwrap_or_default();
+        if retention.is_none_or(|retention| retention.saturating_sub(delay) > offsets) {
+            let remedy = match retention {
+                Some(retention) => {
+                    let minutes = retention.saturating_sub(delay).as_secs().div_ceil(60);
+                    format!("start the brokers with offsets.retention.minutes={minutes}, or a shorter retention.ms on the topic")
+                }
+                None => self.set(topic, "retention.ms", planned.as_millis()),
+            };
+            self.warn(topic, Deviation::OffsetsExpire { retention, offsets }, remedy);
+        }
+    }
+
+    fn copies(&mut self, topic: &Topic, replication: i32, in_sync: i32) {
+        let default = Layout::default().in_sync;
+        if in_sync > replication {
+            let remedy = self.set(topic, "min.insync.replicas", default.min(replication));
+            self.error(topic, Deviation::Unwritable { in_sync, replication }, remedy);
+        } else if in_sync < default {
+            let remedy = if replication > default {
+                self.set(topic, "min.insync.replicas", default)
+            } else {
+                "give it three replicas, then min.insync.replicas=2".to_owned()
+            };
+            self.warn(topic, Deviation::OneCopy { in_sync, replication }, remedy);
+        } else if in_sync == replication {
+            let remedy = format!("give it {} replicas (kafka-reassign-partitions.sh)", replication + 1);
+            self.warn(topic, Deviation::NoSpare { in_sync, replication }, remedy);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! The topics themselves: what they should be, what they are, and how one becomes the other.
+//!
+//! `plan` is the table, `check` compares it with what `admin` finds, `strimzi` writes it for Kubernetes.
+
+mod admin;
+mod check;
+mod plan;
+mod strimzi;
+
+pub use check::{Cluster, Deviation, Found, Problem, Report, compare};
+pub use plan::{Cleanup, Layout, Size, Topic, plan};
+pub use strimzi::strimzi;
+
+use super::error::Error;
+use crate::config::Config;
+use admin::Admin;
+
+/// Looks at the topics and says what is wrong with them. Blocks until the brokers answer.
+///
+/// # Errors
+/// No broker answers. A topic that is missing is a finding, not an error.
+pub fn check(config: &Config) -> Result<Report, Error> {
+    let plan = plan(config);
+    let cluster = Admin::new(&config.kafka)?.cluster(&plan)?;
+    Ok(compare(config, &plan, &cluster))
+}
+
+/// What became, or would become, of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was there and was left alone.
+    Kept(Found),
+    /// It is to be made.
+    Planned,
+    /// It was made.
+    Made,
+    /// It could not be made.
+    Failed(String),
+}
+
+/// Makes the topics that are missing and leaves the others alone; with `dry` it only says which those are.
+///
+/// # Errors
+/// No broker answers. A topic that cannot be made is an [`Outcome`].
+pub fn create(config: &Config, layout: &Layout, dry: bool) -> Result<Vec<(Topic, Outcome)>, Error> {
+    let plan = plan(config);
+    let admin = Admin::new(&config.kafka)?;
+    let mut cluster = admin.cluster(&plan)?;
+    let missing: Vec<&Topic> = plan.iter().filter(|topic| !cluster.topics.contains_key(&topic.name)).collect();
+    let mut made =
+        if dry || missing.is_empty() { Vec::new() } else { admin.create(&missing, config.kafka.max_record_bytes, layout)? }
+            .into_iter();
+    let outcome = |topic: &Topic| match cluster.topics.remove(&topic.name) {
+        Some(found) => Outcome::Kept(found),
+        None => match made.next() {
+            Some(Ok(())) => Outcome::Made,
+            Some(Err(reason)) => Outcome::Failed(reason),
+            None => Outcome::Planned,
+        },
+    };
+    let outcomes: Vec<Outcome> = plan.iter().map(outcome).collect();
+    Ok(plan.into_iter().zip(outcomes).collect())
+}
+
+/// More partitions for a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
+    /// The topic.
+    pub topic: Topic,
+    /// Its partitions, none when it does not exist.
+    pub from: Option<i32>,
+    /// Partitions that it is to have; none when it stays as it is.
+    pub to: Option<i32>,
+}
+
+/// Which topics are to grow, in the order in which they are grown: state first, so that no input is there whose state has no
+/// place yet. None shrinks.
+pub fn growth(plan: &[Topic], cluster: &Cluster, partitions: i32) -> Vec<Growth> {
+    let mut growth: Vec<Growth> = plan
+        .iter()
+        .map(|topic| {
+            let from = cluster.topics.get(&topic.name).map(|found| found.partitions);
+            Growth { topic: topic.clone(), from, to: from.filter(|from| *from < partitions).map(|_| partitions) }
+        })
+        .collect();
+    growth.sort_by_key(|growth| growth.topic.cleanup != Cleanup::Compact);
+    growth
+}
+
+/// Gives every topic `partitions` partitions that has fewer; with `dry` it only says which those are.
+///
+/// # Errors
+/// No broker answers, or a topic cannot be grown; those before it are, and the same call goes on from there.
+pub fn grow(config: &Config, partitions: i32, dry: bool) -> Result<Vec<Growth>, Error> {
+    let plan = plan(config);
+    let admin = Admin::new(&config.kafka)?;
+    let growth = growth(&plan, &admin.cluster(&plan)?, partitions);
+    for Growth { topic, to, .. } in growth.iter().filter(|_| !dry) {
+        if let Some(partitions) = to {
+            admin.grow(&topic.name, *partitions)?;
+        }
+    }
+    Ok(growth)
+}

@@ -1,0 +1,282 @@
+//! Which topics there are and how each is made: one table, read by `create`, `check`, `grow` and `print`.
+
+use crate::config::{Config, Topics};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A topic as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its key under `[topics]`.
+    pub key: &'static str,
+    /// Its full name.
+    pub name: String,
+    /// Whether a role that runs with these settings reads or writes it.
+    pub used: bool,
+    /// What is removed, and when.
+    pub cleanup: Cleanup,
+    /// What its records may measure.
+    pub size: Size,
+    /// How long a record waits before it is read, for topics of retries.
+    pub delay: Option<Duration>,
+    /// Whether a group keeps its position in it.
+    pub grouped: bool,
+    /// Topics of one set have the same number of partitions, because a role writes to the partition that it read from.
+    pub set: Option<&'static str>,
+}
+
+/// What is removed from a topic, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Records of this age.
+    Delete(Duration),
+    /// Records that a newer one of the same key replaces: the topic holds state.
+    Compact,
+}
+
+impl Cleanup {
+    /// The word of `cleanup.policy`.
+    pub fn policy(self) -> &'static str {
+        match self {
+            Self::Delete(_) => "delete",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+/// What the records of a topic may measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Events, which are bounded: what Kafka takes by default.
+    Event,
+    /// A producer's record that holds a message.
+    Raw,
+    /// Such a record with headers of ours.
+    Mail,
+}
+
+/// How topics are made; what the table leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Partitions of each topic.
+    pub partitions: i32,
+    /// Copies of each partition.
+    pub replication: i32,
+    /// Copies that must have a record before it counts as written.
+    pub in_sync: i32,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { partitions: 12, replication: 3, in_sync: 2 }
+    }
+}
+
+/// Room for the headers that retries, dead letters and annotated messages add to a record of mail.raw.
+pub(super) const HEADROOM: u64 = 1 << 20;
+/// Kafka's own default of `max.message.bytes`: 1 MiB and the head of a batch.
+const EVENT_BYTES: u64 = 1_048_588;
+const DAY: Duration = Duration::from_hours(24);
+/// How long a retry is kept beyond its delay.
+const RETRY_MARGIN: Duration = Duration::from_hours(7 * 24);
+
+/// A line of the table.
+struct Row {
+    key: &'static str,
+    name: fn(&Topics) -> &str,
+    used: fn(&Config) -> bool,
+    cleanup: Cleanup,
+    size: Size,
+    grouped: bool,
+    set: Option<&'static str>,
+}
+
+const fn days(count: u32) -> Cleanup {
+    Cleanup::Delete(DAY.saturating_mul(count))
+}
+
+/// In the order of the data path. Retries, of which there are as many as delays, stand before the last.
+const TABLE: [Row; 5] = [
+    Row { key: "raw", name: |topics| &topics.raw, used: |_| true, cleanup: days(7), size: Size::Raw, grouped: true, set: None },
+    Row {
+        key: "verdicts",
+        name: |topics| &topics.verdicts,
+        used: |_| true,
+        cleanup: days(14),
+        size: Size::Event,
+        grouped: false,
+        set: None,
+    },
+    Row {
+        key: "annotated",
+        name: |topics| &topics.annotated,
+        used: |config| config.verdict.annotated,
+        cleanup: days(7),
+        size: Size::Mail,
+        grouped: false,
+        set: None,
+    },
+    Row {
+        key: "failures",
+        name: |topics| &topics.failures,
+        used: |_| true,
+        cleanup: days(14),
+        size: Size::Event,
+        grouped: false,
+        set: Some("failures"),
+    },
+    Row {
+        key: "dead_letters",
+        name: |topics| &topics.dead_letters,
+        used: |_| true,
+        cleanup: days(30),
+        size: Size::Mail,
+        grouped: false,
+        set: None,
+    },
+];
+
+/// The topics of these settings, in the order of the data path.
+pub fn plan(config: &Config) -> Vec<Topic> {
+    let mut topics: Vec<Topic> = TABLE.iter().map(|row| row.topic(config)).collect();
+    let last = topics.pop();
+    let delays = config.verdict.retry_delays_s.iter().map(|seconds| Duration::from_secs(*seconds));
+    topics.extend(delays.enumerate().map(|(index, delay)| Topic {
+        key: "retries",
+        name: config.topics.retry(index + 1),
+        used: config.verdict.retries,
+        cleanup: Cleanup::Delete(delay + RETRY_MARGIN),
+        size: Size::Mail,
+        delay: Some(delay),
+        grouped: true,
+        set: None,
+    }));
+    topics.extend(last);
+    topics
+}
+
+impl Row {
+    fn topic(&self, config: &Config) -> Topic {
+        Topic {
+            key: self.key,
+            name: config.topics.full((self.name)(&config.topics)),
+            used: (self.used)(config),
+            cleanup: self.cleanup,
+            size: self.size,
+            delay: None,
+            grouped: self.grouped,
+            set: self.set,
+        }
+    }
+}
+
+impl Size {
+    /// Bytes, where `largest` is the largest record that this program writes.
+    pub fn bytes(self, largest: u32) -> u64 {
+        let largest = u64::from(largest);
+        match self {
+            Self::Event => EVENT_BYTES,
+            Self::Raw => largest.saturating_sub(HEADROOM).max(EVENT_BYTES),
+            Self::Mail => largest.max(EVENT_BYTES + HEADROOM),
+        }
+    }
+}
+
+impl Topic {
+    /// The settings that the topic is made with.
+    pub fn settings(&self, largest: u32, layout: &Layout) -> BTreeMap<&'static str, String> {
+        let mut settings = BTreeMap::from([
+            ("cleanup.policy", self.cleanup.policy().to_owned()),
+            ("max.message.bytes", self.size.bytes(largest).to_string()),
+            ("min.insync.replicas", layout.in_sync.to_string()),
+        ]);
+        match self.cleanup {
+            Cleanup::Delete(retention) => {
+                settings.insert("retention.ms", retention.as_millis().to_string());
+            }
+            Cleanup::Compact => settings.extend([
+                ("segment.ms", "600000".to_owned()),
+                ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+                ("max.compaction.lag.ms", "3600000".to_owned()),
+                ("delete.retention.ms", "86400000".to_owned()),
+            ]),
+        }
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(config: &Config) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+        let largest = config.kafka.max_record_bytes;
+        plan(config).iter().map(|topic| (topic.name.clone(), topic.settings(largest, &Layout::default()))).collect()
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_architecture() {
+        let found = settings(&Config::default());
+        let names: Vec<&str> = found.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "mail.annotated",
+                "mail.dead-letters",
+                "mail.failures",
+                "mail.raw",
+                "mail.retries.1",
+                "mail.retries.2",
+                "mail.retries.3",
+                "mail.verdicts"
+            ]
+        );
+        let of = |topic: &str, setting: &str| found[topic].get(setting).cloned().unwrap_or_default();
+        for (topic, days) in
+            [("mail.raw", 7), ("mail.verdicts", 14), ("mail.annotated", 7), ("mail.failures", 14), ("mail.dead-letters", 30)]
+        {
+            assert_eq!(of(topic, "retention.ms"), (days * 86_400_000_u64).to_string(), "{topic}");
+        }
+        assert_eq!(of("mail.retries.2", "retention.ms"), (600_000 + 7 * 86_400_000_u64).to_string());
+        assert_eq!(of("mail.raw", "max.message.bytes"), (56 << 20).to_string());
+        for topic in ["mail.annotated", "mail.retries.1", "mail.dead-letters"] {
+            assert_eq!(of(topic, "max.message.bytes"), (57 << 20).to_string(), "{topic}");
+        }
+        for topic in names {
+            assert_eq!((of(topic, "cleanup.policy").as_str(), of(topic, "min.insync.replicas").as_str()), ("delete", "2"));
+        }
+    }
+
+    #[test]
+    fn names_and_sizes_follow_the_settings() {
+        let mut config = Config::default();
+        config.topics.prefix = "p.".into();
+        config.topics.retries = "again".into();
+        config.verdict.retry_delays_s = vec![5];
+        config.kafka.max_record_bytes = 8 << 20;
+        let found = settings(&config);
+        assert_eq!(found["p.again.1"]["retention.ms"], (5_000 + 7 * 86_400_000_u64).to_string());
+        assert_eq!(found["p.mail.raw"]["max.message.bytes"], (7 << 20).to_string());
+        config.kafka.max_record_bytes = 1;
+        assert_eq!(settings(&config)["p.mail.raw"]["max.message.bytes"], EVENT_BYTES.to_string());
+    }
+
+    #[test]
+    fn what_no_role_uses_is_made_all_the_same() {
+        let used = |config: &Config| -> Vec<&'static str> {
+            plan(config).iter().filter(|topic| topic.used).map(|topic| topic.key).collect()
+        };
+        let mut config = Config::default();
+        assert_eq!(used(&config), ["raw", "verdicts", "failures", "dead_letters"]);
+        (config.verdict.annotated, config.verdict.retries) = (true, true);
+        assert_eq!(used(&config).len(), plan(&config).len());
+    }
+
+    #[test]
+    fn state_is_compacted_soon() {
+        let row = Row { cleanup: Cleanup::Compact, ..TABLE[3] };
+        let settings = row.topic(&Config::default()).settings(0, &Layout::default());
+        assert_eq!((settings["cleanup.policy"].as_str(), settings["segment.ms"].as_str()), ("compact", "600000"));
+        assert!(!settings.contains_key("retention.ms"));
+    }
+}
