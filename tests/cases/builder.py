@@ -113,11 +113,12 @@ def sign(octets, d, s="s", kind="ed25519", a=None, h="from:to:subject:date", c="
     text = "; ".join(f"{name}={value}" for name, value in values.items() if value is not None)
     unsigned = b"DKIM-Signature: " + text.encode("latin-1") + b"; b="
 
-    remaining = [(name.strip().lower(), b":" + value) for name, _, value in (field.partition(b":") for field in fields)]
+    # simple canonicalization keeps names as they are written.
+    remaining = [(name, b":" + value) for name, _, value in (field.partition(b":") for field in fields)]
     chosen = []
     for name in h.split(":"):
         for at in range(len(remaining) - 1, -1, -1):
-            if remaining[at][0] == name.encode().lower():
+            if remaining[at][0].strip().lower() == name.encode().lower():
                 chosen.append(remaining.pop(at))
                 break
     lines = [(name, value[1:] + b"\r\n") for name, value in chosen]

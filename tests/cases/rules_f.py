@@ -135,9 +135,12 @@ def signatures(c):
     for name, d in {"a quote": "ex.com'", "a double quote": 'ex"com', "a bracket": "ex.com(evil.com", "a space": "ex .com", "a control": "ex\x01.com",
                     "an empty label": "ex..com", "nothing": "", "a hyphen alone": "-", "a label of 64 octets": "a" * 64 + ".com"}.items():
         signed(f"f14 d= with {name}", sign(plain, "ex.com", raw={"d": d}), malformed())
-    signed("f14 s= leaves _domainkey", sign(plain, "ex.com", raw={"s": "x._domainkey.attack.com.\0.any"}), malformed())
+    # Behind NUL, `h=from:` could be a From field for other software (Decisions, broken header section).
+    hiding = unusable("headers_malformed", dkim=[{"result": "permerror"}])
+    signed("f14 s= leaves _domainkey", sign(plain, "ex.com", raw={"s": "x._domainkey.attack.com.\0.any"}), hiding)
+    signed("f14 s= with NUL, behind h=", sign(plain, "ex.com", raw={"s": None, "q": "dns/txt; s=s\0"}), malformed())
     signed("f14 s= of 64 octets", sign(plain, "ex.com", raw={"s": "a" * 64}), malformed())
-    signed("f14 s= with NUL", sign(plain, "ex.com", raw={"s": "s\0"}), malformed())
+    signed("f14 s= with NUL", sign(plain, "ex.com", raw={"s": "s\0"}), hiding)
     appended = sign(plain, "ex.com", l=len(BODY)) + b"Appended by another.\r\n"
     signed("f17 l= shorter than the body", appended, unusable_signature("policy"))
     signed("f17 l= equal to the body", sign(plain, "ex.com", l=len(BODY)), passes("reject"))
@@ -257,7 +260,7 @@ def discovery(c):
                mail_from="u@evil.test", dkim="evil.test", expect=fails("reject", spf="temperror", dkim=[{"result": "temperror"}]))
     arc(c)
     wild = zone(REJECT, **{"*.ex.com": [["TXT", "v=DMARC1; p=none"]]})
-    c.case("f39 a wildcard that answers with a record", wild, author="u@sub.ex.com", expect=fails("none", policy_domain="sub.ex.com", org_domain="ex.com"))
+    c.case("f39 a wildcard that answers with a record", wild, author="u@sub.ex.com", expect=fails("none", policy_domain="sub.ex.com"))
     spread = zone(REJECT, **{"*.ex.com": [["TXT", "v=spf1 -all"]], "a.b.ex.com": EXISTS})
     c.case("a28 a wildcard that answers with another record", spread, author="u@sub.ex.com", expect=fails("reject", policy_domain="ex.com"))
     suffix = zone({"com": "p=none"}, **{"ex.com": EXISTS, "evil.com": EXISTS})
