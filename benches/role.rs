@@ -5,6 +5,7 @@
     unreachable_pub,
     dead_code,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -41,7 +41,7 @@ impl Topics {
                 self.send(&producer, corpus, index, &format!("{round}-{index}"));
             }
         }
-        producer.flush(Duration::from_secs(120)).unwrap();
+        producer.flush(Duration::from_mins(2)).unwrap();
     }
 
     fn send(&self, producer: &ThreadedProducer<DefaultProducerContext>, corpus: &Corpus, index: usize, key: &str) {
@@ -111,7 +111,7 @@ impl Role {
         let (cpu, started) = (self.cpu(), Instant::now());
         let last = reached(total);
         let messages = (last - first) as f64;
-        let micros = (self.cpu() - cpu).as_secs_f64() * 1e6 / messages;
+        let micros = self.cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / messages;
         Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: self.peak() }
     }
 

@@ -4,10 +4,8 @@
 They are written from the rules alone, not from the code. Run it with `make cases`.
 """
 
-import decisions
 import rules_d
 import rules_f
-import rules_h
 
-for part in (rules_d, rules_f, rules_h, decisions):
+for part in (rules_d, rules_f):
     part.cases().write()

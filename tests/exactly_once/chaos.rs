@@ -118,7 +118,7 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
         }
         let some = if produced < messages { 400 } else { 40 };
         stream.produce((0..some).map(|index| {
-            let kind = if rng.u16(..) % 500 == 0 { Kind::Refused } else { kinds[rng.usize(..kinds.len())] };
+            let kind = if rng.u16(..).is_multiple_of(500) { Kind::Refused } else { kinds[rng.usize(..kinds.len())] };
             Raw::of(kind, format!("m{}", produced + index))
         }));
         produced += some;

@@ -119,6 +119,7 @@ impl Process {
     }
 
     /// The exit code, when it has ended; none as code means a signal.
+    #[allow(clippy::option_option, reason = "whether it ended, and if so, with which code")]
     pub fn ended(&mut self) -> Option<Option<i32>> {
         self.child.try_wait().unwrap().map(|status| status.code())
     }

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// A server that never answers: every verdict comes at its deadline, many at once, and the group notices nothing.
 #[test]
@@ -46,7 +46,7 @@ fn a_verdict_waits_for_its_retries_and_keeps_its_identity_through_kills() {
         let kinds = [Kind::Undecided, Kind::Fail, Kind::Undecided];
         stream.produce((0..60).map(|number| Raw::of(kinds[number % 3], format!("m{number}"))));
         let mut process = fleet.start("a", &[("FAILPOINTS", "after-offsets=1*off->1*return(kill)->off")]);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while stream.outcome().verdicts.len() < 60 {
             assert!(Instant::now() < deadline, "{} verdicts\n{}", stream.outcome().verdicts.len(), fleet.tails());
             if process.ended().is_some() {

@@ -5,7 +5,7 @@ use crate::broker::{eventually, shared};
 use crate::stream::{Kind, Raw, Stream, status};
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 const MESSAGE: &[u8] = b"From: a@bank.example\r\n\r\nhello\r\n";
 
 fn poison(key: &str, value: Option<&[u8]>, headers: &[(&'static str, &[u8])]) -> Raw {

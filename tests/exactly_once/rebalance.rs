@@ -7,7 +7,7 @@ use crate::stream::{Kind, Raw, Stream};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 fn mail(count: usize) -> impl Iterator<Item = Raw> {
     (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))

@@ -105,7 +105,7 @@ impl<'b> Stream<'b> {
                 None
             });
         }
-        producer.flush(Duration::from_secs(60)).unwrap();
+        producer.flush(Duration::from_mins(1)).unwrap();
     }
 
     /// Whether the group has committed everything that is in mail.raw.
