@@ -76,9 +76,11 @@ fn outside_the_prefixes_no_request_is_made() {
 #[test]
 fn more_or_less_than_was_said_is_not_taken() {
     let said = MESSAGE.len() as u64;
-    for sent in [vec![b'x'; 64 << 20], MESSAGE[1..].to_vec()] {
-        let reason = unavailable(&of(&Responder::with_object(said, &sent)));
+    for (sent, is_taken) in [(vec![b'x'; 64 << 20], false), (MESSAGE[1..].to_vec(), true)] {
+        let responder = Responder::with_object(said, &sent);
+        let reason = unavailable(&of(&responder));
         assert!(reason.contains("changed"), "{reason}");
+        assert_eq!((responder.next_is_taken(), responder.next_is_taken()), (true, is_taken));
     }
     let cut = Responder::start(move |_, method| match method {
         "HEAD" => head(200, said),

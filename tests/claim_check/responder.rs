@@ -2,11 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 pub struct Responder {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
+    taken: mpsc::Receiver<bool>,
 }
 
 impl Responder {
@@ -16,6 +18,7 @@ impl Responder {
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
+        let (took, taken) = mpsc::channel();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let mut lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
@@ -24,11 +27,10 @@ impl Responder {
                 let number = seen.lock().unwrap().len();
                 let answer = rule(number, request.split(' ').next().unwrap_or_default());
                 seen.lock().unwrap().push(request);
-                // Who has seen enough goes away in the middle.
-                let _ = (&stream).write_all(&answer);
+                let _ = took.send((&stream).write_all(&answer).is_ok());
             }
         });
-        Self { address, requests }
+        Self { address, requests, taken }
     }
 
     /// A server that holds an object: what it says of its length, and what it sends.
@@ -42,6 +44,11 @@ impl Responder {
 
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Whether the next answer was taken to its end, or the client went away before.
+    pub fn next_is_taken(&self) -> bool {
+        self.taken.recv_timeout(Duration::from_secs(10)).unwrap()
     }
 
     /// The requests so far, as `METHOD /path`.
