@@ -38,6 +38,7 @@ fuzz_target!(|data: &[u8]| {
     }
     if let [value] = fields.as_slice()
         && let [outcome] = outcomes.as_slice()
+        && section.body() == BODY
     {
         let value = value.value();
         rearranged(value.strip_suffix(b"\r\n").unwrap_or(value), key, outcome);
@@ -73,7 +74,9 @@ fn judge_signature(tags: Option<&Vec<(&[u8], &[u8])>>, outcome: &SignatureOutcom
     let value = |name: &[u8]| tags.iter().find(|(tag, _)| *tag == name).map(|(_, value)| *value);
     let name = |tag: &[u8]| {
         let text = std::str::from_utf8(value(tag)?).ok()?;
-        Domain::parse(text).ok().filter(|_| !text.ends_with('.'))
+        let hyphen_outside = |label: &str| label.starts_with('-') || label.ends_with('-');
+        let name = Domain::parse(text).ok().filter(|_| !text.ends_with('.'))?;
+        (name.query_name().is_some() && !name.labels().any(hyphen_outside)).then_some(name)
     };
     let number = |tag: &[u8]| {
         let digits = std::str::from_utf8(value(tag)?).ok()?;

@@ -63,7 +63,7 @@ fn is_what_the_brackets_say(value: &[u8], author: &Author) {
         let close = rest.iter().position(|octet| *octet == b'>');
         // With several mailboxes a bracket that is never closed may stand before one of the others.
         let address = if author.several_mailboxes { &rest[..close?] } else { &rest[..close.unwrap_or(rest.len())] };
-        address.contains(&b'@').then(|| address.trim_ascii())
+        address.contains(&b'@').then(|| trim(address))
     });
     if let Some(address) = in_brackets {
         assert_eq!(only_domain(address).as_ref(), Some(&author.domain));
@@ -92,6 +92,14 @@ fn only_domain(address: &[u8]) -> Option<Domain> {
     let at = rest.iter().position(|octet| *octet == b'@')?;
     let name = &rest[at + 1..];
     if name.contains(&b'@') { None } else { domain(name) }
+}
+
+/// Without the white space of RFC 5322 around it.
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 fn domain(name: &[u8]) -> Option<Domain> {

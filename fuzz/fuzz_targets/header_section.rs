@@ -105,16 +105,33 @@ fn annotate(message: &[u8]) {
     assert_eq!(found, [0, 1, 2, 3], "ours are the only ones");
 }
 
-/// Reads as software does that ends lines at any CR or LF and passes over octets that no field name may hold.
+/// Reads as software does that ends lines at any CR or LF, and as software that passes over control characters.
 fn no_lax_reader_is_misled(head: &[u8]) {
-    let mut fields: Vec<Vec<u8>> = Vec::new();
-    for line in head.split(|octet| matches!(octet, b'\r' | b'\n')).filter(|line| !line.is_empty()) {
-        match fields.last_mut() {
-            Some(field) if matches!(line[0], b' ' | b'\t') => field.extend_from_slice(line),
-            _ => fields.push(line.to_vec()),
+    let mut ends = head.to_vec();
+    for at in 0..ends.len() {
+        if ends[at] == b'\r' && ends.get(at + 1) != Some(&b'\n') {
+            ends[at] = b'\n';
         }
     }
-    assert!(!matches!(head.first(), Some(b' ' | b'\t')), "the first line continues our last field");
+    ends.retain(|octet| *octet != b'\r');
+    misleads_nobody(ends.split(|octet| *octet == b'\n'));
+    let visible: Vec<_> =
+        head.iter().copied().filter(|octet| matches!(octet, b'\n' | b'\t') || !octet.is_ascii_control()).collect();
+    misleads_nobody(visible.split(|octet| *octet == b'\n'));
+}
+
+fn misleads_nobody<'l>(lines: impl Iterator<Item = &'l [u8]>) {
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    let mut goes_on = false;
+    for (at, line) in lines.enumerate() {
+        let continues = matches!(line, [b' ' | b'\t', ..]);
+        assert!(at > 0 || !continues, "the first line continues our last field");
+        match fields.last_mut() {
+            Some(field) if continues && goes_on => field.extend_from_slice(line),
+            _ => fields.push(line.to_vec()),
+        }
+        goes_on = !line.is_empty();
+    }
     for field in &fields {
         let Some(colon) = field.iter().position(|octet| *octet == b':') else { continue };
         let name: String =

@@ -49,7 +49,7 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Abort {
     pub(super) reason: String,
-    /// The entry that no topic takes.
+    /// The entry that no topic takes. It is known for certain only after an attempt with each record alone.
     pub(super) oversized: Option<usize>,
     /// Whether the reason is ours (a partition was taken away), so that there is no need to wait before trying again.
     pub(super) wanted: bool,
@@ -229,7 +229,11 @@ impl Worker {
 
     /// Without transaction: the owner commits the offsets behind it.
     fn write(&self, batch: &Batch) -> Outcome {
-        match self.produce(batch, Pace::Together) {
+        let mut tried = self.produce(batch, Pace::Together);
+        if matches!(&tried, Err(Trouble::Abort(abort)) if abort.oversized.is_some()) {
+            tried = self.produce(batch, Pace::OneByOne);
+        }
+        match tried {
             Ok(written) => Outcome::Written(written),
             Err(Trouble::Abort(abort)) => Outcome::Aborted(abort),
             Err(Trouble::Fatal(error)) => Outcome::Failed(error),

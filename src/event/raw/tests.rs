@@ -289,3 +289,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_copy_stands_for_the_record_that_first_held_the_message() {
+    let origin: &[(&str, &[u8])] = &[
+        ("verdmarc-origin-topic", b"mail.raw"),
+        ("verdmarc-origin-partition", b"7"),
+        ("verdmarc-origin-offset", b"99"),
+        ("verdmarc-origin-timestamp", b"2026-02-01T08:00:00Z"),
+        ("verdmarc-attempt", b"3"),
+    ];
+    let record = Record { topic: "mail.retries.2".into(), ..record(origin, MESSAGE_BYTES) };
+    let raw = Raw::decode(&record, LIMIT).unwrap();
+    assert_eq!((raw.id.as_str(), raw.lineage.input.attempt), ("mail.raw-7-99", 3));
+    assert_eq!(raw.envelope.arrival, "2026-02-01T08:00:00Z".parse().ok(), "it arrived when the first record did");
+    let half = &origin[..2];
+    assert_eq!(refusal(half, MESSAGE_BYTES), Some("lineage"));
+}
