@@ -2,6 +2,7 @@
 
 use super::{Exit, Failure, Settings};
 use crate::auth::cause::SesStatus;
+use crate::event::redrive::Entry;
 use crate::event::{FailureEvent, Record, VerdictEvent};
 use crate::kafka::{Reader, Start};
 use crate::telemetry;
@@ -138,6 +139,9 @@ fn failure_line(event: &FailureEvent) -> String {
 }
 
 fn dead_letter_line(record: &Record) -> String {
+    if let Entry::Redriven(mark) = Entry::of(record) {
+        return format!("{} dead letter(s) of partition {} put back", mark.redriven.len(), record.partition);
+    }
     let said = |name: &str| {
         let value = record.headers.as_ref().and_then(|headers| headers.get(name));
         value.map(|value| String::from_utf8_lossy(value).escape_debug().to_string()).unwrap_or_default()

@@ -76,6 +76,23 @@ mod tests {
     fn a_resource_says_what_create_would_make() {
         let text = strimzi(&Config::default(), &Layout::default(), "main");
         let first: Vec<&str> = text.lines().take(16).collect();
-        insta::assert_snapshot!(first.join("\n"), @"");
+        insta::assert_snapshot!(first.join("\n"), @r#"
+        ---
+        apiVersion: kafka.strimzi.io/v1beta2
+        kind: KafkaTopic
+        metadata:
+          name: "mail.raw"
+          labels:
+            strimzi.io/cluster: "main"
+        spec:
+          topicName: "mail.raw"
+          partitions: 12
+          replicas: 3
+          config:
+            cleanup.policy: "delete"
+            max.message.bytes: 58720256
+            min.insync.replicas: 2
+            retention.ms: 604800000
+        "#);
     }
 }
