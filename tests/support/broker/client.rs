@@ -9,6 +9,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
+use rdkafka::metadata::MetadataBroker;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -109,14 +110,14 @@ impl Client {
 
     /// The offset after the last record of each partition. The records that end transactions count.
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
-        self.ends(&self.reader(Isolation::Uncommitted), topic)
+        ends(&self.reader(Isolation::Uncommitted), topic)
     }
 
     /// For each partition the offset that readers of committed records do not pass: the first record of its oldest open
     /// transaction, or its end when there is none.
     pub fn last_stable_offsets(&self, topic: &str) -> Vec<i64> {
         self.settle();
-        self.ends(&self.reader(Isolation::Committed), topic)
+        ends(&self.reader(Isolation::Committed), topic)
     }
 
     /// The position that `group` has committed for each partition of `topic`. That of an open transaction is not.
@@ -126,7 +127,7 @@ impl Client {
         let consumer: BaseConsumer =
             self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create().unwrap();
         let mut asked = TopicPartitionList::new();
-        asked.add_partition_range(topic, 0, self.partitions(&consumer, topic) - 1);
+        asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
         let positions = consumer.committed_offsets(asked, PATIENCE).unwrap();
         positions
             .elements()
@@ -164,7 +165,7 @@ impl Client {
     pub(super) fn members(&self) -> impl Fn() -> Vec<i32> + use<> {
         let consumer = self.reader(Isolation::Uncommitted);
         move || match consumer.fetch_metadata(Some("none"), Duration::from_millis(500)) {
-            Ok(metadata) => metadata.brokers().iter().map(|broker| broker.id()).collect(),
+            Ok(metadata) => metadata.brokers().iter().map(MetadataBroker::id).collect(),
             Err(_) => Vec::new(),
         }
     }
@@ -184,25 +185,9 @@ impl Client {
         config.set("group.id", "fixture").set("enable.auto.commit", "false").create().unwrap()
     }
 
-    fn partitions(&self, consumer: &BaseConsumer, topic: &str) -> i32 {
-        eventually(&format!("the partitions of {topic}"), || {
-            let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
-            i32::try_from(metadata.topics().first()?.partitions().len()).ok().filter(|count| *count > 0)
-        })
-    }
-
-    fn ends(&self, consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
-        let end = |partition| {
-            eventually(&format!("the end of {topic} {partition}"), || {
-                consumer.fetch_watermarks(topic, partition, TIMEOUT).ok().map(|(_, end)| end)
-            })
-        };
-        (0..self.partitions(consumer, topic)).map(end).collect()
-    }
-
     fn read(&self, topic: &str, isolation: Isolation) -> Vec<Found> {
         let consumer = self.reader(isolation);
-        let mut left: BTreeMap<i32, i64> = (0..).zip(self.ends(&consumer, topic)).filter(|(_, end)| *end > 0).collect();
+        let mut left: BTreeMap<i32, i64> = (0..).zip(ends(&consumer, topic)).filter(|(_, end)| *end > 0).collect();
         let ends = left.clone();
         let mut assignment = TopicPartitionList::new();
         for partition in left.keys() {
@@ -235,6 +220,22 @@ impl Client {
         found.sort_by_key(|record| (record.partition, record.offset));
         found
     }
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
+    eventually(&format!("the partitions of {topic}"), || {
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
+        i32::try_from(metadata.topics().first()?.partitions().len()).ok().filter(|count| *count > 0)
+    })
+}
+
+fn ends(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
+    let end = |partition| {
+        eventually(&format!("the end of {topic} {partition}"), || {
+            consumer.fetch_watermarks(topic, partition, TIMEOUT).ok().map(|(_, end)| end)
+        })
+    };
+    (0..partitions(consumer, topic)).map(end).collect()
 }
 
 fn read_out(record: &impl Message) -> Found {

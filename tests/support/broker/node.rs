@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, Once, PoisonError};
@@ -106,7 +107,7 @@ impl Node {
         std::thread::scope(|scope| {
             let ports = &ports;
             let starts: Vec<_> = (1..=count).map(|id| scope.spawn(move || Self::start(id, ports, options))).collect();
-            starts.into_iter().map(|start| start.join().unwrap()).collect()
+            starts.into_iter().map(|start| start.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         })
     }
 
@@ -184,15 +185,18 @@ impl Node {
         }
         jvm.take();
         self.watch("");
-        let log = self.log_tail();
-        Err(if log.contains("Address already in use") { Failure::PortTaken } else { Failure::Ended(log) })
+        let clash = self.log().contains("Address already in use");
+        Err(if clash { Failure::PortTaken } else { Failure::Ended(self.log_tail()) })
     }
 
     pub fn log_tail(&self) -> String {
-        let log = std::fs::read(self.directory.join("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         format!("the log ends with\n{}", lines[lines.len().saturating_sub(TAIL)..].join("\n"))
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.directory.join("log")).unwrap_or_default()).into_owned()
     }
 
     pub fn stop(&self) {

@@ -61,8 +61,11 @@ pub(super) fn properties(id: usize, ports: &[Ports], directory: &Path, tls: Opti
         // By name, because that is what a client compares with the certificate.
         write!(clients, ",SASL_SSL://localhost:{}", own.sasl).unwrap();
     }
-    let mut text = COMMON.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>();
+    let mut text = String::new();
     let mut set = |name: &str, value: &dyn std::fmt::Display| writeln!(text, "{name}={value}").unwrap();
+    for (name, value) in COMMON {
+        set(name, value);
+    }
     set("node.id", &id);
     set("controller.quorum.voters", &voters.join(","));
     set("listeners", &format!("{clients},CONTROLLER://127.0.0.1:{}", own.controller));
