@@ -2,7 +2,7 @@
 
 use super::lineage::{self, Lineage};
 use super::raw::Refusal;
-use super::{Headers, Output, Record};
+use super::{Headers, Input, Output, Record};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
@@ -52,9 +52,20 @@ pub fn output_too_large(topic: &Arc<str>, (raw, partition, offset): (&str, i32, 
         headers: None,
     };
     let error = format!("an output is larger than its topic takes ({}); raise max.message.bytes of that topic", sizes.join(", "));
-    let mut letter = letter(topic, record.clone(), &Lineage::itself(&record), (OUTPUT_TOO_LARGE, &error));
+    let lineage = outputs.iter().find_map(origin).unwrap_or_else(|| Lineage::itself(&record));
+    let mut letter = letter(topic, record, &lineage, (OUTPUT_TOO_LARGE, &error));
     letter.headers.push("verdmarc-sha256", Some(format!("{:x}", digest.finalize()).as_bytes()));
     letter
+}
+
+/// The original record that a verdict or failure speaks of, which is not the one that was read when that was a retry.
+fn origin(output: &Output) -> Option<Lineage> {
+    #[derive(serde::Deserialize)]
+    struct Event {
+        input: Input,
+    }
+    let event: Event = serde_json::from_slice(output.value.as_deref()?).ok()?;
+    Some(Lineage { input: event.input, timestamp: None })
 }
 
 #[cfg(test)]
@@ -99,5 +110,27 @@ mod tests {
             Record { topic: "mail.raw".into(), partition: 0, offset: 0, timestamp: None, key: None, value: None, headers: None };
         let letter = dead_letter(&"dead".into(), record, &Refusal::NullValue);
         assert_eq!((letter.key, letter.value), (None, None));
+    }
+
+    #[test]
+    fn what_stands_in_for_outputs_names_the_record_that_first_held_the_message() {
+        let input = r#"{"topic":"mail.raw","partition":2,"offset":5,"attempt":2}"#;
+        let output = |value: &str| Output {
+            topic: "mail.verdicts".into(),
+            partition: None,
+            key: Some(b"k".to_vec()),
+            value: Some(value.into()),
+            headers: Headers::default(),
+        };
+        let outputs = [output("no event"), output(&format!(r#"{{"input":{input}}}"#))];
+        let letter = output_too_large(&"mail.dead-letters".into(), ("mail.retries.1", 0, 7), &outputs);
+        let said = |name: &str| std::str::from_utf8(letter.headers.get(name).unwrap()).unwrap();
+        assert_eq!(
+            (said("verdmarc-origin-topic"), said("verdmarc-origin-offset"), said("verdmarc-attempt")),
+            ("mail.raw", "5", "2")
+        );
+        assert_eq!((said("verdmarc-reason"), letter.key.as_deref()), ("output_too_large", Some(&b"k"[..])));
+        let alone = output_too_large(&"mail.dead-letters".into(), ("mail.raw", 1, 7), &[]);
+        assert_eq!(alone.headers.get("verdmarc-origin-offset"), Some(&b"7"[..]));
     }
 }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use verdmarc::config::Config;
 use verdmarc::event::dead_letter::letter;
+use verdmarc::event::redrive::{Place, RedrivenEvent};
 use verdmarc::event::{Headers, Lineage, Output, Record};
 use verdmarc::kafka::Producer;
 
@@ -162,4 +163,13 @@ fn finish(command: &mut Command) -> Ran {
 pub fn header(record: &Found, name: &str) -> String {
     let value = record.headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
     String::from_utf8(value.unwrap_or_default()).unwrap()
+}
+
+/// Writes a mark of a letter, as part of the writer's transaction.
+pub fn mark(writer: &Writer, topic: &str, letter: Place) {
+    let mark = RedrivenEvent { redriven: vec![letter] }.output(&topic.into(), jiff::Timestamp::now());
+    let headers = OwnedHeaders::new();
+    let headers = mark.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value }));
+    let record = BaseRecord::<[u8], [u8]>::to(topic).partition(letter.partition);
+    writer.send(record.payload(mark.value.as_deref().unwrap()).headers(headers)).unwrap();
 }

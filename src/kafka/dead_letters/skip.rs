@@ -3,14 +3,15 @@
 use super::topic;
 use crate::config::{Config, Kafka};
 use crate::event::dead_letter::letter;
-use crate::event::{Lineage, Record};
+use crate::event::{Lineage, Output, Record};
 use crate::kafka::client;
 use crate::kafka::command::{CommandError, Positions, Writer};
 use crate::kafka::error::Error;
 use crate::kafka::instance::Instance;
 use crate::kafka::range::{Range, Span};
 use crate::kafka::reader::{METADATA_PATIENCE, Quiet, Reader, partitions};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupInfo;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
@@ -126,6 +127,8 @@ impl From<Error> for SkipError {
 const REASON: &str = "skipped_by_operator";
 /// How long the group may take to give us its partitions.
 const JOINING: Duration = Duration::from_secs(30);
+/// Beyond the brokers' time-out for a transaction, how long its end is waited for.
+const MARGIN: Duration = Duration::from_secs(20);
 
 /// Writes the record to the dead letters and sets the group's position behind it, both or neither; returns it. Unless `act` is
 /// set it only says whether that could be done.
@@ -155,14 +158,28 @@ pub fn skip(config: &Config, group: &str, target: &Target, act: bool) -> Result<
     Ok(record)
 }
 
-/// The group's position, none when it has none yet.
+/// The group's position, none when it has none yet. One that a process left in an open transaction is waited for.
 fn position(kafka: &Kafka, group: &str, target: &Target) -> Result<Option<i64>, Error> {
-    let positions = Reader::committed(kafka, group, &target.topic)?;
+    let deadline = Instant::now() + Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN;
+    let positions = loop {
+        match Reader::committed(kafka, group, &target.topic) {
+            Err(Error::Consume(error)) if is_unstable(&error) && Instant::now() < deadline => {
+                tracing::warn!(%error, "waiting for an open transaction of the group to end");
+            }
+            answer => break answer?,
+        }
+    };
     let of_partition = usize::try_from(target.partition).ok().and_then(|partition| positions.get(partition));
     of_partition.copied().ok_or_else(|| Error::Topic {
         topic: target.topic.clone(),
         reason: format!("it has {} partitions, {} is none of them", positions.len(), target.partition),
     })
+}
+
+/// How the library says that a position is part of an open transaction, after it has asked for a while.
+fn is_unstable(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::UnstableOffsetCommit | Code::OperationTimedOut | Code::RequestTimedOut))
 }
 
 /// The first record at or behind the group's position, which must be `target`. Offsets between the two hold nothing: the ends of
@@ -196,7 +213,10 @@ fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), SkipError> {
 /// The brokers would take the position from an outsider too, and check nothing then: a process that starts meanwhile could read
 /// the record as well, and its position would be overwritten by ours. A member's commit is refused when the group has changed.
 struct Member {
-    consumer: BaseConsumer<Quiet>,
+    /// Not polled any more: whatever the group decides, what is ours stays so until a poll gives it away.
+    _consumer: BaseConsumer<Quiet>,
+    /// Of the moment when every partition was ours. A later one would be accepted for what is not ours any more.
+    membership: ConsumerGroupMetadata,
 }
 
 impl Member {
@@ -213,8 +233,10 @@ impl Member {
             // What it reads is let go: the position is set by the transaction alone.
             let _ = consumer.poll(Duration::from_millis(50));
             ours = consumer.assignment().map_err(Error::Consume)?.count();
-            if i32::try_from(ours) == Ok(all) {
-                return Ok(Self { consumer });
+            if i32::try_from(ours) == Ok(all)
+                && let Some(membership) = consumer.group_metadata()
+            {
+                return Ok(Self { _consumer: consumer, membership });
             }
         }
         let group = group.to_owned();
@@ -224,16 +246,11 @@ impl Member {
         Err(SkipError::NotJoined { group, waited: started.elapsed() })
     }
 
-    fn commit(&self, writer: &Writer, outputs: &[crate::event::Output], target: &Target) -> Result<(), SkipError> {
-        // An event of the group that waits here shows in the membership below.
-        let _ = self.consumer.poll(Duration::ZERO);
-        let lost = || Error::Inconsistent("a member of a group without membership".to_owned());
-        let membership = self.consumer.group_metadata().ok_or_else(lost)?;
+    fn commit(&self, writer: &Writer, outputs: &[Output], target: &Target) -> Result<(), SkipError> {
         let mut offsets = TopicPartitionList::new();
-        offsets
-            .add_partition_offset(&target.topic, target.partition, Offset::Offset(target.offset + 1))
-            .map_err(Error::Consume)?;
-        Ok(writer.transact(outputs, Some(Positions { offsets: &offsets, membership: &membership }))?)
+        let behind = Offset::Offset(target.offset + 1);
+        offsets.add_partition_offset(&target.topic, target.partition, behind).map_err(Error::Consume)?;
+        Ok(writer.transact(outputs, Some(Positions { offsets: &offsets, membership: &self.membership }))?)
     }
 }
 
