@@ -122,15 +122,13 @@ fn no_lax_reader_is_misled(head: &[u8]) {
 
 fn misleads_nobody<'l>(lines: impl Iterator<Item = &'l [u8]>) {
     let mut fields: Vec<Vec<u8>> = Vec::new();
-    let mut goes_on = false;
-    for (at, line) in lines.enumerate() {
+    for (at, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
         let continues = matches!(line, [b' ' | b'\t', ..]);
         assert!(at > 0 || !continues, "the first line continues our last field");
         match fields.last_mut() {
-            Some(field) if continues && goes_on => field.extend_from_slice(line),
+            Some(field) if continues => field.extend_from_slice(line),
             _ => fields.push(line.to_vec()),
         }
-        goes_on = !line.is_empty();
     }
     for field in &fields {
         let Some(colon) = field.iter().position(|octet| *octet == b':') else { continue };

@@ -116,6 +116,8 @@ impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::Kafka(error) => error.into(),
+            CommandError::Fenced(_) => Self::new(Exit::Fenced, error.to_string()),
+            CommandError::Unknown(_) => Self::new(Exit::AmbiguousCommit, error.to_string()),
             other => Self::new(Exit::Kafka, other.to_string()),
         }
     }
