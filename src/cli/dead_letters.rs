@@ -118,7 +118,7 @@ impl From<CommandError> for Failure {
             CommandError::Kafka(error) => error.into(),
             CommandError::Fenced(_) => Self::new(Exit::Fenced, error.to_string()),
             CommandError::Unknown(_) => Self::new(Exit::AmbiguousCommit, error.to_string()),
-            other => Self::new(Exit::Kafka, other.to_string()),
+            CommandError::Aborted(_) => Self::new(Exit::Kafka, error.to_string()),
         }
     }
 }
