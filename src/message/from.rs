@@ -99,12 +99,22 @@ fn read(value: &[u8]) -> Result<Author, AuthorError> {
     };
     let Some(Mailbox { domain, .. }) = mailboxes.first() else { return Err(AuthorError::Unparsable) };
     let named = list.names_other_domain(&mailboxes, domain);
-    if named && list.tokens.has_stray() {
-        // Software that closes the quote, comment or bracket elsewhere may take the other address for the author's.
+    if named && (list.tokens.has_stray() || ends_in_other_brackets(&value, &mailboxes)) {
+        // Software that closes the quote, comment or bracket elsewhere, or knows neither groups nor comments, may take the other
+        // address for the author's.
         return Err(AuthorError::Unparsable);
     }
     let display_address = named || list.encodes_other_domain(&mailboxes, domain);
     Ok(Author { domain: domain.clone(), several_mailboxes: mailboxes.len() > 1, display_address, sender_missing: false })
+}
+
+/// Whether the last angle bracket, wherever it stands, opens an address that is none of the mailboxes (F-3, F-4).
+fn ends_in_other_brackets(value: &[u8], mailboxes: &[Mailbox]) -> bool {
+    let Some(open) = memchr::memrchr(b'<', value) else { return false };
+    let opens = |mailbox: &Mailbox| {
+        value.get(open + 1..mailbox.span.start).is_some_and(|between| between.iter().all(|byte| is_blank(*byte)))
+    };
+    value.get(open..).is_some_and(|rest| rest.contains(&b'@')) && !mailboxes.iter().any(opens)
 }
 
 /// The elements of an address list as it stands, cut at top-level commas, without white space around them and without empty ones.
@@ -288,7 +298,8 @@ impl<'v> AddressList<'v> {
     fn strict(&self, span: Range<usize>) -> Option<Mailbox> {
         let bytes = self.tokens.text.get(span.clone())?;
         let start = span.start + bytes.iter().take_while(|byte| is_blank(**byte)).count();
-        let address = bytes.trim_ascii();
+        let end = bytes.iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1);
+        let address = self.tokens.text.get(start..span.start + end)?;
         if memchr2(b'<', b'>', address).is_some() {
             return None;
         }

@@ -93,6 +93,7 @@ impl AuthenticationResults<'_> {
 fn identity_or_value<'v>(property: &str, value: &'v str) -> std::borrow::Cow<'v, str> {
     if property == "header.i="
         && let Some((local, domain)) = value.rsplit_once('@')
+        && domain.is_ascii()
         && Domain::parse(domain).is_ok()
         && (local.is_empty() || is_dot_atom(local))
     {

@@ -136,10 +136,12 @@ fn d7_an_identity_that_is_no_address_is_quoted() {
         ("@bad.test", "@bad.test"),
         (".@bad.test", "\".@bad.test\""),
         ("a..b@bad.test", "\"a..b@bad.test\""),
+        ("a@bücher.bad.test", "\"a@b?cher.bad.test\""),
     ] {
         let tags = format!("v=1; a=rsa-sha256; d=bad.test; s=x; i={identity}; h=from; bh=AAAA; b=AAAA");
         let results = Scene::spoof().field("DKIM-Signature", &tags).verdict().authentication.authentication_results;
         assert!(results.contains(&format!("header.i={written} ")), "{results}");
+        assert!(results.is_ascii(), "{results}");
     }
 }
 

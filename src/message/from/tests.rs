@@ -237,6 +237,29 @@ fn f3_two_angle_addresses_are_unparsable() {
 }
 
 #[test]
+fn f3_the_last_angle_brackets_never_name_a_domain_that_is_not_the_authors() {
+    refused(
+        Unparsable,
+        &[
+            "<ceo@victim.example>: u@evil.example;",
+            "F (<ceo@victim.example>): u@evil.example;",
+            "F (<ceo@victim.example>) x: u@evil.example;",
+            "\"<ceo@victim.example>\": u@evil.example;",
+            "a@evil.example, b@evil.example, (<ceo@victim.example>)",
+            "a@evil.example, b@evil.example, \"<ceo@victim.example>\"",
+            "Team: a@evil.example, b@evil.example; \"<ceo@victim.example>\"",
+            // Only space and tab stand around an address; form feed is an octet of it.
+            "a@evil.example\x0c",
+        ],
+    );
+    evaluated(&[
+        ("\"<ceo@victim.example>\" <u@evil.example>", "evil.example", false, true),
+        ("Team: Ann <a@evil.example>, b@evil.example;", "evil.example", true, false),
+        ("Ann <a@evil.example>, Bob < b@evil.example >", "evil.example", true, false),
+    ]);
+}
+
+#[test]
 fn f4_groups_count_by_their_members() {
     evaluated(&[
         ("Team: a@x.example;", "x.example", false, false),
