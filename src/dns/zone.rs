@@ -220,6 +220,9 @@ pub enum ZoneProblem {
     /// Neither JSON nor a master file by its grammar.
     #[error("{0}")]
     Syntax(String),
+    /// An entry at which the scanner of master files gives up.
+    #[error("the entry cannot be read; put white space around its quoted strings")]
+    Entry,
     /// An owner name that DNS cannot hold, or with a dot inside a label.
     #[error("`{0}` is not a name that can be asked for")]
     Owner(String),

@@ -6,6 +6,7 @@ use domain::base::iana::Class;
 use domain::base::name::ToName;
 use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(super) fn read(text: &str) -> Result<Zone, ZoneError> {
     let mut file = Zonefile::from(text);
@@ -15,7 +16,10 @@ pub(super) fn read(text: &str) -> Result<Zone, ZoneError> {
     let mut builder = Builder::new();
     loop {
         let start = file.current_offset();
-        let entry = file.next_entry().map_err(|error| syntax(&error.to_string()))?;
+        // The scanner panics at some malformed entries. It is not used again after that.
+        let entry = catch_unwind(AssertUnwindSafe(|| file.next_entry()));
+        let entry = entry.map_err(|_| ZoneError::at(line_of_entry(text, start), ZoneProblem::Entry))?;
+        let entry = entry.map_err(|error| syntax(&error.to_string()))?;
         let added = match entry {
             None => return Ok(builder.finish()),
             Some(Entry::Include { .. }) => Err(ZoneProblem::Include),

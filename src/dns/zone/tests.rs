@@ -275,6 +275,18 @@ _dmarc  IN TXT ( "v=DMARC1;"   ; comment
 }
 
 #[test]
+fn entries_at_which_the_scanner_panics_are_an_error_with_their_line() {
+    for text in ["$INCLUDE\"\"A", ".(TXT\"\""] {
+        let error = Zone::from_master(&format!("; a comment\n{text}")).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "zone, line 2: the entry cannot be read; put white space around its quoted strings",
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn every_zone_of_the_published_suites_loads() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
     for suite in ["spf_rfc7208.jsonl", "dkim_synthetic.jsonl", "arc_validation.jsonl"] {
