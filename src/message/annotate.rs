@@ -37,7 +37,7 @@ pub enum RemovalReason {
     VerdictField,
     /// A broken line or field in which other software may see one of these fields.
     HiddenField,
-    /// A first line that begins with white space: it would continue our last field.
+    /// A line that begins with white space, control characters aside, and is in no field: it could continue one of ours.
     LeadingContinuation,
 }
 
@@ -108,7 +108,7 @@ impl Names<'_> {
                 continue;
             }
             let text = message.get(broken.span.clone()).unwrap_or_default();
-            let found = if !broken.is_field && broken.span.start == 0 && matches!(text, [b' ' | b'\t', ..]) {
+            let found = if !broken.is_field && is_continuation(text) {
                 Some((String::new(), RemovalReason::LeadingContinuation))
             } else {
                 self.hidden_name(text).map(|name| (name, RemovalReason::HiddenField))
@@ -118,8 +118,12 @@ impl Names<'_> {
         hidden
     }
 
-    /// The first name of ours that `text` holds when any CR or LF ends a line.
+    /// The first name of ours that `text` holds when any CR or LF ends a line, or when control characters are not there.
     fn hidden_name(&self, text: &[u8]) -> Option<String> {
+        self.lax_name(text).or_else(|| self.lax_name(&visible_lines(text)))
+    }
+
+    fn lax_name(&self, text: &[u8]) -> Option<String> {
         lax_fields(text).find_map(|field| {
             let colon = memchr::memchr(b':', field)?;
             let (name, value) = field.split_at_checked(colon)?;
@@ -132,6 +136,16 @@ impl Names<'_> {
 /// `text` cut before each line that does not begin with white space, where any CR or LF ends a line.
 fn lax_fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.chunk_by(|before, byte| !matches!(before, b'\r' | b'\n') || matches!(byte, b'\r' | b'\n' | b' ' | b'\t'))
+}
+
+/// `text` without control characters other than LF and tab.
+fn visible_lines(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| matches!(byte, b'\n' | b'\t') || !byte.is_ascii_control()).collect()
+}
+
+fn is_continuation(text: &[u8]) -> bool {
+    let visible = text.iter().find(|byte| **byte == b'\t' || !byte.is_ascii_control());
+    matches!(visible, Some(b' ' | b'\t'))
 }
 
 fn lossy(name: &[u8]) -> String {

@@ -22,8 +22,16 @@ pub fn authserv_id(value: &[u8]) -> AuthservId {
 }
 
 /// Whether a field claims to be written by one of `own_ids` (D-9): it names one, or names none that can be read but holds one.
-/// Case, comments, quotes and version do not matter, and A-labels equal their U-labels.
+/// Case, comments, quotes and version do not matter, and A-labels equal their U-labels. Software that passes over control characters
+/// must not see one of them either.
 pub fn claims(value: &[u8], own_ids: &[String]) -> bool {
+    names_or_holds(value, own_ids) || {
+        let visible: Vec<u8> = value.iter().copied().filter(|byte| *byte == b'\t' || !byte.is_ascii_control()).collect();
+        names_or_holds(&visible, own_ids)
+    }
+}
+
+fn names_or_holds(value: &[u8], own_ids: &[String]) -> bool {
     match authserv_id(value) {
         AuthservId::Known(id) => own_ids.iter().any(|own| is_same_id(&id, own)),
         AuthservId::Unreadable => holds(value, own_ids),
@@ -44,8 +52,10 @@ fn is_same_id(id: &str, own: &str) -> bool {
 /// Whether one of `own_ids` stands anywhere in `value`, as A-labels or U-labels, whatever comments, quotes and white space are in it.
 fn holds(value: &[u8], own_ids: &[String]) -> bool {
     let raw = String::from_utf8_lossy(value).to_lowercase();
-    let bare: String =
-        without_comments(&raw).chars().filter(|character| !matches!(character, '"' | '\\' | ' ' | '\t' | '\r' | '\n')).collect();
+    let bare: String = without_comments(&raw)
+        .chars()
+        .filter(|character| !matches!(character, '"' | '\\' | ' ') && !character.is_ascii_control())
+        .collect();
     own_ids.iter().filter(|own| !own.is_empty()).any(|own| {
         let own = own.to_lowercase();
         let a_label = Domain::parse(&own).map(|domain| domain.to_string()).unwrap_or_default();

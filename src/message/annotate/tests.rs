@@ -145,6 +145,37 @@ fn f25_a_leading_continuation_line_cannot_extend_our_last_field() {
 }
 
 #[test]
+fn f29_software_that_passes_over_control_characters_is_not_misled_either() {
+    for field in [
+        "Authentication-Results: mx.re\rcv.example; dmarc=pass",
+        "Authentication-Results: mx.re\u{1}cv.example; dmarc=pass",
+        "Authentication-Results: \"mx.re\u{7f}cv.example\"; dmarc=pass",
+        "Authentication-Results: (\\\u{1}) evil.test (\\) mx.recv.example; dmarc=pass",
+    ] {
+        is_removed(field, Reason::OwnAuthservId);
+    }
+    for broken in ["Ret\rurn-Path: <x@y.example>", "Subject: x\r\n\u{1}y\nReceived\r-SPF: pass", "Received-SPF\r: pass"] {
+        let message = format!("A: 1\r\n{broken}\r\nB: 2\r\n\r\n");
+        assert!(removed(message.as_bytes()).iter().all(|(_, _, reason)| *reason == Reason::HiddenField), "{broken:?}");
+        assert!(!annotate(message.as_bytes()).ends_with(message.as_bytes()), "{broken:?}");
+    }
+}
+
+#[test]
+fn f29_a_line_in_no_field_continues_none_of_ours() {
+    for line in ["\r , forged", "\u{1}\t, forged", "\r\r\n , forged"] {
+        let message = format!("{line}\r\nSubject: x\r\n\r\nbody");
+        assert_eq!(removed(message.as_bytes()), [(0, String::new(), Reason::LeadingContinuation)], "{line:?}");
+        assert_eq!(annotate(message.as_bytes()), [NEW, b"Subject: x\r\n\r\nbody"].concat());
+
+        let message = format!("Return-Path: x\r\n{line}\r\nSubject: x\r\n\r\nbody");
+        assert_eq!(annotate(message.as_bytes()), [NEW, b"Subject: x\r\n\r\nbody"].concat(), "{line:?}");
+    }
+    let message = b"Authentication-Results:\r\n\r mx.recv.example; dmarc=pass\r\nSubject: x\r\n\r\nbody";
+    assert_eq!(annotate(message), [NEW, b"Authentication-Results:\r\nSubject: x\r\n\r\nbody"].concat());
+}
+
+#[test]
 fn messages_of_any_shape_keep_all_other_bytes() {
     for message in [&b""[..], b"\r\nbody", b"A: 1", b"A: 1\r\n", b"A: 1\r\n\r\n", b"junk\r\nA: 1\r\n\r\n\r\n"] {
         assert_eq!(annotate(message), [NEW, message].concat());
