@@ -19,6 +19,8 @@ mod broker;
 mod corpus;
 #[path = "support/measure.rs"]
 mod measure;
+#[path = "../tests/support/memory.rs"]
+mod memory;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/stock.rs"]

@@ -112,7 +112,7 @@ impl Role {
         let last = reached(total);
         let messages = (last - first) as f64;
         let micros = self.cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / messages;
-        Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: self.peak() }
+        Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: crate::memory::peak(self.child.id()) }
     }
 
     /// CPU time of all its threads.
@@ -121,12 +121,6 @@ impl Role {
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         // Fields 14 and 15 of proc(5), in ticks of a hundredth of a second.
         Duration::from_millis((fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10)
-    }
-
-    fn peak(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
     }
 }
 

@@ -1,12 +1,13 @@
 //! Transactions of commands: a few records at a time, on the caller's thread.
 
-use super::error::Error;
+use super::error::{Error, is_fenced, transaction_error};
+use super::membership::{Membership, TransactionError};
 use super::producer::Producer;
+use super::transaction::{BACK_OFF, CALL, MARGIN};
 use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ pub enum CommandError {
 /// The positions that a transaction commits for a group, and the membership that the brokers check them by.
 pub(super) struct Positions<'p> {
     pub(super) offsets: &'p TopicPartitionList,
-    pub(super) membership: &'p ConsumerGroupMetadata,
+    pub(super) membership: &'p Membership,
 }
 
 /// A writer of transactions.
@@ -39,49 +40,42 @@ pub(super) struct Writer {
     patience: Duration,
 }
 
-/// Longest time for one blocking call, which is made again as long as the library says so.
-const CALL: Duration = Duration::from_secs(5);
-/// Time between two tries.
-const BACK_OFF: Duration = Duration::from_millis(100);
-/// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
-const MARGIN: Duration = Duration::from_secs(30);
-
 impl Writer {
     /// Fences whoever used this id before, and waits until the brokers have ended that one's open transaction everywhere.
     pub(super) fn start(kafka: &Kafka, id: &str) -> Result<Self, CommandError> {
         let patience = Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN;
         let writer = Self { producer: Producer::transactional(kafka, id)?, patience };
-        writer.retried(|producer| producer.init_transactions(CALL)).map_err(|error| writer.ended(&error))?;
+        writer.retried(|producer| classified(producer.init_transactions(CALL))).map_err(|error| writer.ended(&error))?;
         Ok(writer)
     }
 
     /// Writes `outputs` and commits `positions`, both or neither.
     pub(super) fn transact(&self, outputs: &[Output], positions: Option<Positions<'_>>) -> Result<(), CommandError> {
-        self.producer.inner().begin_transaction().map_err(|error| self.ended(&error))?;
+        classified(self.producer.inner().begin_transaction()).map_err(|error| self.ended(&error))?;
         if let Err(error) = self.producer.write_all(outputs, self.patience) {
             return Err(self.roll_back(error.to_string()));
         }
         if let Some(Positions { offsets, membership }) = positions
-            && let Err(error) = self.retried(|producer| producer.send_offsets_to_transaction(offsets, membership, CALL))
+            && let Err(error) = self.retried(|producer| membership.send_offsets(producer, offsets, CALL))
         {
             return Err(self.roll_back(error.to_string()));
         }
         // From here on only the brokers' answer counts: a commit is resumed by the same call, and never followed by an abort
         // unless the library says that nothing was committed.
-        match self.retried(|producer| producer.commit_transaction(CALL)) {
+        match self.retried(|producer| classified(producer.commit_transaction(CALL))) {
             Ok(()) => Ok(()),
-            Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => Err(self.roll_back(error.to_string())),
+            Err(error) if error.abortable => Err(self.roll_back(error.to_string())),
             // Even when fenced: what fenced us first finished what had been accepted.
             Err(error) => Err(CommandError::Unknown(error.to_string())),
         }
     }
 
     /// Makes a call until it succeeds, fails for good, or time has run out.
-    fn retried(&self, call: impl Fn(&Inner) -> Result<(), KafkaError>) -> Result<(), KafkaError> {
+    fn retried(&self, call: impl Fn(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
         let deadline = Instant::now() + self.patience;
         loop {
             match call(self.producer.inner()) {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && !error.is_fatal() && Instant::now() < deadline => {
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {
                     tracing::debug!(%error, "once more");
                     std::thread::sleep(BACK_OFF);
                 }
@@ -91,7 +85,7 @@ impl Writer {
     }
 
     fn roll_back(&self, reason: String) -> CommandError {
-        match self.retried(|producer| producer.abort_transaction(CALL)) {
+        match self.retried(|producer| classified(producer.abort_transaction(CALL))) {
             Ok(()) => CommandError::Aborted(reason),
             // What is not committed is not visible; the brokers end it when its time is over.
             Err(error) => match self.ended(&error) {
@@ -101,18 +95,14 @@ impl Writer {
         }
     }
 
-    fn ended(&self, error: &KafkaError) -> CommandError {
-        let fatal = self.producer.inner().client().fatal_error();
-        let code = fatal.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code());
-        let text = fatal.map_or_else(|| error.to_string(), |(_, text)| text);
-        if matches!(
-            code,
-            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
-        ) {
-            return CommandError::Fenced(text);
-        }
-        CommandError::Aborted(text)
+    fn ended(&self, error: &TransactionError) -> CommandError {
+        let (code, text) = self.producer.fatal_error().unwrap_or_else(|| (error.code, error.to_string()));
+        if is_fenced(code) { CommandError::Fenced(text) } else { CommandError::Aborted(text) }
     }
 }
 
 type Inner = rdkafka::producer::ThreadedProducer<super::producer::Deliveries>;
+
+fn classified(ended: Result<(), KafkaError>) -> Result<(), TransactionError> {
+    ended.map_err(|error| transaction_error(&error))
+}

@@ -16,7 +16,7 @@ use super::membership::{Membership, TransactionError};
 use super::producer::{Batch as Deliveries, Producer, Progress, Sending};
 use crate::config::{Delivery, Kafka};
 use rdkafka::TopicPartitionList;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,13 +72,13 @@ pub(super) struct Transactions {
 }
 
 /// Time between two tries of a call that may be retried.
-const BACK_OFF: Duration = Duration::from_millis(100);
+pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
 /// Longest time for one blocking call; it is made again as long as the library says so.
-const CALL: Duration = Duration::from_secs(5);
+pub(super) const CALL: Duration = Duration::from_secs(5);
 /// Careful attempts before a batch is given back.
 const CAREFUL: usize = 5;
 /// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
-const MARGIN: Duration = Duration::from_secs(30);
+pub(super) const MARGIN: Duration = Duration::from_secs(30);
 
 impl Transactions {
     /// Starts the thread, under a transactional id unless delivery is at least once.
@@ -194,7 +194,7 @@ impl Worker {
                     }
                     std::thread::sleep(BACK_OFF);
                 }
-                Err(error) => return Err(fatal(&error)),
+                Err(error) => return Err(fatal_of(&error)),
             }
             if self.closing.load(Ordering::Acquire) {
                 return Err(Error::Transaction("stopped before the transaction coordinator answered".to_owned()));
@@ -241,7 +241,7 @@ impl Worker {
     }
 
     fn attempt(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
-        self.producer.inner().begin_transaction().map_err(|error| Trouble::Fatal(fatal(&transaction_error(&error))))?;
+        self.producer.inner().begin_transaction().map_err(|error| Trouble::Fatal(fatal_of(&transaction_error(&error))))?;
         failpoint::reached("before-produce");
         let written = self.produce(batch, pace)?;
         failpoint::reached("after-produce");
@@ -304,10 +304,10 @@ impl Worker {
     /// What a record that was not taken means: too large and passing errors abort, others end the role.
     fn refused(&self, error: Error, index: usize) -> Trouble {
         if let Some((code, text)) = self.producer.fatal_error() {
-            return Trouble::Fatal(if is_fenced(code) { Error::Fenced(text) } else { Error::Transaction(text) });
+            return Trouble::Fatal(fatal(code, text));
         }
         match &error {
-            Error::Produce { reason, .. } => match code(reason) {
+            Error::Produce { reason, .. } => match reason.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
                     Trouble::Abort(Abort { oversized: Some(index), ..Abort::because(error.to_string()) })
                 }
@@ -333,15 +333,12 @@ impl Worker {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            if error.fatal {
-                return Err(Trouble::Fatal(fatal(&error)));
-            }
-            if error.abortable {
+            if error.abortable && !error.fatal {
                 let refused = format!("generation {} was refused: {error}", membership.generation());
                 return Err(Trouble::Abort(Abort::because(refused)));
             }
-            if !error.retriable {
-                return Err(Trouble::Fatal(fatal(&error)));
+            if error.fatal || !error.retriable {
+                return Err(Trouble::Fatal(fatal_of(&error)));
             }
             self.heed()?;
             if started.elapsed() > self.patience {
@@ -361,7 +358,7 @@ impl Worker {
                 Err(error) => transaction_error(&error),
             };
             if error.fatal {
-                return Err(Trouble::Fatal(fatal(&error)));
+                return Err(Trouble::Fatal(fatal_of(&error)));
             }
             if error.abortable {
                 return Err(Trouble::Abort(Abort::because(error.to_string())));
@@ -382,7 +379,7 @@ impl Worker {
                 Err(error) => transaction_error(&error),
             };
             if error.fatal || !error.retriable {
-                return Err(fatal(&error));
+                return Err(fatal_of(&error));
             }
             if started.elapsed() > self.patience {
                 return Err(Error::Transaction(format!("the abort of a transaction is not answered: {error}")));
@@ -392,10 +389,10 @@ impl Worker {
     }
 }
 
-fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
-    error.rdkafka_error_code()
+fn fatal_of(error: &TransactionError) -> Error {
+    fatal(error.code, error.to_string())
 }
 
-fn fatal(error: &TransactionError) -> Error {
-    if is_fenced(error.code) { Error::Fenced(error.to_string()) } else { Error::Transaction(error.to_string()) }
+fn fatal(code: RDKafkaErrorCode, text: String) -> Error {
+    if is_fenced(code) { Error::Fenced(text) } else { Error::Transaction(text) }
 }

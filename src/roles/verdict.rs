@@ -45,10 +45,11 @@ pub async fn run(
     status: Arc<Status>,
     stop: Stop,
 ) -> Result<Tally, Error> {
-    let judge = Arc::new(Judge::new(config, resolver, claims));
-    let Some(topics) = present(config, &stop).await? else { return Ok(Tally::default()) };
+    let retries = Retries::new(config);
+    let Some(topics) = present(config, &retries, &stop).await? else { return Ok(Tally::default()) };
     check_topics(config).await?;
-    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics), status, stop)?;
+    let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
+    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics, retries), status, stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
     while let Some(Work { slot, record }) = work.recv().await {
         if pipeline.is_finished() {
@@ -62,19 +63,21 @@ pub async fn run(
             drop(place);
         });
     }
-    let ended = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    ended.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))
+    blocking(|| pipeline.join()).await
+}
+
+/// What Kafka says to a call that blocks.
+async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(call).await.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))
 }
 
 /// The topics to read: raw messages, and retries wherever there are any, whether or not this process writes them. None when a stop
 /// was requested before the brokers answered.
-async fn present(config: &Config, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
+async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
     let raw = config.topics.full(&config.topics.raw);
-    let retries = Retries::new(config);
     let wanted: Vec<String> = retries.topics().map(str::to_owned).collect();
     let (kafka, stop) = (config.kafka.clone(), stop.clone());
-    let found = tokio::task::spawn_blocking(move || existing_topics(&kafka, &stop, &wanted)).await;
-    let Some(found) = found.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))? else { return Ok(None) };
+    let Some(found) = blocking(move || existing_topics(&kafka, &stop, &wanted)).await? else { return Ok(None) };
     if let Some(topic) = retries.written().find(|topic| !found.iter().any(|found| found == topic)) {
         return Err(Error::Topic {
             topic: topic.to_owned(),
@@ -90,8 +93,7 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
         return Ok(());
     }
     let settings = config.clone();
-    let report = tokio::task::spawn_blocking(move || topics::check(&settings)).await;
-    let report = report.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))?;
+    let report = blocking(move || topics::check(&settings)).await?;
     for warning in &report.warnings {
         tracing::warn!("{warning}");
     }
@@ -99,9 +101,8 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
     if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }
 }
 
-fn intake(config: &Config, topics: Vec<String>) -> Intake {
+fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
     let settings = &config.verdict;
-    let retries = Retries::new(config);
     Intake {
         group: config.kafka.group(NAME),
         topics,
@@ -147,7 +148,7 @@ struct Topics {
 }
 
 impl Judge {
-    fn new(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks) -> Self {
+    fn new(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks, retries: Retries) -> Self {
         let names = &config.topics;
         let settings = Arc::new(config.evaluation());
         Self {
@@ -161,7 +162,7 @@ impl Judge {
                 Mail::Minimal => MailDetail::Minimal,
             },
             annotate: config.verdict.annotated,
-            retries: Retries::new(config),
+            retries,
             topics: Topics {
                 verdicts: names.full(&names.verdicts).into(),
                 failures: names.full(&names.failures).into(),

@@ -144,9 +144,7 @@ impl Process {
 
     /// The most memory that it ever held, in bytes.
     pub fn peak_memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+        crate::memory::peak(self.child.id())
     }
 
     /// SIGTERM, and the time until it has ended.

@@ -13,6 +13,8 @@ mod broker;
 mod chaos;
 mod fleet;
 mod lane;
+#[path = "../support/memory.rs"]
+mod memory;
 mod outage;
 mod poison;
 mod rebalance;

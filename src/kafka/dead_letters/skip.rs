@@ -8,9 +8,10 @@ use crate::kafka::client;
 use crate::kafka::command::{CommandError, Positions, Writer};
 use crate::kafka::error::Error;
 use crate::kafka::instance::Instance;
+use crate::kafka::membership::Membership;
 use crate::kafka::range::{Range, Span};
 use crate::kafka::reader::{METADATA_PATIENCE, Quiet, Reader, partitions};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupInfo;
 use rdkafka::{Offset, TopicPartitionList};
@@ -216,7 +217,7 @@ struct Member {
     /// Not polled any more: whatever the group decides, what is ours stays so until a poll gives it away.
     _consumer: BaseConsumer<Quiet>,
     /// Of the moment when every partition was ours. A later one would be accepted for what is not ours any more.
-    membership: ConsumerGroupMetadata,
+    membership: Membership,
 }
 
 impl Member {
@@ -234,7 +235,7 @@ impl Member {
             let _ = consumer.poll(Duration::from_millis(50));
             ours = consumer.assignment().map_err(Error::Consume)?.count();
             if i32::try_from(ours) == Ok(all)
-                && let Some(membership) = consumer.group_metadata()
+                && let Some(membership) = Membership::of(&consumer)
             {
                 return Ok(Self { _consumer: consumer, membership });
             }
