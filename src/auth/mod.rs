@@ -12,4 +12,5 @@ pub mod arc;
 pub mod cause;
 pub mod dkim;
 pub mod dmarc;
+mod kept;
 pub mod spf;

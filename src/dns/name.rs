@@ -1,6 +1,7 @@
 //! Domain names: what mail names, and what DNS can be asked for.
 
 use std::fmt;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 /// A domain named by mail: A-labels in lower case without final dot.
@@ -27,26 +28,14 @@ impl Domain {
         let invalid = || InvalidDomain { text: text.chars().take(256).collect() };
         let name = text.strip_suffix('.').unwrap_or(text);
         if name.bytes().all(is_label_byte_or_dot) {
-            return if name.split('.').all(|label| !label.is_empty()) {
-                Ok(Self(if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                    name.to_ascii_lowercase().into()
-                } else {
-                    name.into()
-                }))
-            } else {
-                Err(invalid())
-            };
+            return if has_labels_of(name, 1..) { Ok(Self(lower_case(name))) } else { Err(invalid()) };
         }
         if name.is_ascii() {
             return Err(invalid());
         }
         let ascii = idna::domain_to_ascii(name).map_err(|_| invalid())?;
         let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
-        if ascii.bytes().all(is_label_byte_or_dot) && ascii.split('.').all(|label| !label.is_empty()) {
-            Ok(Self(ascii.into()))
-        } else {
-            Err(invalid())
-        }
+        if ascii.bytes().all(is_label_byte_or_dot) && has_labels_of(ascii, 1..) { Ok(Self(ascii.into())) } else { Err(invalid()) }
     }
 
     /// The name.
@@ -94,8 +83,26 @@ impl Domain {
 
     /// `prefix` and this name as one DNS name, say `_dmarc` and `example.com`; none when it is too long (A10).
     pub fn prefixed(&self, prefix: &str) -> Option<QueryName> {
-        QueryName::new(&format!("{prefix}.{}", self.0))
+        QueryName::new(&[prefix, ".", &self.0].concat())
     }
+}
+
+/// Whether the length of every label is among `lengths`.
+fn has_labels_of(name: &str, lengths: impl RangeBounds<usize>) -> bool {
+    // Names are short: looking at each octet costs less than searching for the dots.
+    let mut length = 0;
+    for byte in name.bytes() {
+        if byte != b'.' {
+            length += 1;
+        } else if !lengths.contains(&std::mem::take(&mut length)) {
+            return false;
+        }
+    }
+    lengths.contains(&length)
+}
+
+fn lower_case(name: &str) -> Arc<str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
 fn is_label_byte_or_dot(byte: u8) -> bool {
@@ -162,9 +169,7 @@ impl QueryName {
     /// The name in lower case without one final dot; none when DNS cannot hold it.
     pub fn new(name: &str) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
-        Self::fits(name).then(|| {
-            Self(if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() })
-        })
+        Self::fits(name).then(|| Self(lower_case(name)))
     }
 
     fn shared(name: Arc<str>) -> Option<Self> {
@@ -172,7 +177,7 @@ impl QueryName {
     }
 
     fn fits(name: &str) -> bool {
-        name.len() <= Self::MAX_OCTETS && name.split('.').all(|label| (1..=63).contains(&label.len()))
+        name.len() <= Self::MAX_OCTETS && has_labels_of(name, 1..=63)
     }
 
     /// The name.

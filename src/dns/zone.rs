@@ -8,6 +8,7 @@ mod master;
 mod tests;
 
 use super::{Answer, Outcome, QueryName, Question, Record, RecordType, Resolver, Unanswered};
+use foldhash::fast::RandomState;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
@@ -28,7 +29,7 @@ type Answers = [Arc<Answer>; TYPES.len()];
 /// followed for eight links.
 #[derive(Debug)]
 pub struct Zone {
-    nodes: HashMap<Box<str>, Node>,
+    nodes: HashMap<Box<str>, Node, RandomState>,
     absent: Arc<Answer>,
 }
 

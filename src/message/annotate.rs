@@ -44,7 +44,7 @@ pub enum RemovalReason {
 /// The fields of an incoming message that only this receiver may write, from the top. `prefix` is that of the verdict fields.
 ///
 /// One walk over the header section, whatever its number of fields.
-pub fn forged(section: &HeaderSection<'_>, own_ids: &[String], prefix: &str) -> Vec<Removed> {
+pub fn forged<I: AsRef<str>>(section: &HeaderSection<'_>, own_ids: &[I], prefix: &str) -> Vec<Removed> {
     let names = Names { own_ids, prefix };
     let mut removed: Vec<Removed> = section
         .fields()
@@ -77,12 +77,12 @@ pub fn annotated(section: &HeaderSection<'_>, new_fields: &[u8], removed: &[Remo
     copy
 }
 
-struct Names<'a> {
-    own_ids: &'a [String],
+struct Names<'a, I> {
+    own_ids: &'a [I],
     prefix: &'a str,
 }
 
-impl Names<'_> {
+impl<I: AsRef<str>> Names<'_, I> {
     fn reason(&self, name: &[u8], value: &[u8]) -> Option<RemovalReason> {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         if is("Authentication-Results") {

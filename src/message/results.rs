@@ -24,16 +24,26 @@ pub fn authserv_id(value: &[u8]) -> AuthservId {
 /// Whether a field claims to be written by one of `own_ids` (D-9): it names one, or names none that can be read but holds one.
 /// Case, comments, quotes and version do not matter, and A-labels equal their U-labels. Software that passes over control characters
 /// must not see one of them either.
-pub fn claims(value: &[u8], own_ids: &[String]) -> bool {
-    names_or_holds(value, own_ids) || {
-        let visible: Vec<u8> = value.iter().copied().filter(|byte| *byte == b'\t' || !byte.is_ascii_control()).collect();
-        names_or_holds(&visible, own_ids)
-    }
+pub fn claims(value: &[u8], own_ids: &[impl AsRef<str>]) -> bool {
+    names_or_holds(value, own_ids) || (!has_only_folds(value) && names_or_holds(&visible(value), own_ids))
 }
 
-fn names_or_holds(value: &[u8], own_ids: &[String]) -> bool {
+/// Whether every control character is a tab or in a CRLF before white space or at the end.
+fn has_only_folds(value: &[u8]) -> bool {
+    value.iter().zip(0..).all(|(byte, at)| match byte {
+        b'\r' => matches!(value.get(at + 1..), Some([b'\n'] | [b'\n', b' ' | b'\t', ..])),
+        b'\n' => at > 0 && value.get(at - 1) == Some(&b'\r'),
+        byte => *byte == b'\t' || !byte.is_ascii_control(),
+    })
+}
+
+fn visible(value: &[u8]) -> Vec<u8> {
+    value.iter().copied().filter(|byte| *byte == b'\t' || !byte.is_ascii_control()).collect()
+}
+
+fn names_or_holds(value: &[u8], own_ids: &[impl AsRef<str>]) -> bool {
     match authserv_id(value) {
-        AuthservId::Known(id) => own_ids.iter().any(|own| is_same_id(&id, own)),
+        AuthservId::Known(id) => own_ids.iter().any(|own| is_same_id(&id, own.as_ref())),
         AuthservId::Unreadable => holds(value, own_ids),
     }
 }
@@ -50,13 +60,13 @@ fn is_same_id(id: &str, own: &str) -> bool {
 }
 
 /// Whether one of `own_ids` stands anywhere in `value`, as A-labels or U-labels, whatever comments, quotes and white space are in it.
-fn holds(value: &[u8], own_ids: &[String]) -> bool {
+fn holds(value: &[u8], own_ids: &[impl AsRef<str>]) -> bool {
     let raw = String::from_utf8_lossy(value).to_lowercase();
     let bare: String = without_comments(&raw)
         .chars()
         .filter(|character| !matches!(character, '"' | '\\' | ' ') && !character.is_ascii_control())
         .collect();
-    own_ids.iter().filter(|own| !own.is_empty()).any(|own| {
+    own_ids.iter().map(AsRef::as_ref).filter(|own| !own.is_empty()).any(|own| {
         let own = own.to_lowercase();
         let a_label = Domain::parse(&own).map(|domain| domain.to_string()).unwrap_or_default();
         let u_label = idna::domain_to_unicode(&own).0;

@@ -78,7 +78,7 @@ impl<'m> HeaderSection<'m> {
     /// Cuts `message`, which is normalised already. One pass, linear, over any input.
     pub fn parse(message: &'m [u8], limits: &Limits) -> Self {
         let mut section =
-            Self { message, fields: Vec::with_capacity(32), body: message.len(), defects: Vec::new(), broken: Vec::new() };
+            Self { message, fields: Vec::with_capacity(48), body: message.len(), defects: Vec::new(), broken: Vec::new() };
         if message.starts_with(b"\r\n") {
             section.body = 2;
             section.judge_leading_empty_line();

@@ -3,6 +3,7 @@
 use super::envelope::MailFrom;
 use super::from::{elements, unfold};
 use super::section::{Field, HeaderSection};
+use bstr::ByteSlice as _;
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use memchr::memmem;
@@ -154,7 +155,7 @@ struct Room(usize);
 
 impl Room {
     fn keep(&mut self, bytes: &[u8]) -> String {
-        self.keep_text(String::from_utf8_lossy(bytes.get(..=self.0).unwrap_or(bytes)))
+        self.keep_text(bytes.get(..=self.0).unwrap_or(bytes).to_str_lossy())
     }
 
     fn keep_decoded(&mut self, bytes: &[u8]) -> String {
@@ -180,7 +181,7 @@ impl Room {
 
 /// Text for people: encoded words decoded (RFC 2047).
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = bytes.to_str_lossy();
     if memmem::find(bytes, b"=?").is_none() {
         return text;
     }

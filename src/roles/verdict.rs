@@ -16,7 +16,8 @@ use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::{Raw, Refusal};
 use crate::event::{EvaluationBlock, Output, Reason, Record};
 use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint, topics};
-use crate::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, internal_error, outputs};
+use crate::message::{HeaderSection, normalise};
+use crate::verdict::{MailDetail, Origin, Outputs, evaluate_section, internal_error, outputs, outputs_of};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -189,19 +190,27 @@ impl Judge {
         };
         let now = Timestamp::now();
         let origin = self.origin(&raw);
+        let settings = &self.settings;
         let evaluation = async {
             failpoint::reached("evaluate");
-            evaluate(&message, &raw.envelope, &*self.resolver, now, &self.settings).await
+            let normalised = normalise(&message, settings.convert_bare_lf, settings.strip_mbox_line);
+            let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
+            let verdict = evaluate_section(&normalised, &section, &raw.envelope, &*self.resolver, now, settings).await;
+            match self.retries.next(&record, &raw.lineage, &verdict, now) {
+                Some(again) => Err(again),
+                None => Ok(outputs_of(&section, &raw.envelope, verdict, &origin)),
+            }
         };
-        let evaluated = AssertUnwindSafe(evaluation).catch_unwind().await;
-        if let Some(again) = evaluated.as_ref().ok().and_then(|verdict| self.retries.next(&record, &raw.lineage, verdict, now)) {
-            return Outcome::Done(vec![again]);
-        }
-        let published = evaluated.ok().and_then(|verdict| published(&message, &raw, verdict, &origin)).unwrap_or_else(|| {
-            tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
-            let verdict = internal_error(&raw.envelope, now, &self.settings);
-            published(&message, &raw, verdict.clone(), &origin).unwrap_or_else(|| outputs(&[], &raw.envelope, verdict, &origin))
-        });
+        let published = match AssertUnwindSafe(evaluation).catch_unwind().await {
+            Ok(Err(again)) => return Outcome::Done(vec![again]),
+            Ok(Ok(published)) => published,
+            Err(_) => {
+                tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
+                let verdict = internal_error(&raw.envelope, now, settings);
+                let published = |message| outputs(message, &raw.envelope, verdict.clone(), &origin);
+                catch_unwind(AssertUnwindSafe(|| published(&message))).unwrap_or_else(|_| published(&[]))
+            }
+        };
         Outcome::Done(self.records(&record, raw, published, now))
     }
 
@@ -232,7 +241,7 @@ impl Judge {
             topic: self.topics.verdicts.clone(),
             partition: None,
             key: record.key.clone(),
-            value: Some(json(&outputs.verdict)),
+            value: Some(json(&outputs.verdict, TYPICAL_VERDICT)),
             headers: headers(VERDICT),
         });
         if let Some(failure) = &outputs.failure {
@@ -240,7 +249,7 @@ impl Judge {
                 topic: self.topics.failures.clone(),
                 partition: None,
                 key: Some(failure.policy_domain.as_str().into()),
-                value: Some(json(failure)),
+                value: Some(json(failure, TYPICAL_FAILURE)),
                 headers: headers(FAILURE),
             });
         }
@@ -259,12 +268,13 @@ impl Judge {
     }
 }
 
-/// The outputs, none when making them panicked.
-fn published(message: &[u8], raw: &Raw<'_>, verdict: Verdict, origin: &Origin) -> Option<Outputs> {
-    catch_unwind(AssertUnwindSafe(|| outputs(message, &raw.envelope, verdict, origin))).ok()
-}
+/// Room for most verdicts, so that writing one moves it but rarely. A failure has about a quarter of its size.
+const TYPICAL_VERDICT: usize = 8 << 10;
+const TYPICAL_FAILURE: usize = 2 << 10;
 
 #[expect(clippy::expect_used, reason = "our events are structs of strings, numbers and lists, which JSON can always hold")]
-fn json(event: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(event).expect("events serialize")
+fn json(event: &impl Serialize, room: usize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(room);
+    serde_json::to_writer(&mut json, event).expect("events serialize");
+    json
 }

@@ -14,14 +14,18 @@ pub(super) fn fields(
     statuses: [(&str, SesStatus); 3],
     policy: Option<Policy>,
 ) -> Vec<u8> {
-    let mut fields = return_path(envelope).unwrap_or_default();
-    fields.push_str(&authentication_results.finish());
-    fields.push_str(&received_spf.finish());
+    let (results, spf) = (authentication_results.finish(), received_spf.finish());
+    let mut fields = String::with_capacity(results.len() + spf.len() + 512);
+    fields.push_str(&return_path(envelope).unwrap_or_default());
+    fields.push_str(&results);
+    fields.push_str(&spf);
+    let mut verdict =
+        |name: &str, value: &str| [prefix, name, ": ", value, "\r\n"].iter().for_each(|piece| fields.push_str(piece));
     for (name, status) in statuses {
-        fields.push_str(&format!("{prefix}{name}: {}\r\n", status.as_str()));
+        verdict(name, status.as_str());
     }
     if let Some(policy) = policy {
-        fields.push_str(&format!("{prefix}DMARC-Policy: {}\r\n", policy.as_str().to_ascii_uppercase()));
+        verdict("DMARC-Policy", &policy.as_str().to_ascii_uppercase());
     }
     fields.into_bytes()
 }

@@ -13,7 +13,7 @@ use crate::auth::spf::SpfOutcome;
 use crate::config::Evaluation;
 use crate::dns::{Budgets, Evidence, Resolver, Session};
 use crate::event::{ArcBlock, Authentication, DkimBlock, DmarcBlock, PublishedPolicy, Reason, SpfBlock, to_millis};
-use crate::message::{Author, AuthorError, Envelope, HeaderSection, Removed, Submission, author, forged, normalise};
+use crate::message::{Author, AuthorError, Envelope, HeaderSection, Normalised, Removed, Submission, author, forged, normalise};
 use jiff::Timestamp;
 
 /// Most entries of a list in a verdict (architecture, section 5).
@@ -35,9 +35,21 @@ pub async fn evaluate(
 ) -> Verdict {
     let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
     let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
-    let frame = Frame::new(envelope, settings, &section, now);
+    evaluate_section(&normalised, &section, envelope, resolver, now, settings).await
+}
+
+/// As [`evaluate`], of a message that was normalised and cut by these settings already.
+pub async fn evaluate_section(
+    normalised: &Normalised<'_>,
+    section: &HeaderSection<'_>,
+    envelope: &Envelope,
+    resolver: &dyn Resolver,
+    now: Timestamp,
+    settings: &Evaluation,
+) -> Verdict {
+    let frame = Frame::new(envelope, settings, section, now);
     let mut reasons = Reasons::default();
-    reasons.message(&normalised, &section);
+    reasons.message(normalised, section);
     if envelope.submission == Submission::Authenticated {
         reasons.note(Reason::AuthenticatedSubmission);
         return frame.unevaluated(DmarcResult::None, SpfCause::AuthenticatedSubmission, reasons);
@@ -215,7 +227,7 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     fn removed(&self) -> Vec<Removed> {
         let settings = self.settings;
-        let own_ids: Vec<_> = std::iter::once(&settings.authserv_id).chain(&settings.own_authserv_ids).cloned().collect();
+        let own_ids: Vec<_> = std::iter::once(&settings.authserv_id).chain(&settings.own_authserv_ids).collect();
         forged(self.section, &own_ids, &settings.header_prefix)
     }
 

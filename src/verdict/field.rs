@@ -3,22 +3,26 @@
 /// Column at which lines are folded (RFC 5322 2.1.1).
 const FOLD_AT: usize = 78;
 
+/// Room for most fields of ours.
+const TYPICAL: usize = 640;
+
 /// Writes one header field, folding at the spaces between its parts.
 #[derive(Debug)]
 pub struct FieldWriter {
     folded: String,
+    /// The value on one line.
+    unfolded: String,
     /// Length of the line being written.
     column: usize,
-    value_start: usize,
 }
 
 impl FieldWriter {
     /// Begins the field `name`.
     pub fn new(name: &str) -> Self {
-        let mut folded = String::with_capacity(320);
+        let mut folded = String::with_capacity(TYPICAL);
         folded.push_str(name);
         folded.push(':');
-        Self { column: folded.len(), value_start: folded.len(), folded }
+        Self { column: folded.len(), folded, unfolded: String::with_capacity(TYPICAL) }
     }
 
     /// Adds parts behind a space, or on a new line when they do not fit. They are written as they are: tokens of ours, or
@@ -28,43 +32,44 @@ impl FieldWriter {
         if self.column + 1 + length >= FOLD_AT && self.column > 1 {
             self.fold();
         } else {
-            self.folded.push(' ');
-            self.column += 1;
+            self.push(" ");
         }
         for piece in pieces {
-            self.folded.push_str(piece);
+            self.push(piece);
         }
-        self.column += length;
         self
     }
 
     /// Adds parts on a new line.
     pub fn line(&mut self, pieces: &[&str]) -> &mut Self {
-        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         self.fold();
         for piece in pieces {
-            self.folded.push_str(piece);
+            self.push(piece);
         }
-        self.column += length;
         self
     }
 
     /// Adds text directly behind what is there.
     pub fn glue(&mut self, text: &str) -> &mut Self {
-        self.folded.push_str(text);
-        self.column += text.len();
+        self.push(text);
         self
     }
 
+    fn push(&mut self, text: &str) {
+        self.folded.push_str(text);
+        self.unfolded.push_str(text);
+        self.column += text.len();
+    }
+
     fn fold(&mut self) {
-        self.folded.push_str("\r\n ");
-        self.column = 1;
+        self.folded.push_str("\r\n");
+        self.column = 0;
+        self.push(" ");
     }
 
     /// The value on one line.
     pub fn unfolded(&self) -> String {
-        let value = self.folded.get(self.value_start..).unwrap_or_default();
-        value.replace("\r\n", "").trim_start().to_owned()
+        self.unfolded.trim_start().to_owned()
     }
 
     /// The whole field with its line end.
@@ -83,6 +88,11 @@ pub fn pvalue(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     }
     let mut quoted = String::with_capacity(text.len().min(max) + 2);
     quoted.push('"');
+    if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        quoted.push_str(text);
+        quoted.push('"');
+        return quoted.into();
+    }
     for character in text.chars().take(max) {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
@@ -96,7 +106,8 @@ pub fn pvalue(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
 
 /// RFC 2045 tokens less what Authentication-Results gives a meaning.
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'{' | b'|' | b'}' | b'~')
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use crate::auth::spf::{self, Identity, SpfOutcome};
 use crate::config::{Evaluation, PermissiveSpf};
 use crate::dns::{Cut, Session};
 use crate::message::{Envelope, HeaderSection};
+use futures::poll;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -118,22 +120,12 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
     let mut arc = pin!(arc::verify(session, subject.section, &bodies, &subject.dkim));
     let mut timer = pin!(sleep_until(identifiers_end));
 
-    let (mut discovered, mut dkim_out, mut spf_out, mut arc_out) = (None, None, None, None);
+    // With warm DNS all are ready at once, and nothing has to be waited for.
+    let (mut discovered, mut dkim_out) = (if_ready(poll!(&mut discovery)), if_ready(poll!(&mut dkim)));
+    let (mut spf_out, mut arc_out) = (if_ready(poll!(&mut spf)), if_ready(poll!(&mut arc)));
     let mut grace_given = false;
     let mut cut = Cut::Nothing;
     while discovered.is_none() || dkim_out.is_none() || spf_out.is_none() || arc_out.is_none() {
-        tokio::select! {
-            biased;
-            found = &mut discovery, if discovered.is_none() => discovered = Some(found),
-            outcomes = &mut dkim, if dkim_out.is_none() => dkim_out = Some(outcomes),
-            outcome = &mut spf, if spf_out.is_none() => spf_out = Some(outcome),
-            outcome = &mut arc, if arc_out.is_none() => arc_out = Some(outcome),
-            () = &mut timer, if cut != Cut::Everything => {
-                cut = if cut == Cut::Nothing && Instant::now() < end { Cut::Identifiers } else { Cut::Everything };
-                session.cut(cut);
-                timer.as_mut().reset(end);
-            }
-        }
         let complete = dkim_out.is_some() && spf_out.is_some() && arc_out.is_some();
         if let Some(Some(dmarc)) = &discovered
             && !grace_given
@@ -147,6 +139,18 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
                 timer.as_mut().reset(identifiers_end);
             }
         }
+        tokio::select! {
+            biased;
+            found = &mut discovery, if discovered.is_none() => discovered = Some(found),
+            outcomes = &mut dkim, if dkim_out.is_none() => dkim_out = Some(outcomes),
+            outcome = &mut spf, if spf_out.is_none() => spf_out = Some(outcome),
+            outcome = &mut arc, if arc_out.is_none() => arc_out = Some(outcome),
+            () = &mut timer, if cut != Cut::Everything => {
+                cut = if cut == Cut::Nothing && Instant::now() < end { Cut::Identifiers } else { Cut::Everything };
+                session.cut(cut);
+                timer.as_mut().reset(end);
+            }
+        }
     }
     // The loop ends only when all four are there.
     let (Some(dmarc), Some(dkim), Some(spf), Some(arc)) = (discovered, dkim_out, spf_out, arc_out) else { unreachable!() };
@@ -155,6 +159,13 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
         Some(dmarc) => Some(decide(session, subject, dmarc, &spf, &dkim, end).await),
     };
     Gathered { spf, dkim, arc, dmarc }
+}
+
+fn if_ready<T>(polled: Poll<T>) -> Option<T> {
+    match polled {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
 }
 
 /// The decision, asking for what alignment needs until `end`.

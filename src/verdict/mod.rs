@@ -26,9 +26,9 @@ mod received_spf;
 mod spf_identity;
 mod status;
 
-pub use evaluation::{evaluate, internal_error};
+pub use evaluation::{evaluate, evaluate_section, internal_error};
 pub use field::{FieldWriter, pvalue};
-pub use outputs::{MailDetail, Origin, Outputs, failure_event, outputs, verdict_event};
+pub use outputs::{MailDetail, Origin, Outputs, failure_event, outputs, outputs_of, verdict_event};
 
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;

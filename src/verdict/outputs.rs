@@ -61,11 +61,15 @@ pub struct Outputs {
 pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs {
     let settings = &origin.settings;
     let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
-    let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
+    outputs_of(&HeaderSection::parse(&normalised.bytes, &settings.limits), envelope, verdict, origin)
+}
+
+/// As [`outputs`], of a message that was normalised and cut by the origin's settings already.
+pub fn outputs_of(section: &HeaderSection<'_>, envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs {
     Outputs {
         failure: failure_event(&verdict, origin),
-        annotated: origin.annotate.then(|| annotated(&section, &verdict.fields, &verdict.removed)),
-        verdict: verdict_event(&section, envelope, verdict, origin),
+        annotated: origin.annotate.then(|| annotated(section, &verdict.fields, &verdict.removed)),
+        verdict: verdict_event(section, envelope, verdict, origin),
     }
 }
 

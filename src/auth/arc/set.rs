@@ -106,7 +106,13 @@ fn sets<'m>(fields: &[(usize, usize, Field<'m>)], count: usize, limits: &Limits)
             let at = slot(instance(tags.get("i")?)?, &mut slots)?;
             let (_, message, seal) = slots.get_mut(at)?;
             if kind == 1 {
-                let signature = Signature::read(Kind::Arc, (position, field), &tags, limits.dkim_signed_names);
+                let signature = Signature::read(
+                    Kind::Arc,
+                    (position, field),
+                    &tags,
+                    (name(&tags, "d"), name(&tags, "s")),
+                    limits.dkim_signed_names,
+                );
                 message.replace((field, signature)).is_some()
             } else {
                 seal.replace(Seal::read(field, &tags)?).is_some()

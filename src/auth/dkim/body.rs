@@ -3,6 +3,7 @@
 //! Only CRLF ends a line. A CR or LF alone is an octet like any other, so that inserting one breaks the signature (G2).
 
 use super::Canonicalization;
+use super::relaxed::relaxed;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,102 +134,6 @@ fn without_trailing_lines(mut body: &[u8]) -> &[u8] {
         body = rest;
     }
     body
-}
-
-/// Octets judged together, and those and the two behind them that decide what they become.
-const BLOCK: usize = 32;
-const WINDOW: usize = BLOCK + 2;
-/// Small pieces are gathered up to this size, because a call of the hash costs more than copying them.
-const GATHERED: usize = 4096;
-/// A run at least this long goes to the sink from where it stands.
-const LONG_RUN: usize = 512;
-
-/// RFC 6376 3.4.4, block by block: blocks that stay as they are pass through in runs, the others are written anew. Nothing
-/// branches on what a single octet is, so that no body is much slower than another.
-fn relaxed(body: &[u8], sink: &mut impl Sink) {
-    let content = without_trailing_blank_lines(body);
-    if content.is_empty() {
-        return;
-    }
-    let mut gathered = Vec::with_capacity(GATHERED);
-    let mut unchanged = 0;
-    for start in (0..content.len()).step_by(BLOCK) {
-        let rest = content.get(start..).unwrap_or_default();
-        let mut padded = [b'x'; WINDOW];
-        let window = rest.first_chunk().unwrap_or_else(|| {
-            padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            &padded
-        });
-        if may_change(window) {
-            put_run(content.get(unchanged..start).unwrap_or_default(), &mut gathered, sink);
-            let (written, count) = rewritten(window, rest.len());
-            let length = gathered.len() + count;
-            // A copy of fixed size is cheaper than one of the right size.
-            gathered.extend_from_slice(&written);
-            gathered.truncate(length);
-            unchanged = content.len().min(start + BLOCK);
-        }
-    }
-    put_run(content.get(unchanged..).unwrap_or_default(), &mut gathered, sink);
-    sink.put(&gathered);
-    sink.put(b"\r\n");
-}
-
-/// Hands on a run that stays as it is, behind what was gathered, and leaves room for a block.
-fn put_run(run: &[u8], gathered: &mut Vec<u8>, sink: &mut impl Sink) {
-    if run.len() >= LONG_RUN || gathered.len() + run.len() + BLOCK > GATHERED {
-        sink.put(gathered);
-        gathered.clear();
-    }
-    if run.len() >= LONG_RUN {
-        sink.put(run);
-    } else {
-        gathered.extend_from_slice(run);
-    }
-}
-
-/// Ends behind the last octet that is neither white space nor part of a trailing empty line (G1).
-fn without_trailing_blank_lines(mut body: &[u8]) -> &[u8] {
-    loop {
-        while let [rest @ .., b' ' | b'\t'] = body {
-            body = rest;
-        }
-        match body.strip_suffix(b"\r\n") {
-            Some(rest) => body = rest,
-            None => return body,
-        }
-    }
-}
-
-/// Whether the block holds a tab, or a space before white space or a control character.
-fn may_change(window: &[u8; WINDOW]) -> bool {
-    let (block, nexts) = (window.get(..BLOCK).unwrap_or_default(), window.get(1..=BLOCK).unwrap_or_default());
-    let change = |octet: u8, next: u8| u8::from(octet == b'\t') | (u8::from(octet == b' ') & u8::from(next <= b' '));
-    block.iter().zip(nexts).fold(0, |found, (&octet, &next)| found | change(octet, next)) != 0
-}
-
-/// The first `length` octets of the window without the white space that goes, and how many are left. Of a run of white space
-/// the last octet stays, as a space, unless CRLF follows it: two octets ahead tell.
-fn rewritten(window: &[u8; WINDOW], length: usize) -> ([u8; BLOCK], usize) {
-    let wsp = |octet: u8| u8::from(octet == b' ') | u8::from(octet == b'\t');
-    let from = |at: usize| window.get(at..at + BLOCK).unwrap_or_default();
-    let mut stays = [0; BLOCK];
-    for (stays, ((&octet, &next), &after)) in stays.iter_mut().zip(from(0).iter().zip(from(1)).zip(from(2))) {
-        *stays = 1 - (wsp(octet) & (wsp(next) | (u8::from(next == b'\r') & u8::from(after == b'\n'))));
-    }
-    let mut spaced = [0; BLOCK];
-    for (spaced, &octet) in spaced.iter_mut().zip(from(0)) {
-        *spaced = if octet == b'\t' { b' ' } else { octet };
-    }
-    let mut written = [0; BLOCK];
-    let mut count = 0;
-    for (&octet, &stays) in spaced.iter().zip(&stays).take(length) {
-        if let Some(slot) = written.get_mut(count % BLOCK) {
-            *slot = octet;
-        }
-        count += usize::from(stays);
-    }
-    (written, count)
 }
 
 pub(super) fn is_wsp(octet: u8) -> bool {

@@ -10,16 +10,17 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct NameIndex<'s, 'm> {
     fields: &'s [Field<'m>],
-    /// Hash of the name and position, in the order of hash, name and position.
+    /// First octets of the name and position, in the order of name and position.
     order: Vec<(u64, usize)>,
 }
 
 impl<'s, 'm> NameIndex<'s, 'm> {
     pub(crate) fn new(fields: &'s [Field<'m>]) -> Self {
-        let mut order: Vec<_> = fields.iter().enumerate().map(|(at, field)| (hash_name(field.name()), at)).collect();
-        order.sort_unstable_by(|&(a_hash, a), &(b_hash, b)| {
-            a_hash.cmp(&b_hash).then_with(|| compare_names(name_at(fields, a), name_at(fields, b))).then(a.cmp(&b))
-        });
+        let mut order: Vec<_> = fields.iter().enumerate().map(|(at, field)| (first_octets(field.name()), at)).collect();
+        order.sort_unstable();
+        for alike in order.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+            alike.sort_by(|&(_, a), &(_, b)| compare_names(name_at(fields, a), name_at(fields, b)));
+        }
         Self { fields, order }
     }
 
@@ -43,8 +44,8 @@ impl<'s, 'm> NameIndex<'s, 'm> {
 
     /// The entries of `order` with this name.
     fn group(&self, name: &[u8]) -> Range<usize> {
-        let hash = hash_name(name);
-        let compare = |&(other, at): &(u64, usize)| other.cmp(&hash).then_with(|| compare_names(name_at(self.fields, at), name));
+        let first = first_octets(name);
+        let compare = |&(other, at): &(u64, usize)| other.cmp(&first).then_with(|| compare_names(name_at(self.fields, at), name));
         let start = self.order.partition_point(|entry| compare(entry) == Ordering::Less);
         let rest = self.order.get(start..).unwrap_or_default();
         start..start + rest.partition_point(|entry| compare(entry) == Ordering::Equal)
@@ -55,14 +56,16 @@ fn name_at<'m>(fields: &[Field<'m>], at: usize) -> &'m [u8] {
     fields.get(at).map(Field::name).unwrap_or_default()
 }
 
+/// Compares names whose first octets are the same.
 fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
-    a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
+    a.iter().skip(8).map(u8::to_ascii_lowercase).cmp(b.iter().skip(8).map(u8::to_ascii_lowercase))
 }
 
-/// FNV-1a over the name in lower case. Names that collide are told apart by comparing them.
-fn hash_name(name: &[u8]) -> u64 {
-    name.iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3))
+/// The first eight octets in lower case, as a number in the order of names. A name has no octet 0, so that shorter ones differ.
+fn first_octets(name: &[u8]) -> u64 {
+    let mut octets = [0; 8];
+    octets.iter_mut().zip(name).for_each(|(octet, from)| *octet = from.to_ascii_lowercase());
+    u64::from_be_bytes(octets)
 }
 
 /// Appends the canonical form of a field.

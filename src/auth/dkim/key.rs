@@ -4,8 +4,8 @@ use super::crypto::{PublicKey, Unusable};
 use super::signature::Algorithm;
 use super::tags::{TagList, base64, elements, without_fws};
 use crate::auth::cause::DkimCause;
+use crate::auth::kept::Kept;
 use crate::dns::{Answer, Domain, Outcome, QueryName, Unanswered};
-use quick_cache::sync::Cache;
 use std::sync::{Arc, LazyLock};
 
 /// A key record that could be read; whether its key can be used is another question.
@@ -98,7 +98,7 @@ fn read_key(text: &[u8], key_type: KeyType) -> Result<PublicKey, (DkimCause, Opt
 
 /// The name at which a key stands (RFC 6376 3.6.2.1); none when DNS cannot hold it.
 pub(crate) fn key_name(selector: &Domain, domain: &Domain) -> Option<QueryName> {
-    QueryName::new(&format!("{selector}._domainkey.{domain}"))
+    QueryName::new(&[selector.as_str(), "._domainkey.", domain.as_str()].concat())
 }
 
 /// The key record in an answer.
@@ -118,24 +118,7 @@ pub(crate) fn record_in(answer: &Answer) -> Result<Arc<KeyRecord>, DkimCause> {
     if texts.is_empty() {
         return Err(DkimCause::KeyNotFound);
     }
-    texts.into_iter().find_map(read_once).ok_or(DkimCause::KeyMalformed)
+    texts.into_iter().find_map(|text| KNOWN.read(text, (), |text, ()| KeyRecord::parse(text))).ok_or(DkimCause::KeyMalformed)
 }
 
-/// Key records by their text. What a text says never changes, so this only saves work: parsing an RSA key and setting up
-/// its arithmetic costs about as much as a verification.
-static KNOWN: LazyLock<Cache<Arc<[u8]>, Arc<KeyRecord>>> = LazyLock::new(|| Cache::new(KNOWN_RECORDS));
-const KNOWN_RECORDS: usize = 4096;
-/// Longer records are read each time, which bounds what is kept. A 4096-bit key needs about 750 octets.
-const KNOWN_OCTETS: usize = 1024;
-
-fn read_once(text: &Arc<[u8]>) -> Option<Arc<KeyRecord>> {
-    if text.len() > KNOWN_OCTETS {
-        return KeyRecord::parse(text).map(Arc::new);
-    }
-    if let Some(known) = KNOWN.get(text) {
-        return Some(known);
-    }
-    let record = Arc::new(KeyRecord::parse(text)?);
-    KNOWN.insert(text.clone(), record.clone());
-    Some(record)
-}
+static KNOWN: LazyLock<Kept<(), KeyRecord>> = LazyLock::new(Kept::new);

@@ -6,6 +6,8 @@
 //! | `signature` | what a signature says, and the rules about it |
 //! | `header` | the signed fields and their canonical form |
 //! | `body` | the canonical body and its hashes |
+//! | `relaxed` | the relaxed canonical body |
+//! | `octets` | finding octets with wide registers |
 //! | `key` | key records |
 //! | `crypto` | public keys and verification |
 
@@ -13,6 +15,8 @@ mod body;
 pub(crate) mod crypto;
 pub(crate) mod header;
 pub(crate) mod key;
+mod octets;
+mod relaxed;
 pub(crate) mod signature;
 pub(crate) mod tags;
 
@@ -131,7 +135,9 @@ pub async fn verify(
 fn settle_without_keys(candidates: &mut [Candidate], bodies: &BodyHashes, parameters: &DkimParameters) -> Vec<usize> {
     let readable = |candidate: &Candidate| candidate.tags.is_some();
     let mut order: Vec<_> = (0..candidates.len()).filter(|&at| candidates.get(at).is_some_and(readable)).collect();
-    if let Some(author) = parameters.author {
+    if let Some(author) = parameters.author
+        && order.len() > 1
+    {
         let shared = |at: &usize| candidates.get(*at)?.outcome.domain.as_ref().map(|domain| domain.common_labels(author));
         order.sort_by_cached_key(|at| Reverse(shared(at)));
     }
@@ -187,7 +193,8 @@ impl<'m> Candidate<'m> {
     fn check(&mut self, bodies: &BodyHashes, parameters: &DkimParameters) -> Result<(), DkimCause> {
         let tags = self.tags.as_ref().ok_or(DkimCause::Malformed)?;
         let names = parameters.limits.dkim_signed_names;
-        let signature = Signature::read(Kind::Dkim, (self.position, self.field), tags, names)?;
+        let domains = (self.outcome.domain.clone(), self.outcome.selector.clone());
+        let signature = Signature::read(Kind::Dkim, (self.position, self.field), tags, domains, names)?;
         // A name that DNS cannot hold has no key; the other rules come first.
         self.outcome.cause = DkimCause::KeyNotFound;
         self.signature.insert(signature).check_body_and_clock(bodies, parameters.arrival)

@@ -76,11 +76,13 @@ pub(crate) struct Signature<'m> {
 }
 
 impl<'m> Signature<'m> {
-    /// Reads a field whose tag list is `tags`. At most `names` names in h=. The first rule that is broken is the error.
+    /// Reads a field whose tag list is `tags`; `domains` are the [`name`]s in d= and s=. At most `names` names in h=. The first
+    /// rule that is broken is the error.
     pub(crate) fn read(
         kind: Kind,
         (position, field): (usize, Field<'m>),
         tags: &TagList<'m>,
+        domains: (Option<Domain>, Option<Domain>),
         names: usize,
     ) -> Result<Self, DkimCause> {
         let malformed = DkimCause::Malformed;
@@ -95,8 +97,7 @@ impl<'m> Signature<'m> {
         }
         let octets = base64(required("b")?).ok_or(malformed)?;
         let body_hash = base64(required("bh")?).ok_or(malformed)?;
-        let domain = name(tags, "d").ok_or(malformed)?;
-        let selector = name(tags, "s").ok_or(malformed)?;
+        let (domain, selector) = (domains.0.ok_or(malformed)?, domains.1.ok_or(malformed)?);
         let (length, signed_at, expires_at) = (numeric("l")?, numeric("t")?, numeric("x")?);
         let signed_names = signed_names(kind, required("h")?, names)?;
         let algorithm = algorithm?;

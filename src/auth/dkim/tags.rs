@@ -1,6 +1,5 @@
 //! Tag lists (RFC 6376 3.2), read strictly: of signatures, of keys and of ARC's fields.
 
-use super::body::is_wsp;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -89,18 +88,18 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, InvalidNumber> {
 
 /// Values hold visible octets and folding white space; octets above 127 come with RFC 8616.
 fn has_only_valid_octets(text: &[u8]) -> bool {
-    if text.iter().all(|&octet| octet >= b' ' && octet != 0x7f) {
-        return true;
-    }
+    // Counting without an early end takes a few instructions for many octets.
+    let bad = |octet: u8| usize::from((octet < b' ' && octet != b'\t') || octet == 0x7f);
+    let is_valid = |run: &[u8]| run.iter().map(|&octet| bad(octet)).sum::<usize>() == 0;
     let mut rest = text;
-    loop {
-        rest = match rest {
-            [] => return true,
-            [b'\r', b'\n', next, ..] if is_wsp(*next) => rest.get(3..).unwrap_or_default(),
-            [octet, tail @ ..] if is_wsp(*octet) || (*octet > b' ' && *octet != 0x7f) => tail,
+    while let Some(at) = memchr::memchr(b'\r', rest) {
+        let (run, fold) = rest.split_at(at);
+        match fold {
+            [b'\r', b'\n', b' ' | b'\t', after @ ..] if is_valid(run) => rest = after,
             _ => return false,
-        };
+        }
     }
+    is_valid(rest)
 }
 
 fn is_tag_name(name: &[u8]) -> bool {
@@ -122,12 +121,8 @@ fn is_fws(octet: u8) -> bool {
 }
 
 /// Without the folding white space around it.
-pub(crate) fn trim_fws(mut text: &[u8]) -> &[u8] {
-    while let [first, rest @ ..] = text
-        && is_fws(*first)
-    {
-        text = rest;
-    }
+pub(crate) fn trim_fws(text: &[u8]) -> &[u8] {
+    let mut text = trim_fws_start(text);
     while let [rest @ .., last] = text
         && is_fws(*last)
     {
@@ -136,13 +131,31 @@ pub(crate) fn trim_fws(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Without any folding white space.
-pub(crate) fn without_fws(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().any(|&octet| is_fws(octet)) {
-        Cow::Owned(text.iter().copied().filter(|&octet| !is_fws(octet)).collect())
-    } else {
-        Cow::Borrowed(text)
+fn trim_fws_start(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_fws(*first)
+    {
+        text = rest;
     }
+    text
+}
+
+/// Without the folding white space in it. A value of a tag list holds CR and LF only in folds.
+pub(crate) fn without_fws(text: &[u8]) -> Cow<'_, [u8]> {
+    let next = |text: &[u8]| memchr::memchr3(b' ', b'\t', b'\r', text);
+    let Some(mut end) = next(text) else { return Cow::Borrowed(text) };
+    let (mut kept, mut rest) = (Vec::with_capacity(text.len()), text);
+    loop {
+        let (run, after) = rest.split_at(end);
+        kept.extend_from_slice(run);
+        rest = trim_fws_start(after);
+        match next(rest) {
+            Some(at) => end = at,
+            None => break,
+        }
+    }
+    kept.extend_from_slice(rest);
+    Cow::Owned(kept)
 }
 
 /// The elements of a colon-separated list, without the white space around them.

@@ -1,9 +1,12 @@
 //! What is known of the `_dmarc` names and of the author domain's existence, while a message is judged.
 
 use super::{Psd, Record, RecordFault, is_dmarc};
+use crate::auth::kept::Kept;
 use crate::config::Discovery;
 use crate::dns::{Answer, Domain, Outcome, Unanswered, suffix};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+static KNOWN: LazyLock<Kept<usize, Record>> = LazyLock::new(Kept::new);
 
 /// How organizational domains are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl AtName {
                 match (records.next(), records.next()) {
                     (None, _) => (Self::Absent, false),
                     (Some(text), None) => {
-                        (Record::parse(text, max_addresses).map_or(Self::Absent, |record| Self::Record(Arc::new(record))), false)
+                        (KNOWN.read(text, max_addresses, Record::parse).map_or(Self::Absent, Self::Record), false)
                     }
                     (Some(_), Some(_)) => (Self::Absent, true),
                 }
