@@ -26,6 +26,10 @@ mod process;
 #[path = "support/stock.rs"]
 mod stock;
 
+// The command's own allocator, for the stock loop too.
+#[global_allocator]
+static ALLOCATOR: verdmarc::Allocator = verdmarc::Allocator;
+
 use broker::{Broker, Options as BrokerOptions};
 use clap::Parser;
 use corpus::Corpus;
@@ -47,7 +51,7 @@ struct Options {
     #[arg(long, default_value_t = 1000)]
     count: usize,
     /// How often each is sent
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 30)]
     times: usize,
     /// Given by cargo
     #[arg(long, hide = true)]

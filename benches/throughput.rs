@@ -1,4 +1,4 @@
-//! CPU and memory per message, ours beside a plain loop over stock mail-auth, on the same corpus in the same process.
+//! CPU per message, ours beside a plain loop over stock mail-auth, on the same corpus in the same process.
 //!
 //! Exits with 1 when a verdict of ours differs from what the corpus's generator expects.
 
@@ -26,15 +26,14 @@ use corpus::Corpus;
 use floor::Floor;
 use judge::Judge;
 use measure::{cpu, median};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 use stock::Stock;
 
+// The command's own allocator, for both.
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+static ALLOCATOR: verdmarc::Allocator = verdmarc::Allocator;
 
 /// The ratio that is to be reached: CPU of ours to CPU of the stock loop.
 const TARGET: f64 = 0.85;
@@ -58,22 +57,16 @@ struct Options {
     bench: bool,
 }
 
-/// CPU times of rounds, and what one round allocates.
+/// CPU times of rounds.
 #[derive(Default)]
 struct Series {
     rounds: Vec<Duration>,
-    allocations: usize,
-    bytes: usize,
 }
 
 impl Series {
     fn round(&mut self, work: impl FnOnce()) {
-        let region = Region::new(ALLOCATOR);
         let ((), time) = cpu(work);
-        let change = region.change();
         self.rounds.push(time);
-        self.allocations = change.allocations + change.reallocations;
-        self.bytes = change.bytes_allocated;
     }
 
     /// Prints a line and returns the median in microseconds per message.
@@ -83,12 +76,10 @@ impl Series {
         let (low, high) = (self.rounds.first(), self.rounds.last());
         let range = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e6 / count);
         println!(
-            "{name:<22}{micros:>8.1} µs   ({:.1} to {:.1})   {:>8.0} messages/s and core   {:>9.0} B in {:>6.1} allocations",
+            "{name:<22}{micros:>8.1} µs   ({:.1} to {:.1})   {:>8.0} messages/s and core",
             range(low),
             range(high),
             1e6 / micros,
-            self.bytes as f64 / count,
-            self.allocations as f64 / count,
         );
         micros
     }

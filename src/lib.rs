@@ -20,6 +20,7 @@
 //! | [`telemetry`] | log lines |
 //! | [`cli`] | one file a command |
 
+mod allocator;
 pub mod auth;
 pub mod claim_check;
 pub mod cli;
@@ -32,3 +33,5 @@ pub mod message;
 pub mod roles;
 pub mod telemetry;
 pub mod verdict;
+
+pub use allocator::Allocator;
