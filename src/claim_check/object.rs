@@ -35,7 +35,11 @@ impl<'a> Object<'a> {
             Some(real) => Path::from_absolute_path(real),
             None => Path::parse(location.key()),
         };
-        let path = path.map_err(|error| unusable(location, &error))?;
+        let path = path.map_err(|error| unusable(location, error.to_string()))?;
+        if real.is_some() && is_reserved(&path) {
+            let reason = "a file whose name ends in # and digits is an upload of the store that was not finished";
+            return Err(unusable(location, reason.to_owned()));
+        }
         let size = store.head(&path).await.map_err(|error| unfetched(location, &error))?.size;
         Ok(Self { store: &**store, location, path, size, real })
     }
@@ -115,8 +119,14 @@ fn is_at(_: &std::fs::File, real: &std::path::Path) -> bool {
     real.canonicalize().is_ok_and(|again| again == real)
 }
 
-fn unusable(location: &Location, error: &object_store::path::Error) -> Unfetched {
-    Unfetched::Refused(Refusal::ClaimReference { given: location.to_string(), reason: error.to_string() })
+fn unusable(location: &Location, reason: String) -> Unfetched {
+    Unfetched::Refused(Refusal::ClaimReference { given: location.to_string(), reason })
+}
+
+/// Whether the store of files never reads this name, which is told apart from a store that does not answer by nothing else.
+fn is_reserved(path: &Path) -> bool {
+    let suffix = path.filename().and_then(|name| name.split_once('#')).map_or("", |(_, suffix)| suffix);
+    !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn unfetched(location: &Location, error: &Error) -> Unfetched {

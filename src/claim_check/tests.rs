@@ -39,7 +39,7 @@ fn spool() -> tempfile::TempDir {
     for name in ["mail/a/b", "mail2"] {
         std::fs::create_dir_all(at(name)).unwrap();
     }
-    for name in ["mail/m", "mail/a/m", "mail/a/b/m", "mail/%2e%2e", "mail/..m", "mail/a/x y"] {
+    for name in ["mail/m", "mail/a/m", "mail/a/b/m", "mail/%2e%2e", "mail/..m", "mail/a/x y", "mail/a/m#1", "mail/a/m#x"] {
         std::fs::write(at(name), INSIDE).unwrap();
     }
     for name in ["m", "secret", "mail2/m"] {
@@ -66,6 +66,8 @@ fn files_are_followed_only_to_where_they_may_lie() {
         ("mail/a/b/m", "fetched"),
         ("mail/%252e%252e", "fetched"),
         ("mail/a/x%20y", "fetched"),
+        ("mail/a/m%23x", "fetched"),
+        ("mail/a/m%231", "claim_check_reference"),
         ("mail/in", "fetched"),
         ("mail/a/out", "claim_check_prefix"),
         ("mail/up/secret", "claim_check_prefix"),
