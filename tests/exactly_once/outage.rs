@@ -55,10 +55,21 @@ fn restart_ended(fleet: &Fleet, processes: &mut [Process]) {
 
 #[test]
 fn one_of_three_brokers_dies_and_coordinators_move_without_loss() {
-    alone(LIMIT, || {
+    brokers_die(false);
+}
+
+#[test]
+#[ignore = "about one run in two stalls under load: partitions stay without owner, see the setting kafka.static_membership"]
+fn one_of_three_brokers_dies_and_static_members_go_on() {
+    brokers_die(true);
+}
+
+fn brokers_die(static_membership: bool) {
+    alone(LIMIT, move || {
         let cluster = Cluster::start(3);
         let stream = Stream::new(&cluster, "failover-", 6);
-        let fleet = stream.fleet();
+        let mut fleet = stream.fleet();
+        fleet.set("KAFKA__STATIC_MEMBERSHIP", &static_membership.to_string());
         let mut processes = vec![fleet.start("a", &[]), fleet.start("b", &[])];
         for index in 0..3 {
             stream.produce(mail(300));
@@ -70,7 +81,7 @@ fn one_of_three_brokers_dies_and_coordinators_move_without_loss() {
         }
         let deadline = Instant::now() + Duration::from_mins(1);
         while !stream.is_done() {
-            assert!(Instant::now() < deadline, "not done\n{}", fleet.tails());
+            assert!(Instant::now() < deadline, "not done: {}\n{}", stream.progress(), fleet.tails());
             restart_ended(&fleet, &mut processes);
             std::thread::sleep(Duration::from_millis(200));
         }

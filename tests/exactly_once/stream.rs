@@ -118,9 +118,14 @@ impl<'b> Stream<'b> {
     pub fn wait_until_done(&self, patience: Duration) {
         let deadline = std::time::Instant::now() + patience;
         while !self.is_done() {
-            assert!(std::time::Instant::now() < deadline, "not done: {:?}", self.positions());
+            assert!(std::time::Instant::now() < deadline, "not done: {}", self.progress());
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// For people: what is committed of each partition.
+    pub fn progress(&self) -> String {
+        format!("{:?} of {:?}", self.positions(), self.broker.end_offsets(&self.topic("mail.raw")))
     }
 
     fn positions(&self) -> Vec<Option<i64>> {
