@@ -14,7 +14,6 @@ use corpus::Corpus;
 use judge::Judge;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
-use std::hint::black_box;
 use stock::Stock;
 
 #[global_allocator]
@@ -28,20 +27,8 @@ fn main() {
         (Stock::new(&corpus.zone), Judge::new(&corpus.zone.to_json()))
     };
     let envelopes: Vec<_> = corpus.cases.iter().map(judge::envelope).collect();
-    let theirs = || {
-        runtime.block_on(async {
-            for case in &corpus.cases {
-                black_box(stock.verify(case).await);
-            }
-        });
-    };
-    let ours = || {
-        runtime.block_on(async {
-            for (case, envelope) in corpus.cases.iter().zip(&envelopes) {
-                black_box(judge.verdict(&case.message, envelope).await);
-            }
-        });
-    };
+    let theirs = || runtime.block_on(stock.verify_all(&corpus));
+    let ours = || runtime.block_on(judge.verdicts(&corpus, &envelopes));
     for (name, round) in [("stock mail-auth", &theirs as &dyn Fn()), ("verdmarc", &ours)] {
         // The first round fills caches.
         round();

@@ -103,22 +103,10 @@ fn main() -> ExitCode {
     let wanted = |name| options.only.as_deref().is_none_or(|only| only == name);
     for round in 0..=options.rounds {
         if wanted("stock") {
-            theirs.round(|| {
-                runtime.block_on(async {
-                    for case in &corpus.cases {
-                        black_box(stock.verify(case).await);
-                    }
-                });
-            });
+            theirs.round(|| runtime.block_on(stock.verify_all(&corpus)));
         }
         if wanted("ours") {
-            ours.round(|| {
-                runtime.block_on(async {
-                    for (case, envelope) in corpus.cases.iter().zip(&envelopes) {
-                        black_box(judge.verdict(&case.message, envelope).await);
-                    }
-                });
-            });
+            ours.round(|| runtime.block_on(judge.verdicts(&corpus, &envelopes)));
         }
         hashes.round(|| {
             black_box(floor.hash());

@@ -3,6 +3,7 @@
 use crate::corpus::{ARRIVAL, Case, Corpus};
 use jiff::Timestamp;
 use serde_json::Value;
+use std::hint::black_box;
 use verdmarc::config::Evaluation;
 use verdmarc::dns::Zone;
 use verdmarc::message::{Envelope, MailFrom};
@@ -28,6 +29,13 @@ impl Judge {
     /// One message.
     pub async fn verdict(&self, message: &[u8], envelope: &Envelope) -> Verdict {
         evaluate(message, envelope, &self.zone, self.now, &self.settings).await
+    }
+
+    /// Every message of a corpus, for its cost; `envelopes` are its [`envelope`]s.
+    pub async fn verdicts(&self, corpus: &Corpus, envelopes: &[Envelope]) {
+        for (case, envelope) in corpus.cases.iter().zip(envelopes) {
+            black_box(self.verdict(&case.message, envelope).await);
+        }
     }
 
     /// Messages whose verdict is not what the generator expects, each with both.

@@ -126,10 +126,9 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
     let mut grace_given = false;
     let mut cut = Cut::Nothing;
     while discovered.is_none() || dkim_out.is_none() || spf_out.is_none() || arc_out.is_none() {
-        let complete = dkim_out.is_some() && spf_out.is_some() && arc_out.is_some();
+        // The loop goes on, so with discovery done something else is open.
         if let Some(Some(dmarc)) = &discovered
             && !grace_given
-            && !complete
         {
             let (identifiers, _) = subject.identifiers(spf_out.as_ref(), dkim_out.as_deref());
             if dmarc.decided(&identifiers).is_some_and(|decision| decision.result != DmarcResult::TempError) {

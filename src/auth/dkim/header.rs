@@ -56,14 +56,17 @@ fn name_at<'m>(fields: &[Field<'m>], at: usize) -> &'m [u8] {
     fields.get(at).map(Field::name).unwrap_or_default()
 }
 
+/// Octets of a name that [`NameIndex`] compares as one number.
+const FIRST: usize = size_of::<u64>();
+
 /// Compares names whose first octets are the same.
 fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
-    a.iter().skip(8).map(u8::to_ascii_lowercase).cmp(b.iter().skip(8).map(u8::to_ascii_lowercase))
+    a.iter().skip(FIRST).map(u8::to_ascii_lowercase).cmp(b.iter().skip(FIRST).map(u8::to_ascii_lowercase))
 }
 
-/// The first eight octets in lower case, as a number in the order of names. A name has no octet 0, so that shorter ones differ.
+/// The first octets in lower case, as a number in the order of names. A name has no octet 0, so that shorter ones differ.
 fn first_octets(name: &[u8]) -> u64 {
-    let mut octets = [0; 8];
+    let mut octets = [0; FIRST];
     octets.iter_mut().zip(name).for_each(|(octet, from)| *octet = from.to_ascii_lowercase());
     u64::from_be_bytes(octets)
 }
