@@ -20,8 +20,6 @@ pub struct Kafka {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// Whether a known instance keeps its partitions over a restart within the session timeout (static membership). Default true.
-    /// A member that restarts between the two steps of a cooperative rebalance is given what it had in the first, and partitions
-    /// that it was to take in the second stay without owner until the group changes again.
     pub static_membership: bool,
     /// Group protocol: `classic` with cooperative-sticky assignment, or `consumer` (KIP-848, brokers from 4.0), where the brokers
     /// set the timeouts. Default `classic`.

@@ -102,12 +102,22 @@ impl Assignment {
         Self { partitions: BTreeMap::new(), generations: 0, budget, tripped: false }
     }
 
-    /// Takes partitions up, each in a new generation.
-    pub(super) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>) {
+    /// Takes partitions up, each in a new generation. They are to be left alone until it is known where they start.
+    pub(super) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>) -> Vec<(Partition, Generation)> {
+        let mut assigned = Vec::new();
         for partition in partitions {
             self.generations += 1;
-            let held = Held { ledger: Ledger::new(Generation(self.generations)), bytes: 0 };
-            self.partitions.insert(partition, held);
+            let generation = Generation(self.generations);
+            self.partitions.insert(partition.clone(), Held { ledger: Ledger::new(generation), bytes: 0 });
+            assigned.push((partition, generation));
+        }
+        assigned
+    }
+
+    /// Notes the position that is committed of a partition: what lies below is not to be read.
+    pub(super) fn start(&mut self, partition: &Partition, position: i64) {
+        if let Some(held) = self.partitions.get_mut(partition) {
+            held.ledger.start(position);
         }
     }
 

@@ -65,10 +65,15 @@ pub(super) fn consumer(kafka: &Kafka, group: &str, instance: &Instance) -> Resul
         ]),
         Protocol::Consumer => extra.push(("group.protocol", "consumer".to_owned())),
     }
-    if kafka.static_membership && instance.lasts {
+    if is_static(kafka, instance) {
         extra.push(("group.instance.id", instance.name.clone()));
     }
     client(kafka, &extra)
+}
+
+/// Whether a member keeps its partitions over a restart.
+pub(super) fn is_static(kafka: &Kafka, instance: &Instance) -> bool {
+    kafka.static_membership && instance.lasts
 }
 
 /// Offsets of a group that this client is no member of.

@@ -6,10 +6,12 @@
 use super::assignment::{Assignment, Cut, Partition, Slot};
 use super::error::{Error, is_passing};
 use super::failpoint::Mutant;
+use super::log;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
 use super::refusals::Refusals;
 use super::sentinel::Sentinel;
+use super::start::Starts;
 use super::status::Status;
 use super::transaction::{Abort, Batch, Outcome as Ended, Transactions};
 use crate::config::Delivery;
@@ -30,6 +32,8 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// Everything the consumer thread works with besides the consumer itself.
 pub(super) struct Desk {
     assignment: Assignment,
+    /// None before the consumer exists, and after the last record was read.
+    starts: Option<Starts>,
     transactions: Transactions,
     delivery: Delivery,
     work: UnboundedSender<Work>,
@@ -73,6 +77,7 @@ impl Desk {
         let now = Instant::now();
         Self {
             assignment,
+            starts: None,
             transactions,
             delivery,
             work,
@@ -99,7 +104,10 @@ impl Desk {
 
     /// Whether nothing is held and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.records() == 0
+        self.in_flight.is_none()
+            && self.uncommitted.is_none()
+            && self.assignment.records() == 0
+            && self.starts.as_ref().is_none_or(Starts::is_empty)
     }
 
     /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
@@ -116,12 +124,22 @@ impl Desk {
     pub(super) fn close(&mut self, patience: Duration) -> bool {
         self.closing = true;
         self.transactions.request_abort();
+        if let Some(starts) = self.starts.take() {
+            starts.close();
+        }
         self.transactions.close(patience)
+    }
+
+    /// Has the consumer asked where its partitions start.
+    pub(super) fn attach(&mut self, consumer: &Arc<BaseConsumer<Context>>) -> Result<(), Error> {
+        self.starts = Some(Starts::new(consumer.clone())?);
+        Ok(())
     }
 
     /// Takes up a record and hands it out, at once or when its time has come.
     pub(super) fn take_up(&mut self, record: Record) -> Result<(), Error> {
-        if self.intake_stopped || self.refusals.stopped() {
+        // What comes of a partition that has not started is read again from where it starts.
+        if self.intake_stopped || self.refusals.stopped() || self.is_starting(&record) {
             return Ok(());
         }
         let Some(slot) = self.assignment.charge(&record)? else { return Ok(()) };
@@ -133,6 +151,10 @@ impl Desk {
             None => self.dispatch(work),
         }
         Ok(())
+    }
+
+    fn is_starting(&self, record: &Record) -> bool {
+        self.starts.as_ref().is_some_and(|starts| starts.holds(&record.topic, record.partition))
     }
 
     /// Whether a partition is to be paused before anything else is read: a record waits at its head, or the budget is used up.
@@ -161,6 +183,9 @@ impl Desk {
 
     /// Collects what is done, moves the batch on, pauses and resumes.
     pub(super) fn turn(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+        if let Some(starts) = &mut self.starts {
+            starts.apply(consumer, &mut self.assignment)?;
+        }
         self.collect()?;
         self.release();
         self.advance(consumer)?;
@@ -321,7 +346,12 @@ impl Desk {
         let wanted: BTreeSet<Partition> = if self.intake_stopped || self.refusals.stopped() {
             self.assignment.partitions().cloned().collect()
         } else {
-            let waiting = self.held.iter().map(|held| held.work.slot.partition().clone());
+            let waiting = self
+                .held
+                .iter()
+                .map(|held| held.work.slot.partition())
+                .chain(self.starts.iter().flat_map(Starts::waiting))
+                .cloned();
             self.assignment.overfull().into_iter().chain(waiting).collect()
         };
         if wanted == self.paused {
@@ -342,7 +372,9 @@ impl Desk {
         self.paused = wanted;
     }
 
-    fn assign(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
+    fn assign(&mut self, consumer: &BaseConsumer<Context>, list: &mut TopicPartitionList) -> Result<(), Error> {
+        // With an offset the library asks for none; where the partition really starts is found out while it is paused.
+        list.set_all_offsets(Offset::Beginning).map_err(Error::Consume)?;
         let assigned = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
@@ -352,7 +384,10 @@ impl Desk {
         tracing::info!(partitions = %names(&partitions), "assigned");
         // A new assignment is never paused, whatever it was before.
         self.paused.retain(|partition| !partitions.contains(partition));
-        self.assignment.assign(partitions);
+        let assigned = self.assignment.assign(partitions);
+        if let Some(starts) = &mut self.starts {
+            starts.ask(assigned);
+        }
         self.status.assigned();
         self.regulate(consumer);
         Ok(())
@@ -374,6 +409,9 @@ impl Desk {
             self.commit(consumer, cut)?;
         }
         let left = self.assignment.revoke(&partitions);
+        if let Some(starts) = &mut self.starts {
+            starts.forget(&partitions);
+        }
         self.held.retain(|held| !partitions.contains(held.work.slot.partition()));
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
@@ -437,11 +475,11 @@ impl ClientContext for Context {
     fn stats_raw(&self, _: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "consumer");
+        log::client_error("consumer", &error, reason);
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        log::line(level, facility, message);
     }
 }
 
@@ -458,16 +496,4 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {}
-}
-
-/// The library's log lines among ours.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::error!(target: "librdkafka", facility, "{message}");
-        }
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
-        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
-        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
-    }
 }

@@ -81,6 +81,12 @@ pub enum Error {
     Embedded(String),
 }
 
+/// Whether it says no more than that a connection failed, or all.
+pub(super) fn is_lost_connection(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve))
+}
+
 /// Whether trying the same again later may succeed. What is not known to pass is taken as final.
 pub(super) fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;

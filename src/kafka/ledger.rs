@@ -119,6 +119,11 @@ impl<O> Ledger<O> {
         self.committed
     }
 
+    /// Notes the position that was committed before this assignment: the first record may not lie below it.
+    pub fn start(&mut self, position: i64) {
+        (self.end, self.committed) = (Some(position), Some(position));
+    }
+
     /// Takes up a record that was read.
     ///
     /// # Errors

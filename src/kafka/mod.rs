@@ -6,8 +6,11 @@
 //! | `pipeline` | one consumer thread: poll, dispatch, collect, have written and committed |
 //! | `consumer` | what that thread does between two polls and at a rebalance |
 //! | `assignment` | the partitions that are ours, their ledgers, the budget |
+//! | `start` | where a newly assigned partition is read from |
+//! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction |
+//! | `watch` | whether that thread's calls still return |
 //! | `membership` | the group membership that fences a transaction; the only `unsafe` |
 //! | `instance` | what tells this process from its siblings |
 //! | `refusals`, `status` | when most records are refused; what other threads may know |
@@ -17,6 +20,7 @@
 //! | `range` | reading a topic once, to its end |
 //! | `command` | transactions of commands |
 //! | `dead_letters/` | listing, putting back and skipping records |
+//! | `log` | what the library has to say, among our log lines |
 //! | `headers` | record headers to and from the library |
 //! | `topics/` | what the topics should be, what they are |
 //! | `embedded` | a broker inside the process, for the demo and tests |
@@ -25,6 +29,7 @@ mod assignment;
 mod client;
 pub mod command;
 mod consumer;
+mod coverage;
 pub mod dead_letters;
 pub mod embedded;
 mod error;
@@ -32,6 +37,7 @@ pub mod failpoint;
 mod headers;
 pub mod instance;
 pub mod ledger;
+mod log;
 mod membership;
 mod pipeline;
 mod producer;
@@ -39,9 +45,11 @@ mod range;
 mod reader;
 mod refusals;
 mod sentinel;
+mod start;
 mod status;
 pub mod topics;
 mod transaction;
+mod watch;
 
 pub use error::Error;
 pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};

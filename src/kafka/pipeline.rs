@@ -6,12 +6,13 @@
 pub use super::assignment::Slot;
 use super::assignment::{Assignment, Budget};
 use super::consumer::{Context, Desk};
+use super::coverage::Coverage;
 use super::error::{Error, is_fenced};
 use super::instance::Instance;
 use super::status::Status;
 use super::transaction::Transactions;
 use super::{client, failpoint, headers};
-use crate::config::Kafka;
+use crate::config::{Kafka, Protocol};
 use crate::event::{Output, Record};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -171,12 +172,19 @@ impl Pipeline {
         let desk = Desk::new(Assignment::new(budget), transactions, kafka.delivery, (work, collected), &intake, status);
         let consumer: BaseConsumer<Context> =
             client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
+        let consumer = Arc::new(consumer);
+        consumer.context().desk().attach(&consumer)?;
         #[cfg(feature = "failpoints")]
         super::membership::Membership::remember(&consumer);
+        let coverage = match (kafka.protocol, client::is_static(kafka, &instance)) {
+            (Protocol::Classic, true) => Some(Coverage::watch(Arc::downgrade(&consumer), kafka, &intake.group, &intake.topics)?),
+            // A dynamic member that restarts is a new member; with the other protocol the brokers assign step by step themselves.
+            _ => None,
+        };
         let (sender, ended) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("consumer".to_owned())
-            .spawn(move || Owner { consumer, intake, stop, topic: None }.run(&sender))
+            .spawn(move || Owner { consumer, intake, stop, topic: None, _coverage: coverage }.run(&sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the consumer thread: {error}")))?;
         Ok((Self { thread, ended }, receiver, Completions(outcomes)))
     }
@@ -205,11 +213,12 @@ impl Pipeline {
 }
 
 struct Owner {
-    consumer: BaseConsumer<Context>,
+    consumer: Arc<BaseConsumer<Context>>,
     intake: Intake,
     stop: Stop,
     /// The last topic's name, so that records of one topic share it.
     topic: Option<Arc<str>>,
+    _coverage: Option<Coverage>,
 }
 
 /// Records taken from the library before looking at anything else.
@@ -285,7 +294,7 @@ impl Owner {
                 return Err(gone(code, "the consumer cannot go on".to_owned()));
             }
             Some(Err(error)) => {
-                tracing::warn!(%error, "reading");
+                super::log::reading(&error);
                 return Ok(true);
             }
         };

@@ -64,7 +64,7 @@ impl Reader {
             None => Ok(None),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(Error::Consume(error)),
             Some(Err(error)) => {
-                tracing::warn!(%error, "reading");
+                super::log::reading(&error);
                 Ok(None)
             }
         }
@@ -121,7 +121,7 @@ fn is_refusal(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))
 }
 
-pub(super) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
+pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<i32, Error> {
     let failed = |reason: String| Error::Topic { topic: topic.to_owned(), reason };
     let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -139,11 +139,11 @@ impl ClientContext for Quiet {
     fn stats_raw(&self, _: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "reader");
+        super::log::client_error("reader", &error, reason);
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        super::consumer::log(level, facility, message);
+        super::log::line(level, facility, message);
     }
 }
 

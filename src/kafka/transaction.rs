@@ -14,6 +14,7 @@ use super::error::{Error, is_fenced, transaction_error};
 use super::failpoint::{self, Mutant};
 use super::membership::{Membership, TransactionError};
 use super::producer::{Batch as Deliveries, Producer, Progress, Sending};
+use super::watch::{self, Beats, Watch};
 use crate::config::{Delivery, Kafka};
 use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
@@ -68,6 +69,7 @@ pub(super) struct Transactions {
     outcomes: Receiver<Outcome>,
     abort: Arc<AtomicBool>,
     closing: Arc<AtomicBool>,
+    watch: Watch,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -79,6 +81,8 @@ pub(super) const CALL: Duration = Duration::from_secs(5);
 const CAREFUL: usize = 5;
 /// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
+/// Beyond the library's own time-out, how long a delivery report is waited for.
+const REPORT: Duration = Duration::from_secs(10);
 
 impl Transactions {
     /// Starts the thread, under a transactional id unless delivery is at least once.
@@ -89,18 +93,22 @@ impl Transactions {
         let (batches, receiver) = sync_channel(1);
         let (sender, outcomes) = sync_channel(1);
         let (abort, closing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let beats = Beats::default();
         let worker = Worker {
             producer,
             transactional,
             patience: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
+            report_patience: Duration::from_millis(kafka.delivery_timeout_ms) + REPORT,
             abort: abort.clone(),
             closing: closing.clone(),
+            beats: beats.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("transactions".to_owned())
             .spawn(move || worker.run(&receiver, &sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the transaction thread: {error}")))?;
-        Ok(Self { batches: Some(batches), outcomes, abort, closing, thread: Some(thread) })
+        let watch = Watch::new(beats, Instant::now());
+        Ok(Self { batches: Some(batches), outcomes, abort, closing, watch, thread: Some(thread) })
     }
 
     /// Hands a batch over. The one before must have ended.
@@ -116,9 +124,13 @@ impl Transactions {
     }
 
     /// How the batch ended, when that is known within `patience`.
-    pub(super) fn outcome(&self, patience: Duration) -> Option<Outcome> {
+    pub(super) fn outcome(&mut self, patience: Duration) -> Option<Outcome> {
         match self.outcomes.recv_timeout(patience) {
             Ok(outcome) => Some(outcome),
+            Err(RecvTimeoutError::Timeout) if self.watch.is_stuck(Instant::now()) => {
+                let stuck = format!("a call of the client library has not returned for {} s", watch::LIMIT.as_secs());
+                Some(Outcome::Failed(Error::AmbiguousCommit(stuck)))
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
                 Some(Outcome::Failed(Error::Inconsistent("the transaction thread has ended".to_owned())))
@@ -130,6 +142,9 @@ impl Transactions {
     pub(super) fn close(&mut self, patience: Duration) -> bool {
         self.closing.store(true, Ordering::Release);
         self.batches = None;
+        if self.watch.is_stuck(Instant::now()) {
+            return false;
+        }
         let deadline = Instant::now() + patience;
         while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             if Instant::now() >= deadline {
@@ -151,8 +166,10 @@ struct Worker {
     producer: Producer,
     transactional: bool,
     patience: Duration,
+    report_patience: Duration,
     abort: Arc<AtomicBool>,
     closing: Arc<AtomicBool>,
+    beats: Beats,
 }
 
 /// How carefully records are handed over.
@@ -184,16 +201,13 @@ impl Worker {
 
     /// Fences whoever used this id before and ends its open transaction.
     fn initialise(&self) -> Result<(), Error> {
-        let started = Instant::now();
+        let mut retry = Retry::of("the start of transactions");
         loop {
-            match self.producer.inner().init_transactions(CALL).map_err(|error| transaction_error(&error)) {
+            let started = self.producer.inner().init_transactions(CALL).map_err(|error| transaction_error(&error));
+            self.beats.beat();
+            match started {
                 Ok(()) => return Ok(()),
-                Err(error) if error.retriable && !error.fatal => {
-                    if started.elapsed() > CALL {
-                        tracing::warn!(%error, "waiting for the transaction coordinator");
-                    }
-                    std::thread::sleep(BACK_OFF);
-                }
+                Err(error) if error.retriable && !error.fatal => retry.wait(&error),
                 Err(error) => return Err(fatal_of(&error)),
             }
             if self.closing.load(Ordering::Acquire) {
@@ -270,6 +284,7 @@ impl Worker {
         for (index, entry) in batch.entries.iter().enumerate() {
             for output in entry.outputs.iter() {
                 loop {
+                    self.beats.beat();
                     match self.producer.hand_over(&mut deliveries, output) {
                         Sending::Taken => break,
                         Sending::Full => std::thread::sleep(Duration::from_millis(1)),
@@ -287,11 +302,16 @@ impl Worker {
         Ok(written)
     }
 
-    /// Waits for every delivery report. The library ends each record after `message.timeout.ms`, so this ends too.
+    /// Waits for every delivery report. The library should end each record after `message.timeout.ms`.
     fn delivered(&self, deliveries: &Deliveries, index: usize) -> Result<(), Trouble> {
+        let started = Instant::now();
         loop {
+            self.beats.beat();
             match deliveries.progress() {
                 Progress::Delivered => return Ok(()),
+                Progress::Open if started.elapsed() > self.report_patience => {
+                    return Err(Trouble::Abort(Abort::because("delivery reports do not come")));
+                }
                 Progress::Open => {
                     self.heed()?;
                     self.producer.flush(Duration::from_millis(20));
@@ -327,9 +347,11 @@ impl Worker {
         let refreshed = Mutant::RefreshedMembership.is_on().then(Membership::refreshed).flatten();
         #[cfg(feature = "failpoints")]
         let membership = refreshed.as_ref().unwrap_or(membership);
-        let started = Instant::now();
+        let mut retry = Retry::of("sending offsets");
         loop {
-            let error = match membership.send_offsets(self.producer.inner(), &batch.offsets, CALL) {
+            let sent = membership.send_offsets(self.producer.inner(), &batch.offsets, CALL);
+            self.beats.beat();
+            let error = match sent {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -341,19 +363,21 @@ impl Worker {
                 return Err(Trouble::Fatal(fatal_of(&error)));
             }
             self.heed()?;
-            if started.elapsed() > self.patience {
+            if retry.since.elapsed() > self.patience {
                 return Err(Trouble::Abort(Abort::because(error.to_string())));
             }
-            std::thread::sleep(BACK_OFF);
+            retry.wait(&error);
         }
     }
 
     /// Commits. From here on only the brokers' answer counts.
     fn commit(&self) -> Result<(), Trouble> {
-        let started = Instant::now();
+        let mut retry = Retry::of("a commit");
         let _during = failpoint::during("in-commit");
         loop {
-            let error = match self.producer.inner().commit_transaction(CALL) {
+            let committed = self.producer.inner().commit_transaction(CALL);
+            self.beats.beat();
+            let error = match committed {
                 Ok(()) => return Ok(()),
                 Err(error) => transaction_error(&error),
             };
@@ -363,29 +387,52 @@ impl Worker {
             if error.abortable {
                 return Err(Trouble::Abort(Abort::because(error.to_string())));
             }
-            if !error.retriable || started.elapsed() > self.patience {
+            if !error.retriable || retry.since.elapsed() > self.patience {
                 return Err(Trouble::Fatal(Error::AmbiguousCommit(error.to_string())));
             }
-            tracing::warn!(%error, "the commit of a transaction is resumed");
-            std::thread::sleep(BACK_OFF);
+            retry.wait(&error);
         }
     }
 
     fn roll_back(&self) -> Result<(), Error> {
-        let started = Instant::now();
+        let mut retry = Retry::of("an abort");
         loop {
-            let error = match self.producer.inner().abort_transaction(CALL) {
+            let aborted = self.producer.inner().abort_transaction(CALL);
+            self.beats.beat();
+            let error = match aborted {
                 Ok(()) => return Ok(()),
                 Err(error) => transaction_error(&error),
             };
             if error.fatal || !error.retriable {
                 return Err(fatal_of(&error));
             }
-            if started.elapsed() > self.patience {
+            if retry.since.elapsed() > self.patience {
                 return Err(Error::Transaction(format!("the abort of a transaction is not answered: {error}")));
             }
-            std::thread::sleep(BACK_OFF);
+            retry.wait(&error);
         }
+    }
+}
+
+/// A call that is made again and again.
+struct Retry {
+    what: &'static str,
+    since: Instant,
+    said: Option<Instant>,
+}
+
+impl Retry {
+    fn of(what: &'static str) -> Self {
+        Self { what, since: Instant::now(), said: None }
+    }
+
+    /// Waits until the next try. What lasts is worth a line in the log, now and then.
+    fn wait(&mut self, error: &TransactionError) {
+        if self.since.elapsed() > CALL && self.said.is_none_or(|said| said.elapsed() > CALL) {
+            self.said = Some(Instant::now());
+            tracing::warn!(%error, after = ?self.since.elapsed(), "{} is tried again", self.what);
+        }
+        std::thread::sleep(BACK_OFF);
     }
 }
 

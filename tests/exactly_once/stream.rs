@@ -152,7 +152,9 @@ impl<'b> Stream<'b> {
     }
 
     /// Promise 1: every record of mail.raw has exactly one verdict or exactly one dead letter, and every FAIL exactly one failure.
+    /// And no transaction of this test's processes stays behind; that of one that was killed holds readers back until its time is over.
     pub fn assert_exactly_once(&self, fleet: &Fleet) -> Outcome {
+        self.assert_nothing_open();
         let outcome = self.outcome();
         let raw = self.broker.read_committed(&self.topic("mail.raw"));
         let mut wrong = Vec::new();

@@ -42,6 +42,16 @@ fn a_limited_cut_ends_before_the_next_record() {
 }
 
 #[test]
+fn what_lies_below_the_position_that_was_committed_before_is_refused() {
+    let mut ledger = ledger(&[]);
+    ledger.start(7);
+    assert_eq!((ledger.frontier(), ledger.committed_position()), (Some(7), Some(7)));
+    assert_eq!(ledger.charge(0), Err(Regressed { offset: 0, end: 7 }), "the partition was started at its beginning");
+    ledger.charge(9).unwrap();
+    assert_eq!(ledger.frontier(), Some(9));
+}
+
+#[test]
 fn an_aborted_batch_is_cut_again_and_a_committed_one_is_not() {
     let mut ledger = ledger(&[1, 2]);
     ledger.complete(GENERATION, 1, 10).unwrap();

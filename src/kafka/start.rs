@@ -1,0 +1,288 @@
+//! Where a newly assigned partition is read from: the position that its group has committed.
+//!
+//! librdkafka would ask for it by itself, but what comes of that cannot be relied on (2.12.1, `rdkafka_assignment.c`): when the
+//! assignment changes while a transaction of the last owner holds the position back, the partition is started by
+//! `auto.offset.reset`, at its beginning; after some errors of the request it is never started. So partitions are assigned paused,
+//! their positions are asked here, as often as it takes, and reading starts there. Nobody waits for that but the partition itself.
+//!
+//! The brokers answer once no transaction holds an offset of the partition (KIP-447), so whoever has an answer knows that
+//! everything below it is settled.
+
+use super::assignment::{Assignment, Partition};
+use super::error::Error;
+use super::ledger::Generation;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Where reading starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    At(i64),
+    /// Nothing is committed, or what is committed lies behind the end of the log.
+    Beginning,
+}
+
+/// A partition whose position is asked for.
+#[derive(Debug, Clone)]
+struct Question {
+    partition: Partition,
+    generation: Generation,
+    since: Instant,
+}
+
+/// The owner's side: which partitions wait, and what was found for them.
+#[derive(Debug)]
+pub(super) struct Starts {
+    questions: mpsc::Sender<Question>,
+    answers: mpsc::Receiver<(Question, Start)>,
+    waiting: BTreeMap<Partition, Generation>,
+    /// Found, but the library could not start there yet.
+    found: BTreeMap<Partition, Start>,
+    closing: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// One request for all partitions; with nothing held back it takes milliseconds.
+const TOGETHER: Duration = Duration::from_millis(500);
+/// One request for one partition, because one that is held back holds back the answer for all others.
+const ALONE: Duration = Duration::from_millis(300);
+/// Requests at the same time.
+const AT_ONCE: usize = 16;
+/// Between two rounds.
+const BACK_OFF: Duration = Duration::from_millis(50);
+/// A wait that is worth a line in the log, and the time between two of them.
+const LONG: Duration = Duration::from_secs(20);
+/// For starting a partition: a matter between two threads of this process.
+const SEEK: Duration = Duration::from_secs(2);
+
+impl Starts {
+    /// Starts the thread that asks. It holds on to the consumer until [`Self::close`].
+    pub(super) fn new<C: ConsumerContext + 'static>(consumer: Arc<BaseConsumer<C>>) -> Result<Self, Error> {
+        let (questions, asked) = mpsc::channel();
+        let (found, answers) = mpsc::channel();
+        let closing = Arc::new(AtomicBool::new(false));
+        let asker = Asker { consumer, found, closing: closing.clone() };
+        let thread = std::thread::Builder::new()
+            .name("positions".to_owned())
+            .spawn(move || asker.run(&asked))
+            .map_err(|error| Error::Inconsistent(format!("cannot start the thread for positions: {error}")))?;
+        Ok(Self { questions, answers, waiting: BTreeMap::new(), found: BTreeMap::new(), closing, thread })
+    }
+
+    /// Ends the thread, after the request that it has open.
+    pub(super) fn close(self) {
+        self.closing.store(true, Ordering::Release);
+        drop(self.questions);
+        // A panic of it is on record already, and nothing more is read.
+        let _ = self.thread.join();
+    }
+
+    /// Asks where these partitions start. Until [`Self::apply`] has started them they are to be left alone.
+    pub(super) fn ask(&mut self, partitions: impl IntoIterator<Item = (Partition, Generation)>) {
+        for (partition, generation) in partitions {
+            self.found.remove(&partition);
+            self.waiting.insert(partition.clone(), generation);
+            // The thread ends only after this side is gone.
+            let _ = self.questions.send(Question { partition, generation, since: Instant::now() });
+        }
+    }
+
+    /// Forgets partitions that were given up.
+    pub(super) fn forget(&mut self, partitions: &BTreeSet<Partition>) {
+        self.waiting.retain(|partition, _| !partitions.contains(partition));
+        self.found.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// The partitions that have not started.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Partition> {
+        self.waiting.keys()
+    }
+
+    /// Whether a partition has not started.
+    pub(super) fn holds(&self, topic: &str, number: i32) -> bool {
+        self.waiting.keys().any(|partition| partition.number == number && *partition.topic == *topic)
+    }
+
+    /// Whether all have started.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Starts what was answered. The partitions are still paused; from now on they may be resumed.
+    pub(super) fn apply<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        assignment: &mut Assignment,
+    ) -> Result<(), Error> {
+        while let Ok((question, start)) = self.answers.try_recv() {
+            if self.waiting.get(&question.partition) == Some(&question.generation) {
+                self.found.insert(question.partition, start);
+            }
+        }
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::new();
+        for (partition, start) in &self.found {
+            add(&mut list, partition, start.offset())?;
+        }
+        let sought = consumer.seek_partitions(list, SEEK).map_err(|error| Error::Rebalance(error.to_string()))?;
+        // One that the library is not ready for is started at the next turn.
+        for (partition, start) in std::mem::take(&mut self.found) {
+            let started = sought.find_partition(&partition.topic, partition.number).map(|element| element.error());
+            if matches!(started, Some(Ok(()))) {
+                self.waiting.remove(&partition);
+                if let Start::At(position) = start {
+                    assignment.start(&partition, position);
+                }
+            } else {
+                tracing::debug!(?partition, ?start, ?started, "not started yet");
+                self.found.insert(partition, start);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Start {
+    fn offset(self) -> Offset {
+        match self {
+            Self::At(position) => Offset::Offset(position),
+            Self::Beginning => Offset::Beginning,
+        }
+    }
+}
+
+/// The thread's side.
+struct Asker<C: ConsumerContext + 'static> {
+    consumer: Arc<BaseConsumer<C>>,
+    found: mpsc::Sender<(Question, Start)>,
+    closing: Arc<AtomicBool>,
+}
+
+impl<C: ConsumerContext> Asker<C> {
+    fn run(&self, asked: &mpsc::Receiver<Question>) {
+        let mut open: Vec<Question> = Vec::new();
+        let mut said = Instant::now();
+        loop {
+            let Some(new) = take(asked, open.is_empty()) else { return };
+            // A partition that comes again makes its earlier question void.
+            open.retain(|old| new.iter().all(|new| new.partition != old.partition));
+            let left = self.ask_together(new);
+            open.extend(left);
+            open = self.ask_alone(open);
+            if said.elapsed() > LONG && open.iter().any(|question| question.since.elapsed() > LONG) {
+                said = Instant::now();
+                tracing::warn!(
+                    partitions = open.len(),
+                    "waiting for committed positions: their coordinator is away, or a transaction that touches them does not end"
+                );
+            }
+            if !open.is_empty() {
+                std::thread::sleep(BACK_OFF);
+            }
+        }
+    }
+
+    /// One request for all; returns those without answer.
+    fn ask_together(&self, questions: Vec<Question>) -> Vec<Question> {
+        let mut left = Vec::new();
+        if questions.is_empty() {
+            return left;
+        }
+        let committed = self.committed(&questions, TOGETHER);
+        for question in questions {
+            if self.closing.load(Ordering::Acquire) {
+                break;
+            }
+            match committed.as_ref().ok().and_then(|committed| self.start(&question.partition, committed)) {
+                Some(start) => self.answer(question, start),
+                None => left.push(question),
+            }
+        }
+        left
+    }
+
+    /// A request for each; returns those without answer.
+    fn ask_alone(&self, questions: Vec<Question>) -> Vec<Question> {
+        let share = questions.len().div_ceil(AT_ONCE).max(1);
+        let shares: Vec<Vec<Question>> = questions.chunks(share).map(<[Question]>::to_vec).collect();
+        std::thread::scope(|scope| {
+            let asking: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || self.ask_each(share))).collect();
+            // A thread that panicked would lose its questions, and their partitions would never start.
+            asking.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        })
+    }
+
+    fn ask_each(&self, questions: Vec<Question>) -> Vec<Question> {
+        let mut left = Vec::new();
+        for question in questions {
+            if self.closing.load(Ordering::Acquire) {
+                return Vec::new();
+            }
+            let committed = self.committed(std::slice::from_ref(&question), ALONE);
+            match committed.ok().and_then(|committed| self.start(&question.partition, &committed)) {
+                Some(start) => self.answer(question, start),
+                None => left.push(question),
+            }
+        }
+        left
+    }
+
+    fn answer(&self, question: Question, start: Start) {
+        tracing::debug!(partition = ?question.partition, ?start, after = ?question.since.elapsed(), "position");
+        // The owner is gone only when nothing is to be read any more.
+        let _ = self.found.send((question, start));
+    }
+
+    fn committed(&self, questions: &[Question], patience: Duration) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for question in questions {
+            list.add_partition(&question.partition.topic, question.partition.number);
+        }
+        self.consumer.committed_offsets(list, patience)
+    }
+
+    /// What an answer says of a partition; none when it says nothing, or when the partition's leader does not answer.
+    fn start(&self, partition: &Partition, committed: &TopicPartitionList) -> Option<Start> {
+        let element = committed.find_partition(&partition.topic, partition.number)?;
+        element.error().ok()?;
+        let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
+        let (first, end) = self.consumer.fetch_watermarks(&partition.topic, partition.number, TOGETHER).ok()?;
+        if position > end {
+            tracing::error!(
+                topic = %partition.topic, partition = partition.number, position, end,
+                "the committed position lies behind the end of the log: the topic was made anew, or its brokers have lost records; it is read from its beginning"
+            );
+            return Some(Start::Beginning);
+        }
+        if position < first {
+            tracing::error!(
+                topic = %partition.topic, partition = partition.number, position, first,
+                "records were deleted before they were read: the topic's retention is shorter than the backlog"
+            );
+        }
+        Some(Start::At(position))
+    }
+}
+
+/// What was asked since the last time; waits for it when there is nothing else to do. None when nobody asks any more.
+fn take(asked: &mpsc::Receiver<Question>, idle: bool) -> Option<Vec<Question>> {
+    let first = match asked.try_recv() {
+        Ok(question) => Some(question),
+        Err(mpsc::TryRecvError::Empty) if idle => Some(asked.recv().ok()?),
+        Err(mpsc::TryRecvError::Empty) => None,
+        Err(mpsc::TryRecvError::Disconnected) => return None,
+    };
+    Some(first.into_iter().chain(asked.try_iter()).collect())
+}
+
+fn add(list: &mut TopicPartitionList, partition: &Partition, offset: Offset) -> Result<(), Error> {
+    list.add_partition_offset(&partition.topic, partition.number, offset).map_err(Error::Consume)
+}
