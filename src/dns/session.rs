@@ -1,7 +1,7 @@
 //! One message's questions: budgets, the cut at the deadline, and the record of every answer that was used.
 
 use super::{Answer, Outcome, Question, Resolver, Unanswered};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
 
 /// Who asks. Each has a budget of its own, none lends to another (Decisions: limits on what the sender controls).
@@ -71,93 +71,124 @@ impl Budgets {
 pub struct Session<'r> {
     resolver: &'r dyn Resolver,
     budgets: Budgets,
-    cut: watch::Sender<Cut>,
+    /// Made when a question must wait: most messages ask nothing but what is at hand.
+    cut: OnceLock<watch::Sender<Cut>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    asked: [Vec<Question>; PURPOSES],
-    answers: Vec<(Question, Arc<Answer>)>,
+    entries: Vec<Entry>,
+    /// Questions that each purpose has paid for.
+    paid: [usize; PURPOSES],
 }
+
+/// One question of the message.
+struct Entry {
+    question: Question,
+    /// The purposes that have paid for it.
+    paid_by: [bool; PURPOSES],
+    /// None as long as nobody has an answer.
+    answer: Option<Arc<Answer>>,
+}
+
+/// Where a question stands among those of its session.
+#[derive(Debug, Clone, Copy)]
+struct Place(usize);
+
+/// Questions of most messages.
+const TYPICAL: usize = 12;
 
 impl<'r> Session<'r> {
     /// A session that asks `resolver`.
     pub fn new(resolver: &'r dyn Resolver, budgets: Budgets) -> Self {
-        Self { resolver, budgets, cut: watch::Sender::new(Cut::Nothing), state: Mutex::default() }
+        Self { resolver, budgets, cut: OnceLock::new(), state: Mutex::default() }
     }
 
     /// Asks on behalf of `purpose`. The budget is charged when this is called, not when the future is first polled, so
     /// that the order of calls alone decides what a budget refuses. A purpose pays once for the same question.
     pub fn ask(&self, purpose: Purpose, question: Question) -> impl Future<Output = Arc<Answer>> + Send + '_ {
-        let charged = self.charge(purpose, &question);
+        let (place, paid) = self.charge(purpose, question);
         async move {
-            if !charged {
-                return self.record(question, Arc::new(Answer::new(Outcome::TempError(Unanswered::Budget))));
+            if !paid {
+                return self.record(place, Arc::new(Answer::new(BUDGET)));
             }
-            if let Some(known) = self.known(purpose, &question) {
+            if let Some(known) = self.known(purpose, place) {
                 return known;
             }
+            let question = self.lock().entries[place.0].question.clone();
             if let Some(answer) = self.resolver.at_hand(&question) {
-                return self.record(question, answer);
+                return self.record(place, answer);
             }
-            let mut cut = self.cut.subscribe();
+            let mut cut = self.cutter().subscribe();
             let answer = tokio::select! {
                 biased;
                 answer = self.resolver.resolve(&question) => answer,
-                _ = cut.wait_for(|cut| self.is_cut(*cut, purpose, &question)) => Arc::new(Answer::new(Outcome::TempError(Unanswered::Deadline))),
+                _ = cut.wait_for(|cut| self.is_cut(*cut, purpose, place)) => Arc::new(Answer::new(DEADLINE)),
             };
-            self.record(question, answer)
+            self.record(place, answer)
         }
     }
 
     /// Ends open questions as [`Unanswered::Deadline`]; later ones too, unless their answer is at hand.
     pub fn cut(&self, cut: Cut) {
-        self.cut.send_replace(cut);
+        self.cutter().send_replace(cut);
+    }
+
+    fn cutter(&self) -> &watch::Sender<Cut> {
+        self.cut.get_or_init(|| watch::Sender::new(Cut::Nothing))
     }
 
     /// Every question asked, with the answer that was used, sorted by name and type.
     pub fn into_answers(self) -> Vec<(Question, Arc<Answer>)> {
-        let mut answers = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).answers;
+        let entries = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).entries;
+        let mut answers: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry.question, entry.answer?))).collect();
         answers.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         answers
     }
 
-    fn charge(&self, purpose: Purpose, question: &Question) -> bool {
+    /// Where the question stands, and whether `purpose` may ask it.
+    fn charge(&self, purpose: Purpose, question: Question) -> (Place, bool) {
         let mut state = self.lock();
-        let asked = &mut state.asked[purpose as usize];
-        if asked.contains(question) {
-            return true;
+        let State { entries, paid } = &mut *state;
+        let place = entries.iter().position(|entry| entry.question == question).unwrap_or_else(|| {
+            if entries.is_empty() {
+                entries.reserve(TYPICAL);
+            }
+            entries.push(Entry { question, paid_by: [false; PURPOSES], answer: None });
+            entries.len() - 1
+        });
+        let (paid, paid_by) = (&mut paid[purpose as usize], &mut entries[place].paid_by[purpose as usize]);
+        if !*paid_by && *paid < self.budgets.of(purpose) {
+            *paid += 1;
+            *paid_by = true;
         }
-        let within = asked.len() < self.budgets.of(purpose);
-        if within {
-            asked.push(question.clone());
-        }
-        within
+        (Place(place), *paid_by)
     }
 
     /// A question that discovery asked too goes on for as long as discovery's: otherwise SPF, made to ask for the victim's policy
     /// record, would end that question early (F-28).
-    fn is_cut(&self, cut: Cut, purpose: Purpose, question: &Question) -> bool {
-        cut.ends(purpose) && (cut == Cut::Everything || !self.lock().asked[Purpose::Discovery as usize].contains(question))
+    fn is_cut(&self, cut: Cut, purpose: Purpose, place: Place) -> bool {
+        cut.ends(purpose) && (cut == Cut::Everything || !self.lock().entries[place.0].paid_by[Purpose::Discovery as usize])
     }
 
-    fn known(&self, purpose: Purpose, question: &Question) -> Option<Arc<Answer>> {
-        let open_again = |answer: &Answer| answer.outcome == DEADLINE && !self.cut.borrow().ends(purpose);
+    fn known(&self, purpose: Purpose, place: Place) -> Option<Arc<Answer>> {
+        let open_again =
+            |answer: &Answer| answer.outcome == DEADLINE && !self.cut.get().is_some_and(|cut| cut.borrow().ends(purpose));
         let state = self.lock();
-        let known = state.answers.iter().find(|(known, _)| known == question).map(|(_, answer)| answer)?;
+        let known = state.entries[place.0].answer.as_ref()?;
         (known.outcome != BUDGET && !open_again(known)).then(|| known.clone())
     }
 
     /// Keeps the first answer to a question and returns it. What only says that nothing was asked or waited for gives way to a
     /// real answer, never the reverse; a refusal by a budget is returned whatever others were answered.
-    fn record(&self, question: Question, answer: Arc<Answer>) -> Arc<Answer> {
+    fn record(&self, place: Place, answer: Arc<Answer>) -> Arc<Answer> {
         let mut state = self.lock();
-        match state.answers.iter_mut().find(|(known, _)| *known == question) {
-            None => state.answers.push((question, answer.clone())),
+        match &mut state.entries[place.0].answer {
+            kept @ None => *kept = Some(answer.clone()),
             Some(_) if answer.outcome == BUDGET => {}
-            Some((_, known)) if matches!(known.outcome, BUDGET | DEADLINE) => *known = answer.clone(),
-            Some((_, known)) => return known.clone(),
+            Some(known) if matches!(known.outcome, BUDGET | DEADLINE) => *known = answer.clone(),
+            Some(known) => return known.clone(),
         }
         answer
     }

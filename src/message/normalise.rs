@@ -1,6 +1,6 @@
 //! LF to CRLF, and an mbox line on top (F-20, G.4).
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 
 /// A message whose lines end in CRLF, so far as that was decided.
@@ -20,9 +20,13 @@ pub fn normalise(message: &[u8], convert_bare_lf: bool, strip_mbox_line: bool) -
     let stripped = if strip_mbox_line { without_mbox_line(message) } else { message };
     let mbox_line_dropped = stripped.len() != message.len();
     // The first CRLF ends the search, as a rule in the first line.
-    let converted = convert_bare_lf && memmem::find(stripped, b"\r\n").is_none() && memchr(b'\n', stripped).is_some();
+    let converted = convert_bare_lf && !has_crlf(stripped) && memchr(b'\n', stripped).is_some();
     let bytes = if converted { Cow::Owned(with_crlf(stripped)) } else { Cow::Borrowed(stripped) };
     Normalised { bytes, converted, mbox_line_dropped }
+}
+
+fn has_crlf(message: &[u8]) -> bool {
+    memchr_iter(b'\n', message).any(|at| message.get(..at).is_some_and(|before| before.ends_with(b"\r")))
 }
 
 fn without_mbox_line(message: &[u8]) -> &[u8] {

@@ -5,51 +5,90 @@ use super::body::is_wsp;
 use crate::message::Field;
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::OnceLock;
 
-/// The fields of a section by name, so that choosing the signed ones is linear in `h=`.
+/// The fields of a section by name.
 #[derive(Debug)]
 pub(crate) struct NameIndex<'s, 'm> {
     fields: &'s [Field<'m>],
-    /// First octets of the name and position, in the order of name and position.
-    order: Vec<(u64, usize)>,
+    /// The first octets of each name.
+    first: Vec<u64>,
+    /// First octets of the name and position, in the order of name and position. Made when it is worth it.
+    order: OnceLock<Vec<(u64, usize)>>,
 }
+
+/// Names times fields up to which looking at each field is faster than sorting them. Beyond, choosing is linear in `h=`.
+const FEW: usize = 4096;
 
 impl<'s, 'm> NameIndex<'s, 'm> {
     pub(crate) fn new(fields: &'s [Field<'m>]) -> Self {
-        let mut order: Vec<_> = fields.iter().enumerate().map(|(at, field)| (first_octets(field.name()), at)).collect();
-        order.sort_unstable();
-        for alike in order.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
-            alike.sort_by(|&(_, a), &(_, b)| compare_names(name_at(fields, a), name_at(fields, b)));
-        }
-        Self { fields, order }
+        let first = fields.iter().map(|field| first_octets(field.name())).collect();
+        Self { fields, first, order: OnceLock::new() }
     }
 
     /// The signed fields in the order of `names`: for each name the lowest field not yet taken, nothing when there is none
     /// left. The signature itself, at position `own`, is never among them: it was not there when it was made.
-    pub(crate) fn signed<'n>(&'n self, names: &'n [&'n [u8]], own: usize) -> impl Iterator<Item = &'s Field<'m>> + 'n {
-        let mut taken = vec![0_usize; self.order.len()];
-        names.iter().filter_map(move |name| {
-            let group = self.group(name);
+    pub(crate) fn signed(&self, names: &[&[u8]], own: usize) -> Vec<&'s Field<'m>> {
+        if names.len().saturating_mul(self.fields.len()) <= FEW { self.found(names, own) } else { self.looked_up(names, own) }
+    }
+
+    /// [`Self::signed`] by looking at each field for each name.
+    pub(super) fn found(&self, names: &[&[u8]], own: usize) -> Vec<&'s Field<'m>> {
+        let mut free = vec![true; self.fields.len()];
+        if let Some(own) = free.get_mut(own) {
+            *own = false;
+        }
+        let mut signed = Vec::with_capacity(names.len());
+        for name in names {
+            let wanted = first_octets(name);
+            let fields = self.fields.iter().zip(&self.first).zip(&mut free).rev();
+            for ((field, first), free) in fields {
+                if *first == wanted && *free && compare_names(field.name(), name) == Ordering::Equal {
+                    *free = false;
+                    signed.push(field);
+                    break;
+                }
+            }
+        }
+        signed
+    }
+
+    /// [`Self::signed`] by the order of names.
+    pub(super) fn looked_up(&self, names: &[&[u8]], own: usize) -> Vec<&'s Field<'m>> {
+        let order = self.order.get_or_init(|| ordered(self.fields, &self.first));
+        let mut taken = vec![0_usize; order.len()];
+        let lowest = |name: &&[u8]| {
+            let group = self.group(order, name);
             loop {
                 let count = taken.get_mut(group.start)?;
                 let from_bottom = group.end.checked_sub(*count + 1).filter(|at| group.contains(at))?;
                 *count += 1;
-                let &(_, at) = self.order.get(from_bottom)?;
+                let &(_, at) = order.get(from_bottom)?;
                 if at != own {
                     return self.fields.get(at);
                 }
             }
-        })
+        };
+        names.iter().filter_map(lowest).collect()
     }
 
     /// The entries of `order` with this name.
-    fn group(&self, name: &[u8]) -> Range<usize> {
+    fn group(&self, order: &[(u64, usize)], name: &[u8]) -> Range<usize> {
         let first = first_octets(name);
         let compare = |&(other, at): &(u64, usize)| other.cmp(&first).then_with(|| compare_names(name_at(self.fields, at), name));
-        let start = self.order.partition_point(|entry| compare(entry) == Ordering::Less);
-        let rest = self.order.get(start..).unwrap_or_default();
+        let start = order.partition_point(|entry| compare(entry) == Ordering::Less);
+        let rest = order.get(start..).unwrap_or_default();
         start..start + rest.partition_point(|entry| compare(entry) == Ordering::Equal)
     }
+}
+
+fn ordered(fields: &[Field], first: &[u64]) -> Vec<(u64, usize)> {
+    let mut order: Vec<_> = first.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    for alike in order.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+        alike.sort_by(|&(_, a), &(_, b)| compare_names(name_at(fields, a), name_at(fields, b)));
+    }
+    order
 }
 
 fn name_at<'m>(fields: &[Field<'m>], at: usize) -> &'m [u8] {
@@ -66,9 +105,12 @@ fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
 
 /// The first octets in lower case, as a number in the order of names. A name has no octet 0, so that shorter ones differ.
 fn first_octets(name: &[u8]) -> u64 {
-    let mut octets = [0; FIRST];
-    octets.iter_mut().zip(name).for_each(|(octet, from)| *octet = from.to_ascii_lowercase());
-    u64::from_be_bytes(octets)
+    let octets = name.first_chunk().copied().unwrap_or_else(|| {
+        let mut octets = [0; FIRST];
+        octets.iter_mut().zip(name).for_each(|(octet, from)| *octet = *from);
+        octets
+    });
+    u64::from_be_bytes(octets.map(|octet| octet.to_ascii_lowercase()))
 }
 
 /// Appends the canonical form of a field.
