@@ -26,6 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
+/// Records handed out together when there are so many.
+const TOGETHER: usize = 8;
 /// Time before a batch that failed is written again.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
@@ -36,7 +38,9 @@ pub(super) struct Desk {
     starts: Option<Starts>,
     transactions: Transactions,
     delivery: Delivery,
-    work: UnboundedSender<Work>,
+    work: UnboundedSender<Vec<Work>>,
+    /// Not handed out yet, so that those who evaluate are woken once for several.
+    outbox: Vec<Work>,
     collected: mpsc::Receiver<(Slot, Outcome)>,
     in_flight: Option<Cut>,
     /// Written, but the offsets are not committed yet (at least once only).
@@ -70,7 +74,7 @@ impl Desk {
         assignment: Assignment,
         transactions: Transactions,
         delivery: Delivery,
-        (work, collected): (UnboundedSender<Work>, mpsc::Receiver<(Slot, Outcome)>),
+        (work, collected): (UnboundedSender<Vec<Work>>, mpsc::Receiver<(Slot, Outcome)>),
         intake: &Intake,
         status: Arc<Status>,
     ) -> Self {
@@ -81,6 +85,7 @@ impl Desk {
             transactions,
             delivery,
             work,
+            outbox: Vec::new(),
             collected,
             in_flight: None,
             uncommitted: None,
@@ -170,9 +175,18 @@ impl Desk {
         self.tally
     }
 
-    fn dispatch(&self, work: Work) {
-        // The receiver is gone only when the role has ended, which requests a stop.
-        let _ = self.work.send(work);
+    fn dispatch(&mut self, work: Work) {
+        self.outbox.push(work);
+        if self.outbox.len() >= TOGETHER {
+            self.hand_out();
+        }
+    }
+
+    fn hand_out(&mut self) {
+        if !self.outbox.is_empty() {
+            // The receiver is gone only when the role has ended, which requests a stop.
+            let _ = self.work.send(std::mem::take(&mut self.outbox));
+        }
     }
 
     pub(super) fn stop_intake(&mut self, consumer: &BaseConsumer<Context>) {
@@ -188,6 +202,7 @@ impl Desk {
         }
         self.collect()?;
         self.release();
+        self.hand_out();
         self.advance(consumer)?;
         self.regulate(consumer);
         self.status.publish(self.tally);

@@ -149,7 +149,7 @@ pub struct Pipeline {
 const CLOSE: Duration = Duration::from_secs(10);
 
 impl Pipeline {
-    /// Starts the consumer thread and the transaction thread. The receiver ends when no more work comes.
+    /// Starts the consumer thread and the transaction thread. Work comes by the few; the receiver ends when no more comes.
     ///
     /// # Errors
     /// Settings that the client library refuses.
@@ -158,7 +158,7 @@ impl Pipeline {
         intake: Intake,
         status: Arc<Status>,
         stop: Stop,
-    ) -> Result<(Self, UnboundedReceiver<Work>, Completions), Error> {
+    ) -> Result<(Self, UnboundedReceiver<Vec<Work>>, Completions), Error> {
         failpoint::arm();
         let instance = Instance::of(kafka);
         if let Some(warning) = instance.warning() {

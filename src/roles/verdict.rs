@@ -15,7 +15,9 @@ use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::{Raw, Refusal};
 use crate::event::{EvaluationBlock, Output, Reason, Record};
-use crate::kafka::{Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint, topics};
+use crate::kafka::{
+    Completions, Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint, topics,
+};
 use crate::message::{HeaderSection, normalise};
 use crate::verdict::{MailDetail, Origin, Outputs, evaluate_section, internal_error, outputs, outputs_of};
 use futures::FutureExt as _;
@@ -23,8 +25,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Name of the role, and of its group behind the prefix.
 pub const NAME: &str = "verdict";
@@ -52,19 +55,38 @@ pub async fn run(
     let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
     let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics, retries), status, stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
-    while let Some(Work { slot, record }) = work.recv().await {
+    while let Some(some) = work.recv().await {
         if pipeline.is_finished() {
             break;
         }
-        let (judge, completions) = (judge.clone(), completions.clone());
         // The semaphore is never closed.
-        let place = places.clone().acquire_owned().await.ok();
-        tokio::spawn(async move {
-            completions.complete(slot, judge.judge(record).await);
-            drop(place);
-        });
+        let Ok(place) = places.clone().acquire_many_owned(wanted(some.len(), config.verdict.concurrency)).await else { break };
+        tokio::spawn(judge_all(judge.clone(), some, completions.clone(), place));
     }
     blocking(|| pipeline.join()).await
+}
+
+/// Places for so many messages. Where there are fewer at all, some wait for others of their company.
+fn wanted(messages: usize, concurrency: usize) -> u32 {
+    u32::try_from(messages.min(concurrency)).unwrap_or(u32::MAX)
+}
+
+/// Judges messages one after the other, as long as none has to wait for an answer: one that has goes on by itself.
+async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions, mut places: OwnedSemaphorePermit) {
+    for Work { slot, record } in some {
+        let judge = judge.clone();
+        let mut judging = Box::pin(async move { judge.judge(record).await });
+        match futures::poll!(&mut judging) {
+            Poll::Ready(outcome) => completions.complete(slot, outcome),
+            Poll::Pending => {
+                let (place, completions) = (places.split(1), completions.clone());
+                tokio::spawn(async move {
+                    completions.complete(slot, judging.await);
+                    drop(place);
+                });
+            }
+        }
+    }
 }
 
 /// What Kafka says to a call that blocks.
