@@ -78,7 +78,13 @@ pub(super) fn is_static(kafka: &Kafka, instance: &Instance) -> bool {
 
 /// Offsets of a group that this client is no member of.
 pub(super) fn observer(kafka: &Kafka, group: &str) -> Result<ClientConfig, Error> {
-    client(kafka, &[("group.id", group.to_owned()), ("enable.auto.commit", "false".to_owned())])
+    let extra = [
+        ("group.id", group.to_owned()),
+        ("enable.auto.commit", "false".to_owned()),
+        // The brokers answer when no transaction holds a position back.
+        ("isolation.level", "read_committed".to_owned()),
+    ];
+    client(kafka, &extra)
 }
 
 /// A reader without a group, which commits nothing.

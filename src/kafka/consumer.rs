@@ -34,8 +34,7 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// Everything the consumer thread works with besides the consumer itself.
 pub(super) struct Desk {
     assignment: Assignment,
-    /// None before the consumer exists, and after the last record was read.
-    starts: Option<Starts>,
+    starts: Starts,
     transactions: Transactions,
     delivery: Delivery,
     work: UnboundedSender<Vec<Work>>,
@@ -72,6 +71,7 @@ struct Held {
 impl Desk {
     pub(super) fn new(
         assignment: Assignment,
+        starts: Starts,
         transactions: Transactions,
         delivery: Delivery,
         (work, collected): (UnboundedSender<Vec<Work>>, mpsc::Receiver<(Slot, Outcome)>),
@@ -81,7 +81,7 @@ impl Desk {
         let now = Instant::now();
         Self {
             assignment,
-            starts: None,
+            starts,
             transactions,
             delivery,
             work,
@@ -109,10 +109,7 @@ impl Desk {
 
     /// Whether nothing is held and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none()
-            && self.uncommitted.is_none()
-            && self.assignment.records() == 0
-            && self.starts.as_ref().is_none_or(Starts::is_empty)
+        self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.records() == 0 && self.starts.is_empty()
     }
 
     /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
@@ -129,22 +126,12 @@ impl Desk {
     pub(super) fn close(&mut self, patience: Duration) -> bool {
         self.closing = true;
         self.transactions.request_abort();
-        if let Some(starts) = self.starts.take() {
-            starts.close();
-        }
         self.transactions.close(patience)
-    }
-
-    /// Has the consumer asked where its partitions start.
-    pub(super) fn attach(&mut self, consumer: &Arc<BaseConsumer<Context>>) -> Result<(), Error> {
-        self.starts = Some(Starts::new(consumer.clone())?);
-        Ok(())
     }
 
     /// Takes up a record and hands it out, at once or when its time has come.
     pub(super) fn take_up(&mut self, record: Record) -> Result<(), Error> {
-        // What comes of a partition that has not started is read again from where it starts.
-        if self.intake_stopped || self.refusals.stopped() || self.is_starting(&record) {
+        if self.intake_stopped || self.refusals.stopped() {
             return Ok(());
         }
         let Some(slot) = self.assignment.charge(&record)? else { return Ok(()) };
@@ -156,10 +143,6 @@ impl Desk {
             None => self.dispatch(work),
         }
         Ok(())
-    }
-
-    fn is_starting(&self, record: &Record) -> bool {
-        self.starts.as_ref().is_some_and(|starts| starts.holds(&record.topic, record.partition))
     }
 
     /// Whether a partition is to be paused before anything else is read: a record waits at its head, or the budget is used up.
@@ -197,8 +180,8 @@ impl Desk {
 
     /// Collects what is done, moves the batch on, pauses and resumes.
     pub(super) fn turn(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
-        if let Some(starts) = &mut self.starts {
-            starts.apply(consumer, &mut self.assignment)?;
+        if !self.intake_stopped {
+            self.starts.apply(consumer, &mut self.assignment)?;
         }
         self.collect()?;
         self.release();
@@ -358,17 +341,13 @@ impl Desk {
 
     /// Pauses and resumes what the budget asks for. Only what we paused and still own is resumed.
     fn regulate(&mut self, consumer: &BaseConsumer<Context>) {
-        let wanted: BTreeSet<Partition> = if self.intake_stopped || self.refusals.stopped() {
+        let mut wanted: BTreeSet<Partition> = if self.intake_stopped || self.refusals.stopped() {
             self.assignment.partitions().cloned().collect()
         } else {
-            let waiting = self
-                .held
-                .iter()
-                .map(|held| held.work.slot.partition())
-                .chain(self.starts.iter().flat_map(Starts::waiting))
-                .cloned();
+            let waiting = self.held.iter().map(|held| held.work.slot.partition().clone());
             self.assignment.overfull().into_iter().chain(waiting).collect()
         };
+        wanted.retain(|partition| self.starts.has_started(partition));
         if wanted == self.paused {
             return;
         }
@@ -387,24 +366,18 @@ impl Desk {
         self.paused = wanted;
     }
 
-    fn assign(&mut self, consumer: &BaseConsumer<Context>, list: &mut TopicPartitionList) -> Result<(), Error> {
-        // With an offset the library asks for none; where the partition really starts is found out while it is paused.
-        list.set_all_offsets(Offset::Beginning).map_err(Error::Consume)?;
-        let assigned = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
-            _ => consumer.assign(list),
-        };
-        assigned.map_err(|error| Error::Rebalance(error.to_string()))?;
+    /// Takes partitions up. The library learns of them when it is known where they start.
+    fn assign(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
+        if !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            return Err(Error::Rebalance(
+                "only cooperative assignment is supported: remove partition.assignment.strategy".to_owned(),
+            ));
+        }
+        consumer.incremental_assign(&TopicPartitionList::new()).map_err(|error| Error::Rebalance(error.to_string()))?;
         let partitions = partitions(list);
         tracing::info!(partitions = %names(&partitions), "assigned");
-        // A new assignment is never paused, whatever it was before.
-        self.paused.retain(|partition| !partitions.contains(partition));
-        let assigned = self.assignment.assign(partitions);
-        if let Some(starts) = &mut self.starts {
-            starts.ask(assigned);
-        }
+        self.starts.ask(self.assignment.assign(partitions));
         self.status.assigned();
-        self.regulate(consumer);
         Ok(())
     }
 
@@ -424,18 +397,14 @@ impl Desk {
             self.commit(consumer, cut)?;
         }
         let left = self.assignment.revoke(&partitions);
-        if let Some(starts) = &mut self.starts {
-            starts.forget(&partitions);
-        }
+        let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
+        let started = self::list(started);
+        self.starts.forget(&partitions);
         self.held.retain(|held| !partitions.contains(held.work.slot.partition()));
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
-        let unassigned = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
-            _ => consumer.unassign(),
-        };
-        unassigned.map_err(|error| Error::Rebalance(error.to_string()))
+        consumer.incremental_unassign(&started).map_err(|error| Error::Rebalance(error.to_string()))
     }
 }
 

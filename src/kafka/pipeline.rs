@@ -9,6 +9,7 @@ use super::consumer::{Context, Desk};
 use super::coverage::Coverage;
 use super::error::{Error, is_fenced};
 use super::instance::Instance;
+use super::start::Starts;
 use super::status::Status;
 use super::transaction::Transactions;
 use super::{client, failpoint, headers};
@@ -169,11 +170,11 @@ impl Pipeline {
         let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name))?;
         let budget =
             Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
-        let desk = Desk::new(Assignment::new(budget), transactions, kafka.delivery, (work, collected), &intake, status);
+        let starts = Starts::new(kafka, &intake.group)?;
+        let desk = Desk::new(Assignment::new(budget), starts, transactions, kafka.delivery, (work, collected), &intake, status);
         let consumer: BaseConsumer<Context> =
             client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
         let consumer = Arc::new(consumer);
-        consumer.context().desk().attach(&consumer)?;
         #[cfg(feature = "failpoints")]
         super::membership::Membership::remember(&consumer);
         let coverage = match (kafka.protocol, client::is_static(kafka, &instance)) {

@@ -2,22 +2,25 @@
 //!
 //! librdkafka would ask for it by itself, but what comes of that cannot be relied on (2.12.1, `rdkafka_assignment.c`): when the
 //! assignment changes while a transaction of the last owner holds the position back, the partition is started by
-//! `auto.offset.reset`, at its beginning; after some errors of the request it is never started. So partitions are assigned paused,
-//! their positions are asked here, as often as it takes, and reading starts there. Nobody waits for that but the partition itself.
+//! `auto.offset.reset`, at its beginning; after some errors of the request it is never started. So the positions are asked here, as
+//! often as it takes, and the library is given a partition when it is known where it starts. Nobody waits for that but the
+//! partition itself.
 //!
 //! The brokers answer once no transaction holds an offset of the partition (KIP-447), so whoever has an answer knows that
 //! everything below it is settled.
 
 use super::assignment::{Assignment, Partition};
+use super::client;
 use super::error::Error;
 use super::ledger::Generation;
+use super::reader::Quiet;
+use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Where reading starts.
@@ -42,10 +45,7 @@ pub(super) struct Starts {
     questions: mpsc::Sender<Question>,
     answers: mpsc::Receiver<(Question, Start)>,
     waiting: BTreeMap<Partition, Generation>,
-    /// Found, but the library could not start there yet.
-    found: BTreeMap<Partition, Start>,
     closing: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
 }
 
 /// One request for all partitions; with nothing held back it takes milliseconds.
@@ -54,39 +54,32 @@ const TOGETHER: Duration = Duration::from_millis(500);
 const ALONE: Duration = Duration::from_millis(300);
 /// Requests at the same time.
 const AT_ONCE: usize = 16;
+/// Longest time without a look at what the library has to say.
+const IDLE: Duration = Duration::from_secs(1);
 /// Between two rounds.
 const BACK_OFF: Duration = Duration::from_millis(50);
 /// A wait that is worth a line in the log, and the time between two of them.
 const LONG: Duration = Duration::from_secs(20);
-/// For starting a partition: a matter between two threads of this process.
-const SEEK: Duration = Duration::from_secs(2);
 
 impl Starts {
-    /// Starts the thread that asks. It holds on to the consumer until [`Self::close`].
-    pub(super) fn new<C: ConsumerContext + 'static>(consumer: Arc<BaseConsumer<C>>) -> Result<Self, Error> {
+    /// Starts the thread that asks. It has a client of its own: on the connection that the consumer fetches by, every answer would
+    /// wait for the end of a fetch.
+    pub(super) fn new(kafka: &Kafka, group: &str) -> Result<Self, Error> {
+        let observer = client::observer(kafka, group)?.create_with_context(Quiet).map_err(Error::Client)?;
         let (questions, asked) = mpsc::channel();
         let (found, answers) = mpsc::channel();
         let closing = Arc::new(AtomicBool::new(false));
-        let asker = Asker { consumer, found, closing: closing.clone() };
-        let thread = std::thread::Builder::new()
+        let asker = Asker { observer, found, closing: closing.clone() };
+        std::thread::Builder::new()
             .name("positions".to_owned())
             .spawn(move || asker.run(&asked))
             .map_err(|error| Error::Inconsistent(format!("cannot start the thread for positions: {error}")))?;
-        Ok(Self { questions, answers, waiting: BTreeMap::new(), found: BTreeMap::new(), closing, thread })
+        Ok(Self { questions, answers, waiting: BTreeMap::new(), closing })
     }
 
-    /// Ends the thread, after the request that it has open.
-    pub(super) fn close(self) {
-        self.closing.store(true, Ordering::Release);
-        drop(self.questions);
-        // A panic of it is on record already, and nothing more is read.
-        let _ = self.thread.join();
-    }
-
-    /// Asks where these partitions start. Until [`Self::apply`] has started them they are to be left alone.
+    /// Asks where these partitions start. Until [`Self::apply`] has started them the library does not know them.
     pub(super) fn ask(&mut self, partitions: impl IntoIterator<Item = (Partition, Generation)>) {
         for (partition, generation) in partitions {
-            self.found.remove(&partition);
             self.waiting.insert(partition.clone(), generation);
             // The thread ends only after this side is gone.
             let _ = self.questions.send(Question { partition, generation, since: Instant::now() });
@@ -96,57 +89,46 @@ impl Starts {
     /// Forgets partitions that were given up.
     pub(super) fn forget(&mut self, partitions: &BTreeSet<Partition>) {
         self.waiting.retain(|partition, _| !partitions.contains(partition));
-        self.found.retain(|partition, _| !partitions.contains(partition));
     }
 
-    /// The partitions that have not started.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &Partition> {
-        self.waiting.keys()
+    /// Whether a partition is given to the library.
+    pub(super) fn has_started(&self, partition: &Partition) -> bool {
+        !self.waiting.contains_key(partition)
     }
 
-    /// Whether a partition has not started.
-    pub(super) fn holds(&self, topic: &str, number: i32) -> bool {
-        self.waiting.keys().any(|partition| partition.number == number && *partition.topic == *topic)
-    }
-
-    /// Whether all have started.
+    /// Whether all are.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Starts what was answered. The partitions are still paused; from now on they may be resumed.
+    /// Gives the library those partitions for which there is an answer.
     pub(super) fn apply<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
         assignment: &mut Assignment,
     ) -> Result<(), Error> {
-        while let Ok((question, start)) = self.answers.try_recv() {
-            if self.waiting.get(&question.partition) == Some(&question.generation) {
-                self.found.insert(question.partition, start);
+        let mut list = TopicPartitionList::new();
+        while let Ok((Question { partition, generation, .. }, start)) = self.answers.try_recv() {
+            if self.waiting.get(&partition) != Some(&generation) {
+                continue;
+            }
+            add(&mut list, &partition, start.offset())?;
+            self.waiting.remove(&partition);
+            if let Start::At(position) = start {
+                assignment.start(&partition, position);
             }
         }
-        if self.found.is_empty() {
+        if list.count() == 0 {
             return Ok(());
         }
-        let mut list = TopicPartitionList::new();
-        for (partition, start) in &self.found {
-            add(&mut list, partition, start.offset())?;
-        }
-        let sought = consumer.seek_partitions(list, SEEK).map_err(|error| Error::Rebalance(error.to_string()))?;
-        // One that the library is not ready for is started at the next turn.
-        for (partition, start) in std::mem::take(&mut self.found) {
-            let started = sought.find_partition(&partition.topic, partition.number).map(|element| element.error());
-            if matches!(started, Some(Ok(()))) {
-                self.waiting.remove(&partition);
-                if let Start::At(position) = start {
-                    assignment.start(&partition, position);
-                }
-            } else {
-                tracing::debug!(?partition, ?start, ?started, "not started yet");
-                self.found.insert(partition, start);
-            }
-        }
-        Ok(())
+        consumer.incremental_assign(&list).map_err(|error| Error::Rebalance(error.to_string()))
+    }
+}
+
+impl Drop for Starts {
+    /// The thread ends behind the request that it has open. Nobody waits for that.
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
     }
 }
 
@@ -160,17 +142,19 @@ impl Start {
 }
 
 /// The thread's side.
-struct Asker<C: ConsumerContext + 'static> {
-    consumer: Arc<BaseConsumer<C>>,
+struct Asker {
+    observer: BaseConsumer<Quiet>,
     found: mpsc::Sender<(Question, Start)>,
     closing: Arc<AtomicBool>,
 }
 
-impl<C: ConsumerContext> Asker<C> {
+impl Asker {
     fn run(&self, asked: &mpsc::Receiver<Question>) {
         let mut open: Vec<Question> = Vec::new();
         let mut said = Instant::now();
         loop {
+            // What the library has to say comes only to whoever polls.
+            while self.observer.poll(Duration::ZERO).is_some() {}
             let Some(new) = take(asked, open.is_empty()) else { return };
             // A partition that comes again makes its earlier question void.
             open.retain(|old| new.iter().all(|new| new.partition != old.partition));
@@ -246,7 +230,7 @@ impl<C: ConsumerContext> Asker<C> {
         for question in questions {
             list.add_partition(&question.partition.topic, question.partition.number);
         }
-        self.consumer.committed_offsets(list, patience)
+        self.observer.committed_offsets(list, patience)
     }
 
     /// What an answer says of a partition; none when it says nothing, or when the partition's leader does not answer.
@@ -254,7 +238,7 @@ impl<C: ConsumerContext> Asker<C> {
         let element = committed.find_partition(&partition.topic, partition.number)?;
         element.error().ok()?;
         let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
-        let (first, end) = self.consumer.fetch_watermarks(&partition.topic, partition.number, TOGETHER).ok()?;
+        let (first, end) = self.observer.fetch_watermarks(&partition.topic, partition.number, TOGETHER).ok()?;
         if position > end {
             tracing::error!(
                 topic = %partition.topic, partition = partition.number, position, end,
@@ -272,13 +256,12 @@ impl<C: ConsumerContext> Asker<C> {
     }
 }
 
-/// What was asked since the last time; waits for it when there is nothing else to do. None when nobody asks any more.
+/// What was asked since the last time; waits a little when there is nothing else to do. None when nobody asks any more.
 fn take(asked: &mpsc::Receiver<Question>, idle: bool) -> Option<Vec<Question>> {
-    let first = match asked.try_recv() {
+    let first = match asked.recv_timeout(if idle { IDLE } else { Duration::ZERO }) {
         Ok(question) => Some(question),
-        Err(mpsc::TryRecvError::Empty) if idle => Some(asked.recv().ok()?),
-        Err(mpsc::TryRecvError::Empty) => None,
-        Err(mpsc::TryRecvError::Disconnected) => return None,
+        Err(mpsc::RecvTimeoutError::Timeout) => None,
+        Err(mpsc::RecvTimeoutError::Disconnected) => return None,
     };
     Some(first.into_iter().chain(asked.try_iter()).collect())
 }

@@ -19,8 +19,8 @@ fn a_restart_of_the_broker_with_a_transaction_open_and_a_long_absence_lose_nothi
         let stream = Stream::new(&broker, "outage-", 4);
         let fleet = stream.fleet();
         // The transaction is open for two seconds each time.
-        let mut process = fleet.start("a", &[("FAILPOINTS", "after-produce=2*sleep(2000)->off")]);
-        process.wait_for("\"assigned\"");
+        let mut processes = vec![fleet.start("a", &[("FAILPOINTS", "after-produce=2*sleep(2000)->off")])];
+        processes[0].wait_for("\"assigned\"");
         stream.produce(mail(300));
         std::thread::sleep(Duration::from_secs(1));
         broker.kill();
@@ -31,14 +31,8 @@ fn a_restart_of_the_broker_with_a_transaction_open_and_a_long_absence_lose_nothi
         std::thread::sleep(Duration::from_secs(10));
         broker.restart();
         stream.produce(mail(300));
-        // It recovers, or ends with an exit code of its own and is started again.
-        if let Some(code) = process.ended() {
-            assert!(matches!(code, Some(4 | 6 | 7)), "{code:?}\n{}", fleet.tails());
-            process = fleet.start("a", &[]);
-        }
-        stream.wait_until_done(Duration::from_mins(1));
+        wait_with_restarts(&stream, &fleet, &mut processes);
         stream.assert_exactly_once(&fleet);
-        drop(process);
     });
 }
 
@@ -49,6 +43,16 @@ fn restart_ended(fleet: &Fleet, processes: &mut [Process]) {
             assert!(matches!(code, Some(4 | 6 | 7)), "{code:?}\n{}", fleet.tails());
             *process = fleet.start(name, &[]);
         }
+    }
+}
+
+/// Waits until everything is done. A process may have to find out first that a call of its client library does not return.
+fn wait_with_restarts(stream: &Stream, fleet: &Fleet, processes: &mut [Process]) {
+    let deadline = Instant::now() + Duration::from_secs(100);
+    while !stream.is_done() {
+        assert!(Instant::now() < deadline, "not done: {}\n{}", stream.progress(), fleet.tails());
+        restart_ended(fleet, processes);
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
@@ -77,13 +81,7 @@ fn brokers_die(static_membership: bool) {
             cluster.restart(index);
             restart_ended(&fleet, &mut processes);
         }
-        // A process may have to find out that a call of its client library does not return, and start again.
-        let deadline = Instant::now() + Duration::from_secs(100);
-        while !stream.is_done() {
-            assert!(Instant::now() < deadline, "not done: {}\n{}", stream.progress(), fleet.tails());
-            restart_ended(&fleet, &mut processes);
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        wait_with_restarts(&stream, &fleet, &mut processes);
         stream.assert_exactly_once(&fleet);
     });
 }
