@@ -126,9 +126,11 @@ impl Compression {
 }
 
 /// Properties that would take promises back if they were set otherwise.
-const OURS: [&str; 9] = [
+const OURS: [&str; 11] = [
     "transactional.id",
     "group.id",
+    "group.protocol",
+    "partition.assignment.strategy",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "isolation.level",

@@ -90,6 +90,7 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[topics]\nraw = 'a b'\n", &[], &["topics.raw", "no topic name"]),
         ("[topics]\nraw = 'x'\nverdicts = 'x'\n", &[], &["topics.raw and topics.verdicts are both `x`"]),
         ("[kafka.properties]\nenable.auto.commit = true\n", &[], &["`enable.auto.commit`", "remove it"]),
+        ("[kafka.properties]\npartition.assignment.strategy = 'range'\n", &[], &["`partition.assignment.strategy`", "remove it"]),
         ("[verdict]\nconcurrency = 0\n", &[], &["verdict.concurrency must be at least 1"]),
         ("[kafka]\ndelivery_timeout_ms = 15000\n", &[], &["kafka.delivery_timeout_ms", "kafka.transaction_timeout_ms"]),
         ("[kafka.properties]\na = 1\n[kafka.property_files]\na = '/f'\n", &[], &["kafka.property_files", "`a`", "remove one"]),

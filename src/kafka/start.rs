@@ -81,7 +81,7 @@ impl Starts {
     pub(super) fn ask(&mut self, partitions: impl IntoIterator<Item = (Partition, Generation)>) {
         for (partition, generation) in partitions {
             self.waiting.insert(partition.clone(), generation);
-            // The thread ends only after this side is gone.
+            // A thread that has ended is noticed where its answers are taken.
             let _ = self.questions.send(Question { partition, generation, since: Instant::now() });
         }
     }
@@ -108,7 +108,14 @@ impl Starts {
         assignment: &mut Assignment,
     ) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
-        while let Ok((Question { partition, generation, .. }, start)) = self.answers.try_recv() {
+        loop {
+            let (Question { partition, generation, .. }, start) = match self.answers.try_recv() {
+                Ok(answer) => answer,
+                Err(mpsc::TryRecvError::Empty) => break,
+                Err(mpsc::TryRecvError::Disconnected) => {
+                    return Err(Error::Inconsistent("the thread that asks for positions has ended".to_owned()));
+                }
+            };
             if self.waiting.get(&partition) != Some(&generation) {
                 continue;
             }
