@@ -493,6 +493,16 @@ fn hostile_value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![text, proptest::collection::vec(any::<u8>(), 0..60)]
 }
 
+/// The address behind `<`. A bracket that nothing closes may be a part of a group's name: then it is the group's member.
+fn bracketed(rest: &[u8]) -> Option<&[u8]> {
+    let is = |wanted: u8| move |byte: &u8| *byte == wanted;
+    if rest.contains(&b'>') {
+        return rest.split(is(b'>')).next();
+    }
+    let member = rest.iter().rposition(is(b':')).map_or(rest, |colon| &rest[colon + 1..]);
+    member.split(is(b';')).next()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
@@ -514,7 +524,7 @@ proptest! {
     fn property_the_domain_is_that_of_the_last_angle_brackets(value in hostile_value()) {
         if let Ok(author) = from_value(&value)
             && let Some(open) = value.iter().rposition(|byte| *byte == b'<')
-            && let Some(address) = value[open + 1..].split(|byte| *byte == b'>').next()
+            && let Some(address) = bracketed(&value[open + 1..])
             && address.contains(&b'@')
             && !author.several_mailboxes
         {
