@@ -1,13 +1,12 @@
 //! Transactions of commands: a few records at a time, on the caller's thread.
 
-use super::error::{Error, is_fenced, transaction_error};
+use super::error::{Error, classified, is_fenced};
 use super::membership::{Membership, TransactionError};
-use super::producer::Producer;
+use super::producer::{Inner, Producer};
 use super::transaction::{BACK_OFF, CALL, MARGIN};
 use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::TopicPartitionList;
-use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use std::time::{Duration, Instant};
 
@@ -99,10 +98,4 @@ impl Writer {
         let (code, text) = self.producer.fatal_error().unwrap_or_else(|| (error.code, error.to_string()));
         if is_fenced(code) { CommandError::Fenced(text) } else { CommandError::Aborted(text) }
     }
-}
-
-type Inner = rdkafka::producer::ThreadedProducer<super::producer::Deliveries>;
-
-fn classified(ended: Result<(), KafkaError>) -> Result<(), TransactionError> {
-    ended.map_err(|error| transaction_error(&error))
 }

@@ -4,7 +4,7 @@
 //! a shared context. The lock is never held over a poll.
 
 use super::assignment::{Assignment, Cut, Partition, Slot};
-use super::error::{Error, is_passing};
+use super::error::{Error, is_passing, rebalance};
 use super::failpoint::Mutant;
 use super::log;
 use super::membership::Membership;
@@ -323,7 +323,7 @@ impl Desk {
     fn commit(&mut self, consumer: &BaseConsumer<Context>, cut: Cut) -> Result<(), Error> {
         let mut offsets = TopicPartitionList::new();
         for position in self.assignment.still_ours(&cut.positions) {
-            add(&mut offsets, &position.partition, position.next)?;
+            add(&mut offsets, &position.partition, Offset::Offset(position.next))?;
         }
         if offsets.count() > 0
             && let Err(error) = consumer.commit(&offsets, CommitMode::Sync)
@@ -373,7 +373,7 @@ impl Desk {
                 "only cooperative assignment is supported: remove partition.assignment.strategy".to_owned(),
             ));
         }
-        consumer.incremental_assign(&TopicPartitionList::new()).map_err(|error| Error::Rebalance(error.to_string()))?;
+        consumer.incremental_assign(&TopicPartitionList::new()).map_err(rebalance)?;
         let partitions = partitions(list);
         tracing::info!(partitions = %names(&partitions), "assigned");
         self.starts.ask(self.assignment.assign(partitions));
@@ -404,7 +404,7 @@ impl Desk {
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
-        consumer.incremental_unassign(&started).map_err(|error| Error::Rebalance(error.to_string()))
+        consumer.incremental_unassign(&started).map_err(rebalance)
     }
 }
 
@@ -413,13 +413,13 @@ fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
     let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
     let mut offsets = TopicPartitionList::new();
     for position in &cut.positions {
-        add(&mut offsets, &position.partition, position.next + too_far)?;
+        add(&mut offsets, &position.partition, Offset::Offset(position.next + too_far))?;
     }
     Ok(offsets)
 }
 
-fn add(offsets: &mut TopicPartitionList, partition: &Partition, next: i64) -> Result<(), Error> {
-    offsets.add_partition_offset(&partition.topic, partition.number, Offset::Offset(next)).map_err(Error::Consume)
+pub(super) fn add(list: &mut TopicPartitionList, partition: &Partition, offset: Offset) -> Result<(), Error> {
+    list.add_partition_offset(&partition.topic, partition.number, offset).map_err(Error::Consume)
 }
 
 fn partitions(list: &TopicPartitionList) -> BTreeSet<Partition> {

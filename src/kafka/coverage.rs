@@ -29,6 +29,7 @@ pub(super) struct Coverage {
     _alive: Sender<()>,
 }
 
+/// Longest wait for a description of the group.
 const ANSWER: Duration = Duration::from_secs(2);
 /// Longest stay of a visitor: the brokers let nobody in before every member has come back.
 const VISIT: Duration = Duration::from_mins(1);

@@ -81,6 +81,11 @@ pub enum Error {
     Embedded(String),
 }
 
+/// The library did not take what was assigned or given up.
+pub(super) fn rebalance(error: KafkaError) -> Error {
+    Error::Rebalance(error.to_string())
+}
+
 /// Whether it says no more than that a connection failed, or all.
 pub(super) fn is_lost_connection(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
@@ -122,8 +127,13 @@ pub(super) fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
+/// How a transaction's call ended, as the library classifies it.
+pub(super) fn classified(ended: Result<(), KafkaError>) -> Result<(), TransactionError> {
+    ended.map_err(|error| transaction_error(&error))
+}
+
 /// The library's own classification of a transaction's failure.
-pub(super) fn transaction_error(error: &KafkaError) -> TransactionError {
+fn transaction_error(error: &KafkaError) -> TransactionError {
     match error {
         KafkaError::Transaction(error) => TransactionError {
             code: error.code(),

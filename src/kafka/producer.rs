@@ -12,9 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// The library's producer.
+pub(super) type Inner = ThreadedProducer<Deliveries>;
+
 /// Writes records.
 pub struct Producer {
-    inner: ThreadedProducer<Deliveries>,
+    inner: Inner,
 }
 
 /// Records written together.
@@ -74,7 +77,7 @@ impl Producer {
     }
 
     /// The library's producer, for calls about transactions.
-    pub(super) fn inner(&self) -> &ThreadedProducer<Deliveries> {
+    pub(super) fn inner(&self) -> &Inner {
         &self.inner
     }
 

@@ -11,7 +11,8 @@
 
 use super::assignment::{Assignment, Partition};
 use super::client;
-use super::error::Error;
+use super::consumer::add;
+use super::error::{Error, rebalance};
 use super::ledger::Generation;
 use super::reader::Quiet;
 use crate::config::Kafka;
@@ -19,8 +20,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Where reading starts.
@@ -39,13 +39,13 @@ struct Question {
     since: Instant,
 }
 
-/// The owner's side: which partitions wait, and what was found for them.
+/// The owner's side: which partitions wait, and what was found for them. The thread ends behind the requests that it has open when
+/// this is dropped.
 #[derive(Debug)]
 pub(super) struct Starts {
     questions: mpsc::Sender<Question>,
     answers: mpsc::Receiver<(Question, Start)>,
     waiting: BTreeMap<Partition, Generation>,
-    closing: Arc<AtomicBool>,
 }
 
 /// One request for all partitions; with nothing held back it takes milliseconds.
@@ -68,13 +68,12 @@ impl Starts {
         let observer = client::observer(kafka, group)?.create_with_context(Quiet).map_err(Error::Client)?;
         let (questions, asked) = mpsc::channel();
         let (found, answers) = mpsc::channel();
-        let closing = Arc::new(AtomicBool::new(false));
-        let asker = Asker { observer, found, closing: closing.clone() };
+        let asker = Asker { observer, found };
         std::thread::Builder::new()
             .name("positions".to_owned())
             .spawn(move || asker.run(&asked))
             .map_err(|error| Error::Inconsistent(format!("cannot start the thread for positions: {error}")))?;
-        Ok(Self { questions, answers, waiting: BTreeMap::new(), closing })
+        Ok(Self { questions, answers, waiting: BTreeMap::new() })
     }
 
     /// Asks where these partitions start. Until [`Self::apply`] has started them the library does not know them.
@@ -128,14 +127,7 @@ impl Starts {
         if list.count() == 0 {
             return Ok(());
         }
-        consumer.incremental_assign(&list).map_err(|error| Error::Rebalance(error.to_string()))
-    }
-}
-
-impl Drop for Starts {
-    /// The thread ends behind the request that it has open. Nobody waits for that.
-    fn drop(&mut self) {
-        self.closing.store(true, Ordering::Release);
+        consumer.incremental_assign(&list).map_err(rebalance)
     }
 }
 
@@ -152,7 +144,6 @@ impl Start {
 struct Asker {
     observer: BaseConsumer<Quiet>,
     found: mpsc::Sender<(Question, Start)>,
-    closing: Arc<AtomicBool>,
 }
 
 impl Asker {
@@ -165,8 +156,9 @@ impl Asker {
             let Some(new) = take(asked, open.is_empty()) else { return };
             // A partition that comes again makes its earlier question void.
             open.retain(|old| new.iter().all(|new| new.partition != old.partition));
-            let left = self.ask_together(new);
-            open.extend(left);
+            if !new.is_empty() {
+                open.extend(self.ask(new, TOGETHER));
+            }
             open = self.ask_alone(open);
             if said.elapsed() > LONG && open.iter().any(|question| question.since.elapsed() > LONG) {
                 said = Instant::now();
@@ -181,44 +173,25 @@ impl Asker {
         }
     }
 
-    /// One request for all; returns those without answer.
-    fn ask_together(&self, questions: Vec<Question>) -> Vec<Question> {
-        let mut left = Vec::new();
-        if questions.is_empty() {
-            return left;
-        }
-        let committed = self.committed(&questions, TOGETHER);
-        for question in questions {
-            if self.closing.load(Ordering::Acquire) {
-                break;
-            }
-            match committed.as_ref().ok().and_then(|committed| self.start(&question.partition, committed)) {
-                Some(start) => self.answer(question, start),
-                None => left.push(question),
-            }
-        }
-        left
-    }
-
     /// A request for each; returns those without answer.
     fn ask_alone(&self, questions: Vec<Question>) -> Vec<Question> {
         let share = questions.len().div_ceil(AT_ONCE).max(1);
         let shares: Vec<Vec<Question>> = questions.chunks(share).map(<[Question]>::to_vec).collect();
+        let each =
+            |share: Vec<Question>| share.into_iter().flat_map(|question| self.ask(vec![question], ALONE)).collect::<Vec<_>>();
         std::thread::scope(|scope| {
-            let asking: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || self.ask_each(share))).collect();
+            let asking: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || each(share))).collect();
             // A thread that panicked would lose its questions, and their partitions would never start.
             asking.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         })
     }
 
-    fn ask_each(&self, questions: Vec<Question>) -> Vec<Question> {
+    /// One request for all; returns those without answer.
+    fn ask(&self, questions: Vec<Question>, patience: Duration) -> Vec<Question> {
+        let Ok(committed) = self.committed(&questions, patience) else { return questions };
         let mut left = Vec::new();
         for question in questions {
-            if self.closing.load(Ordering::Acquire) {
-                return Vec::new();
-            }
-            let committed = self.committed(std::slice::from_ref(&question), ALONE);
-            match committed.ok().and_then(|committed| self.start(&question.partition, &committed)) {
+            match self.start(&question.partition, &committed) {
                 Some(start) => self.answer(question, start),
                 None => left.push(question),
             }
@@ -271,8 +244,4 @@ fn take(asked: &mpsc::Receiver<Question>, idle: bool) -> Option<Vec<Question>> {
         Err(mpsc::RecvTimeoutError::Disconnected) => return None,
     };
     Some(first.into_iter().chain(asked.try_iter()).collect())
-}
-
-fn add(list: &mut TopicPartitionList, partition: &Partition, offset: Offset) -> Result<(), Error> {
-    list.add_partition_offset(&partition.topic, partition.number, offset).map_err(Error::Consume)
 }

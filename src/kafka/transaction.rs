@@ -10,10 +10,10 @@
 //! is resumed by the same call, never aborted: only the brokers know how it ended.
 
 use super::assignment::Done;
-use super::error::{Error, is_fenced, transaction_error};
+use super::error::{Error, classified, is_fenced};
 use super::failpoint::{self, Mutant};
 use super::membership::{Membership, TransactionError};
-use super::producer::{Batch as Deliveries, Producer, Progress, Sending};
+use super::producer::{Batch as Deliveries, Inner, Producer, Progress, Sending};
 use super::watch::{self, Beats, Watch};
 use crate::config::{Delivery, Kafka};
 use rdkafka::TopicPartitionList;
@@ -199,13 +199,18 @@ impl Worker {
         }
     }
 
+    /// Calls the library, and notes that the call returned.
+    fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
+        let ended = call(self.producer.inner());
+        self.beats.beat();
+        ended
+    }
+
     /// Fences whoever used this id before and ends its open transaction.
     fn initialise(&self) -> Result<(), Error> {
         let mut retry = Retry::of("the start of transactions");
         loop {
-            let started = self.producer.inner().init_transactions(CALL).map_err(|error| transaction_error(&error));
-            self.beats.beat();
-            match started {
+            match self.call(|producer| classified(producer.init_transactions(CALL))) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.retriable && !error.fatal => retry.wait(&error),
                 Err(error) => return Err(fatal_of(&error)),
@@ -255,7 +260,7 @@ impl Worker {
     }
 
     fn attempt(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
-        self.producer.inner().begin_transaction().map_err(|error| Trouble::Fatal(fatal_of(&transaction_error(&error))))?;
+        self.call(|producer| classified(producer.begin_transaction())).map_err(|error| Trouble::Fatal(fatal_of(&error)))?;
         failpoint::reached("before-produce");
         let written = self.produce(batch, pace)?;
         failpoint::reached("after-produce");
@@ -349,9 +354,7 @@ impl Worker {
         let membership = refreshed.as_ref().unwrap_or(membership);
         let mut retry = Retry::of("sending offsets");
         loop {
-            let sent = membership.send_offsets(self.producer.inner(), &batch.offsets, CALL);
-            self.beats.beat();
-            let error = match sent {
+            let error = match self.call(|producer| membership.send_offsets(producer, &batch.offsets, CALL)) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -375,11 +378,9 @@ impl Worker {
         let mut retry = Retry::of("a commit");
         let _during = failpoint::during("in-commit");
         loop {
-            let committed = self.producer.inner().commit_transaction(CALL);
-            self.beats.beat();
-            let error = match committed {
+            let error = match self.call(|producer| classified(producer.commit_transaction(CALL))) {
                 Ok(()) => return Ok(()),
-                Err(error) => transaction_error(&error),
+                Err(error) => error,
             };
             if error.fatal {
                 return Err(Trouble::Fatal(fatal_of(&error)));
@@ -397,11 +398,9 @@ impl Worker {
     fn roll_back(&self) -> Result<(), Error> {
         let mut retry = Retry::of("an abort");
         loop {
-            let aborted = self.producer.inner().abort_transaction(CALL);
-            self.beats.beat();
-            let error = match aborted {
+            let error = match self.call(|producer| classified(producer.abort_transaction(CALL))) {
                 Ok(()) => return Ok(()),
-                Err(error) => transaction_error(&error),
+                Err(error) => error,
             };
             if error.fatal || !error.retriable {
                 return Err(fatal_of(&error));

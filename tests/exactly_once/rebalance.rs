@@ -13,6 +13,13 @@ fn mail(count: usize) -> impl Iterator<Item = Raw> {
     (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))
 }
 
+/// Waits for so many verdicts, committed or not.
+fn wait_until_written(stream: &Stream, verdicts: usize) {
+    eventually("verdicts to be written", || {
+        (shared().read_uncommitted(&stream.topic("mail.verdicts")).len() >= verdicts).then_some(())
+    });
+}
+
 fn scale(prefix: &str, protocol: &str) {
     let stream = Stream::new(shared(), prefix, 8);
     let mut fleet = stream.fleet();
@@ -123,9 +130,7 @@ fn what_a_static_member_that_died_between_the_steps_of_a_rebalance_gave_up_finds
         let old = fleet.start("old", &[("FAILPOINTS", "in-commit=1*sleep(15000)->off")]);
         old.wait_for("\"assigned\"");
         stream.produce(mail(100));
-        eventually("the first batch to be written", || {
-            (!shared().read_uncommitted(&stream.topic("mail.verdicts")).is_empty()).then_some(())
-        });
+        wait_until_written(&stream, 1);
         // The first step takes half of the partitions from the old one, which waits for its transaction before it lets them go.
         let new = fleet.start("new", &[]);
         new.wait_for("\"assigned\"");
@@ -179,9 +184,7 @@ fn a_batch_of_a_partition_that_moved_is_not_committed() {
         fleet.set("VERDICT__COMMIT_INTERVAL_MS", "1000");
         stream.produce(mail(100));
         let slow = fleet.start("slow", &[("FAILPOINTS", "after-produce=1*sleep(8000)->off")]);
-        eventually("the first batch to be written", || {
-            (shared().read_uncommitted(&stream.topic("mail.verdicts")).len() == 100).then_some(())
-        });
+        wait_until_written(&stream, 100);
         let heir = fleet.start("heir", &[]);
         heir.wait_for("\"assigned\"");
         stream.wait_until_done(LIMIT);
