@@ -60,21 +60,32 @@ fn is_name(domain: &Domain) {
 fn is_what_the_brackets_say(value: &[u8], author: &Author) {
     let in_brackets = value.iter().rposition(|octet| *octet == b'<').and_then(|open| {
         let rest = &value[open + 1..];
-        let close = rest.iter().position(|octet| *octet == b'>');
         // With several mailboxes a bracket that is never closed may stand before one of the others.
-        let address = if author.several_mailboxes { &rest[..close?] } else { &rest[..close.unwrap_or(rest.len())] };
+        let address = if author.several_mailboxes { closed(rest)? } else { closed(rest).unwrap_or_else(|| member(rest)) };
         address.contains(&b'@').then(|| trim(address))
     });
     if let Some(address) = in_brackets {
         assert_eq!(only_domain(address).as_ref(), Some(&author.domain));
     } else {
-        let ends = |octet: &u8| matches!(octet, b' ' | b'\t' | b',' | b';' | b':' | b'(' | b')');
+        let ends = |octet: &u8| matches!(octet, b' ' | b'\t' | b',' | b';' | b':' | b'(' | b')' | b'<' | b'>');
         let found = value.iter().enumerate().any(|(at, octet)| {
             let end = value[at..].iter().position(ends).map_or(value.len(), |length| at + length);
             *octet == b'@' && at > 0 && domain(&value[at + 1..end]).is_some_and(|domain| domain == author.domain)
         });
         assert!(found, "no address of this domain stands there");
     }
+}
+
+/// What stands before the bracket that closes.
+fn closed(rest: &[u8]) -> Option<&[u8]> {
+    rest.iter().position(|octet| *octet == b'>').map(|close| &rest[..close])
+}
+
+/// A bracket that nothing closes may be a part of a group's name: what counts then is the group's member.
+fn member(rest: &[u8]) -> &[u8] {
+    let start = rest.iter().rposition(|octet| *octet == b':').map_or(0, |colon| colon + 1);
+    let end = rest[start..].iter().position(|octet| matches!(octet, b',' | b';')).map_or(rest.len(), |length| start + length);
+    &rest[start..end]
 }
 
 /// The domain of an address that has exactly one `@` outside of quotes.

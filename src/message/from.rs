@@ -99,22 +99,36 @@ fn read(value: &[u8]) -> Result<Author, AuthorError> {
     };
     let Some(Mailbox { domain, .. }) = mailboxes.first() else { return Err(AuthorError::Unparsable) };
     let named = list.names_other_domain(&mailboxes, domain);
-    if named && (list.tokens.has_stray() || ends_in_other_brackets(&value, &mailboxes)) {
-        // Software that closes the quote, comment or bracket elsewhere, or knows neither groups nor comments, may take the other
-        // address for the author's.
+    // Software that knows neither quotes, comments nor groups takes what the last brackets enclose for the author's address.
+    let strange = last_brackets(&value).is_some_and(|(open, enclosed)| {
+        !opens_one_of(&mailboxes, &value, open) && enclosed.map_or(named, |address| domain_of(address).as_ref() != Some(domain))
+    });
+    // Other software may close a quote, comment or bracket elsewhere, and find the other address in the open.
+    if strange || named && list.tokens.has_stray() {
         return Err(AuthorError::Unparsable);
     }
     let display_address = named || list.encodes_other_domain(&mailboxes, domain);
     Ok(Author { domain: domain.clone(), several_mailboxes: mailboxes.len() > 1, display_address, sender_missing: false })
 }
 
-/// Whether the last angle bracket, wherever it stands, opens an address that is none of the mailboxes (F-3, F-4).
-fn ends_in_other_brackets(value: &[u8], mailboxes: &[Mailbox]) -> bool {
-    let Some(open) = memchr::memrchr(b'<', value) else { return false };
-    let opens = |mailbox: &Mailbox| {
-        value.get(open + 1..mailbox.span.start).is_some_and(|between| between.iter().all(|byte| is_blank(*byte)))
-    };
-    value.get(open..).is_some_and(|rest| rest.contains(&b'@')) && !mailboxes.iter().any(opens)
+/// Where the last angle bracket stands that an `@` follows, whatever it is a part of, and what it encloses if that holds the `@`
+/// (F-3, F-4).
+fn last_brackets(value: &[u8]) -> Option<(usize, Option<&[u8]>)> {
+    let open = memchr::memrchr(b'<', value)?;
+    let rest = value.get(open + 1..).filter(|rest| rest.contains(&b'@'))?;
+    let enclosed = memchr(b'>', rest).and_then(|close| rest.get(..close));
+    Some((open, enclosed.filter(|enclosed| enclosed.contains(&b'@'))))
+}
+
+/// Whether the bracket at `open` is the one before a mailbox.
+fn opens_one_of(mailboxes: &[Mailbox], value: &[u8], open: usize) -> bool {
+    mailboxes
+        .iter()
+        .any(|mailbox| value.get(open + 1..mailbox.span.start).is_some_and(|between| between.iter().all(|byte| is_blank(*byte))))
+}
+
+fn domain_of(address: &[u8]) -> Option<Domain> {
+    split_mailbox(address.trim_ascii()).map(|(_, domain)| domain)
 }
 
 /// The elements of an address list as it stands, cut at top-level commas, without white space around them and without empty ones.

@@ -280,6 +280,9 @@ fn f4_groups_count_by_their_members() {
             "Team: a@x.example",
             "undisclosed-recipients:;",
             "Team: ;",
+            "Team (<c@victim>): a@evil.example;",
+            "\"Team <c@victim>\": a@evil.example;",
+            "Team <c@victim>: a@evil.example;",
         ],
     );
 }
