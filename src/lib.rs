@@ -12,6 +12,8 @@
 //! | [`dns`] | questions, answers, evidence |
 //! | [`auth`] | SPF, DKIM, ARC, DMARC |
 //! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
+//! | [`aggregate`] | windows, rows, closing |
+//! | [`report`] | aggregate reports, byte for byte |
 //! | [`location`] | URLs of objects |
 //! | [`claim_check`] | messages that lie in an object store |
 //! | [`config`] | settings |
@@ -20,6 +22,7 @@
 //! | [`telemetry`] | log lines |
 //! | [`cli`] | one file a command |
 
+pub mod aggregate;
 mod allocator;
 pub mod auth;
 pub mod claim_check;
@@ -30,6 +33,7 @@ pub mod event;
 pub mod kafka;
 pub mod location;
 pub mod message;
+pub mod report;
 pub mod roles;
 pub mod telemetry;
 pub mod verdict;

@@ -5,7 +5,7 @@ use crate::config::{Discovery, Evaluation};
 use crate::dns::EvidenceResolver;
 use crate::event::{EvaluationBlock, Reason, VerdictEvent};
 use crate::message::{Envelope, MailFrom, Submission};
-use crate::verdict::{MailDetail, Origin, evaluate, outputs};
+use crate::verdict::{MailDetail, Origin, ReportScope, evaluate, outputs};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::Write as _;
@@ -106,6 +106,7 @@ fn origin(recorded: &VerdictEvent, settings: Arc<Evaluation>) -> Origin {
         input: recorded.input.clone(),
         detail: if recorded.mail.common_headers.is_some() { MailDetail::Full } else { MailDetail::Minimal },
         annotate: false,
+        report_scope: ReportScope::default(),
         settings_block: EvaluationBlock::new(&settings),
         settings,
         // What the decoder saw in the record does not come from the message.

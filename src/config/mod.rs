@@ -1,5 +1,6 @@
 //! Settings: typed, every field documented; defaults, then a TOML file, then the environment.
 
+mod aggregate;
 mod claim_check;
 mod dns;
 mod evaluation;
@@ -10,11 +11,13 @@ mod load;
 mod log;
 mod print;
 mod receiver;
+mod reports;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod verdict;
 
+pub use aggregate::AggregateRole;
 pub use claim_check::ClaimCheck;
 pub use dns::{Dns, DnsServer};
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
@@ -24,6 +27,7 @@ pub use limits::Limits;
 pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};
 pub use receiver::Receiver;
+pub use reports::{Applied, Content, Profile, Reports};
 pub use topics::Topics;
 pub use verdict::{Mail, VerdictRole};
 
@@ -45,6 +49,10 @@ pub struct Config {
     pub evaluation: Evaluation,
     /// The verdict role.
     pub verdict: VerdictRole,
+    /// What aggregate reports say, and how.
+    pub reports: Reports,
+    /// The aggregate role.
+    pub aggregate: AggregateRole,
     /// Messages in an object store.
     pub claim_check: ClaimCheck,
     /// The endpoint for supervisors and monitoring.
@@ -83,6 +91,8 @@ impl Config {
         self.evaluation.validate(&mut problems);
         self.kafka.validate(&mut problems);
         self.verdict.validate(&mut problems);
+        self.receiver.validate(&mut problems);
+        self.aggregate.validate(&mut problems);
         self.topics.validate(&mut problems);
         self.claim_check.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Contradictory(problems)) }

@@ -8,10 +8,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Receiver {
-    /// The receiving domain: the authserv-id of Authentication-Results (RFC 8601 2.5), later the submitter of reports.
+    /// The receiving domain: the authserv-id of Authentication-Results (RFC 8601 2.5) and the submitter of reports.
     /// Default none: the word `verdmarc` with a warning; mail.annotated needs a domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
+    /// The receiving organization's name, for people who read its reports. Default none; the aggregate role needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// A mail address for questions about reports. Default none; the aggregate role needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// What reports say about contacts beside the address, say a web page. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_contact_info: Option<String>,
     /// Further authserv-ids of this receiver. Authentication-Results that arrive with one of them are removed. Default none.
     pub own_authserv_ids: Vec<String>,
     /// Networks whose clients are not external, so that SPF cannot judge them. Default loopback, private, link-local and
@@ -19,4 +28,22 @@ pub struct Receiver {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub trusted_networks: Option<Vec<IpNet>>,
+}
+
+/// Longest organization, contact and the like in bytes.
+const MAX_TEXT: usize = 256;
+
+impl Receiver {
+    pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        let texts =
+            [("organization", &self.organization), ("contact", &self.contact), ("extra_contact_info", &self.extra_contact_info)];
+        for (key, text) in texts.iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+            if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+                problems.push(format!("receiver.{key} must be 1 to {MAX_TEXT} bytes without control characters"));
+            }
+        }
+        if let Some(contact) = self.contact.as_ref().filter(|contact| crate::message::Path::parse(contact.as_bytes()).is_none()) {
+            problems.push(format!("receiver.contact must be a mail address, found `{}`", contact.escape_debug()));
+        }
+    }
 }

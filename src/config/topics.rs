@@ -16,6 +16,10 @@ pub struct Topics {
     pub annotated: String,
     /// Failures, from which aggregate reports are made. Default `mail.failures`.
     pub failures: String,
+    /// Rows that are being counted: the aggregate role's state. Default `mail.windows`.
+    pub windows: String,
+    /// Aggregate reports. Default `mail.reports`.
+    pub reports: String,
     /// Messages to be tried again, one topic a delay, numbered: `mail.retries.1`, … Default `mail.retries`.
     pub retries: String,
     /// Refused records. Default `mail.dead-letters`.
@@ -30,6 +34,8 @@ impl Default for Topics {
             verdicts: "mail.verdicts".into(),
             annotated: "mail.annotated".into(),
             failures: "mail.failures".into(),
+            windows: "mail.windows".into(),
+            reports: "mail.reports".into(),
             retries: "mail.retries".into(),
             dead_letters: "mail.dead-letters".into(),
         }
@@ -48,12 +54,14 @@ impl Topics {
     }
 
     /// The names with their keys, but for those of retries.
-    pub fn named(&self) -> [(&'static str, &str); 5] {
+    pub fn named(&self) -> [(&'static str, &str); 7] {
         [
             ("raw", &self.raw),
             ("verdicts", &self.verdicts),
             ("annotated", &self.annotated),
             ("failures", &self.failures),
+            ("windows", &self.windows),
+            ("reports", &self.reports),
             ("dead_letters", &self.dead_letters),
         ]
     }

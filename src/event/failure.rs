@@ -1,6 +1,8 @@
 //! The failure event: what a row of an aggregate report needs, and nothing personal (B63).
+//!
+//! With `reports.content = "all"` messages that pass have one too.
 
-use super::{Input, PublishedPolicy, Reason};
+use super::{Input, PublishedPolicy};
 use crate::auth::cause::ResultWord;
 use crate::auth::dmarc::{Policy, RecordFault, ReportAddress};
 use crate::config::Discovery;
@@ -46,14 +48,14 @@ pub struct Row {
     /// The domain of MAIL FROM; empty for the null path; absent when unknown or no domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envelope_from: Option<String>,
-    /// The effective policy.
-    pub disposition: Policy,
+    /// What was done.
+    pub disposition: Disposition,
     /// DKIM gave an aligned pass.
     pub dkim_aligned: bool,
     /// SPF gave an aligned pass.
     pub spf_aligned: bool,
-    /// Reasons for an override.
-    pub reasons: Vec<Reason>,
+    /// Why something else was done than was asked for, sorted.
+    pub overrides: Vec<Override>,
     /// Signatures, at most 100, the telling ones first (B13).
     pub dkim: Vec<DkimRow>,
     /// SPF.
@@ -81,4 +83,52 @@ pub struct SpfRow {
     pub domain: Option<Domain>,
     /// The result.
     pub result: ResultWord,
+}
+
+/// What was done with a message because of DMARC (RFC 9990, ActionDispositionType).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Disposition {
+    /// Nothing.
+    None,
+    /// Nothing: it passed under a policy that asks for more.
+    Pass,
+    /// Treated as suspicious.
+    Quarantine,
+    /// Rejected.
+    Reject,
+}
+
+impl Disposition {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pass => "pass",
+            Self::Quarantine => "quarantine",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl From<Policy> for Disposition {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::None => Self::None,
+            Policy::Quarantine => Self::Quarantine,
+            Policy::Reject => Self::Reject,
+        }
+    }
+}
+
+/// Why something else was done than the published policy asks for (B4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Override {
+    /// The domain owner is testing.
+    PolicyTestMode,
+    /// The ARC chain passed and a trusted sealer is in it.
+    TrustedForwarder,
+    /// This receiver does not do what policies ask for, or does not say.
+    LocalPolicy,
 }

@@ -25,7 +25,7 @@ mod settings;
 mod time;
 mod verdict;
 
-pub use failure::{DkimRow, FailureEvent, Row, SpfRow};
+pub use failure::{Disposition, DkimRow, FailureEvent, Override, Row, SpfRow};
 pub use headers::Headers;
 pub use lineage::Lineage;
 pub use reason::Reason;

@@ -19,7 +19,7 @@ use crate::kafka::{
     Completions, Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint, topics,
 };
 use crate::message::{HeaderSection, normalise};
-use crate::verdict::{MailDetail, Origin, Outputs, evaluate_section, internal_error, outputs, outputs_of};
+use crate::verdict::{MailDetail, Origin, Outputs, ReportScope, evaluate_section, internal_error, outputs, outputs_of};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -158,6 +158,7 @@ struct Judge {
     settings_block: EvaluationBlock,
     detail: MailDetail,
     annotate: bool,
+    report_scope: ReportScope,
     retries: Retries,
     source: String,
     topics: Topics,
@@ -185,6 +186,7 @@ impl Judge {
                 Mail::Minimal => MailDetail::Minimal,
             },
             annotate: config.verdict.annotated,
+            report_scope: ReportScope { content: config.reports.content, applied: config.reports.disposition },
             retries,
             topics: Topics {
                 verdicts: names.full(&names.verdicts).into(),
@@ -248,6 +250,7 @@ impl Judge {
             input: Some(raw.lineage.input.clone()),
             detail: self.detail,
             annotate: self.annotate,
+            report_scope: self.report_scope,
             settings: self.settings.clone(),
             settings_block: self.settings_block.clone(),
             notes: if raw.arrival_corrected { vec![Reason::ArrivalAdjusted] } else { Vec::new() },

@@ -12,12 +12,14 @@
 //! | `authentication_results` | the Authentication-Results field (D-1 to D-6) |
 //! | `received_spf` | the Received-SPF field (D-11) |
 //! | `annotation` | the fields on top of the annotated message |
+//! | `failure` | what of a verdict reports count (B.2, B4) |
 //! | `outputs` | what goes to topics: verdict, failure, annotated message |
 
 mod action;
 mod annotation;
 mod authentication_results;
 mod evaluation;
+mod failure;
 mod field;
 mod gather;
 mod outputs;
@@ -27,8 +29,9 @@ mod spf_identity;
 mod status;
 
 pub use evaluation::{evaluate, evaluate_section, internal_error};
+pub use failure::{ReportScope, failure_event};
 pub use field::{FieldWriter, pvalue};
-pub use outputs::{MailDetail, Origin, Outputs, failure_event, outputs, outputs_of, verdict_event};
+pub use outputs::{MailDetail, Origin, Outputs, outputs, outputs_of, verdict_event};
 
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;

@@ -1,16 +1,15 @@
 //! What goes to topics: verdict, failure, annotated message.
 
-use super::{EnvelopeFrom, Verdict};
-use crate::auth::cause::{DkimWeight, SesStatus};
+use super::Verdict;
+use super::failure::{ReportScope, failure_event};
+use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
 use crate::dns::suffix;
 use crate::event::{
-    CopiedStatus, DkimRow, EnvelopeBlock, EvaluationBlock, EvidenceBlock, FailureEvent, Input, Mail, NotificationType,
-    PublishedPolicy, Reason, Receipt, Row, SettingsBlock, SpfRow, StatusBlock, VerdictEvent,
+    CopiedStatus, EnvelopeBlock, EvaluationBlock, EvidenceBlock, FailureEvent, Input, Mail, NotificationType, Reason, Receipt,
+    SettingsBlock, StatusBlock, VerdictEvent,
 };
 use crate::message::{Envelope, HeaderSection, MailFrom, Submission, Summary, annotated, normalise, summary};
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Most entries of a list in a verdict.
@@ -38,6 +37,8 @@ pub struct Origin {
     pub detail: MailDetail,
     /// Whether the annotated message is wanted.
     pub annotate: bool,
+    /// Which messages are counted in reports, and as what.
+    pub report_scope: ReportScope,
     /// The settings that the message was evaluated with.
     pub settings: Arc<Evaluation>,
     /// The same as they travel.
@@ -51,7 +52,7 @@ pub struct Origin {
 pub struct Outputs {
     /// The verdict.
     pub verdict: VerdictEvent,
-    /// The failure, on FAIL with a usable client and in time.
+    /// What reports count: a failure, or a pass when those are counted too.
     pub failure: Option<FailureEvent>,
     /// The annotated message, when wanted.
     pub annotated: Option<Vec<u8>>,
@@ -136,68 +137,4 @@ pub fn verdict_event(section: &HeaderSection<'_>, envelope: &Envelope, verdict: 
         settings: SettingsBlock { suffix_list: suffix::LIST_VERSION.into(), evaluation: origin.settings_block.clone() },
         input: origin.input.clone(),
     }
-}
-
-/// The failure event: only on FAIL, with a client that may stand in a report, evaluated in time, and from a topic.
-pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Option<FailureEvent> {
-    if verdict.dmarc != SesStatus::Fail || verdict.has(Reason::LateEvaluation) {
-        return None;
-    }
-    let authentication = &verdict.authentication;
-    let dmarc = &authentication.dmarc;
-    let policy = dmarc.published.clone()?;
-    Some(FailureEvent {
-        input: origin.input.clone()?,
-        arrival: verdict.arrival,
-        policy_domain: dmarc.policy_domain.clone()?,
-        policy_hash: policy_hash(&policy, dmarc.discovery),
-        discovery: dmarc.discovery,
-        record_errors: dmarc.record_faults.clone(),
-        report_addresses: policy.rua.clone(),
-        policy,
-        row: Row {
-            source_ip: verdict.source_ip?,
-            header_from: authentication.author_domain.clone()?,
-            envelope_from: verdict.envelope_from.as_ref().map(|from| match from {
-                EnvelopeFrom::Null => String::new(),
-                EnvelopeFrom::Domain(domain) => domain.to_string(),
-            }),
-            disposition: dmarc.effective_policy?,
-            dkim_aligned: authentication.dkim.iter().any(|signature| signature.aligned),
-            spf_aligned: authentication.spf.aligned,
-            reasons: overrides(&dmarc.reasons),
-            dkim: dkim_rows(authentication),
-            spf: SpfRow { domain: authentication.spf.domain.clone(), result: authentication.spf.result },
-        },
-    })
-}
-
-/// Reasons that explain a deviation from the published policy (B4).
-fn overrides(reasons: &[Reason]) -> Vec<Reason> {
-    reasons.iter().copied().filter(|reason| matches!(reason, Reason::PolicyTestMode | Reason::TrustedSealer)).collect()
-}
-
-/// Signatures that have d= and s=, passes first (B13); the list is capped at a hundred already.
-fn dkim_rows(authentication: &crate::event::Authentication) -> Vec<DkimRow> {
-    let mut rows: Vec<_> = authentication
-        .dkim
-        .iter()
-        .filter_map(|signature| {
-            let row = DkimRow { domain: signature.d.clone()?, selector: signature.s.clone()?, result: signature.result };
-            Some((!signature.aligned, signature.reason.weight() != DkimWeight::Pass, row))
-        })
-        .collect();
-    rows.sort_by_key(|(unaligned, failed, _)| (*unaligned, *failed));
-    rows.into_iter().map(|(_, _, row)| row).collect()
-}
-
-/// 32 hexadecimal digits over what the policy comes to; never over text or reporting addresses.
-fn policy_hash(policy: &PublishedPolicy, discovery: crate::config::Discovery) -> String {
-    let PublishedPolicy { p, sp, np, adkim, aspf, fo, psd, t, rua: _ } = policy;
-    let canonical = format!("{p}|{sp}|{np}|{adkim:?}|{aspf:?}|{fo}|{psd:?}|{t}|{discovery:?}");
-    Sha256::digest(canonical).iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

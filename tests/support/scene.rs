@@ -10,7 +10,7 @@ use verdmarc::config::Evaluation;
 use verdmarc::dns::{Counting, EvidenceResolver, Resolver, Zone};
 use verdmarc::event::{EvaluationBlock, FailureEvent, Input, Reason, VerdictEvent};
 use verdmarc::message::{Envelope, MailFrom, Submission};
-use verdmarc::verdict::{MailDetail, Origin, Outputs, Verdict, evaluate, outputs};
+use verdmarc::verdict::{MailDetail, Origin, Outputs, ReportScope, Verdict, evaluate, outputs};
 
 /// 2026-06-01T12:00:00Z.
 pub const NOW: i64 = 1_780_315_200;
@@ -163,6 +163,7 @@ impl Scene {
             input: Some(Input { topic: "mail.raw".into(), partition: 0, offset: 7, attempt: 1 }),
             detail: MailDetail::Full,
             annotate: true,
+            report_scope: ReportScope::default(),
             settings: Arc::new(self.settings.clone()),
             settings_block: EvaluationBlock::new(&self.settings),
             notes: Vec::new(),

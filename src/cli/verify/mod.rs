@@ -7,7 +7,7 @@ use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
 use crate::event::{EvaluationBlock, Reason};
 use crate::message::{Envelope, HeaderSection, MailFrom, mbox, normalise};
-use crate::verdict::{MailDetail, Origin, evaluate, outputs};
+use crate::verdict::{MailDetail, Origin, ReportScope, evaluate, outputs};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use std::borrow::Cow;
@@ -163,6 +163,7 @@ impl Verify {
             input: None,
             detail: MailDetail::Full,
             annotate: self.format.annotated,
+            report_scope: ReportScope::default(),
             settings: settings.clone(),
             settings_block: EvaluationBlock::new(settings),
             notes: Vec::<Reason>::new(),

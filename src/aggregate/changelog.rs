@@ -1,0 +1,162 @@
+//! The state of a partition as records of mail.windows (kafka.md 1.7): small, absolute, each with a version.
+//!
+//! | key | value |
+//! |---|---|
+//! | version, `r`, hash of group and row | the row and how often it was counted |
+//! | version, `g`, hash of the group | what its report says and where it goes |
+//! | version, `w`, begin, end | closings of the window so far, and the one under way |
+//! | version, `p` | the next record to read, and the partition count |
+//!
+//! A row or group that is reported is deleted, as is a window that is over. Values are postcard behind a version byte.
+
+use super::closing::Progress;
+use super::group::About;
+use super::row::Canonical;
+use super::window::Window;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// The version that is written. A later one reads this too.
+const VERSION: u8 = 1;
+
+/// The first bytes of a hash, as a key.
+pub(super) type Id = [u8; 16];
+
+/// A row and how often it was counted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RowValue<'a> {
+    pub(super) group: Id,
+    #[serde(borrow)]
+    pub(super) row: Canonical<'a>,
+    pub(super) count: u64,
+}
+
+/// What is known of a window beyond its groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WindowValue {
+    /// The generation that new rows belong to.
+    pub(super) generation: u32,
+    /// When the last closing began.
+    pub(super) closed: i64,
+    /// The closing under way.
+    pub(super) closing: Option<Progress>,
+}
+
+/// How far a partition is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The next record to read; equals the group's committed position.
+    pub next: i64,
+    /// Partitions of mail.failures.
+    pub partitions: i32,
+    /// Windows that end at or before this second are over.
+    pub over: i64,
+}
+
+/// What a record of the changelog says.
+#[derive(Debug)]
+pub(super) enum Entry<'a> {
+    Row(RowValue<'a>),
+    Group(Id, About),
+    GroupGone(Id),
+    Window(Window, WindowValue),
+    WindowGone(Window),
+    Marker(Marker),
+    /// A row's deletion says nothing: rows go with their group.
+    Nothing,
+}
+
+/// A record that is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a record of the changelog cannot be read ({0}): it was written by a newer version, or not by verdmarc")]
+pub struct Foreign(pub String);
+
+pub(super) fn group_id(about: &About) -> Id {
+    let mut digest = Sha256::new();
+    for number in [about.window.begin, about.window.end, i64::from(about.generation)] {
+        digest.update(number.to_be_bytes());
+    }
+    digest.update(about.policy_domain.as_str());
+    digest.update([0]);
+    digest.update(&about.policy_hash);
+    first(&digest)
+}
+
+/// The hash of a row, from its group and its canonical form.
+pub(super) fn row_id(group: &Id, row: &[u8]) -> Id {
+    let mut digest = Sha256::new();
+    digest.update(group);
+    digest.update(row);
+    first(&digest)
+}
+
+fn first(digest: &Sha256) -> Id {
+    let mut id = Id::default();
+    id.iter_mut().zip(digest.clone().finalize()).for_each(|(to, from)| *to = from);
+    id
+}
+
+pub(super) fn row_key(id: &Id) -> Vec<u8> {
+    key(b'r', id)
+}
+
+pub(super) fn group_key(id: &Id) -> Vec<u8> {
+    key(b'g', id)
+}
+
+pub(super) fn window_key(window: Window) -> Vec<u8> {
+    key(b'w', &[window.begin.to_be_bytes(), window.end.to_be_bytes()].concat())
+}
+
+/// Key of the marker.
+pub fn marker_key() -> Vec<u8> {
+    key(b'p', &[])
+}
+
+fn key(kind: u8, rest: &[u8]) -> Vec<u8> {
+    [&[VERSION, kind], rest].concat()
+}
+
+/// A value. Everything that is written can be.
+pub(super) fn value(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
+}
+
+/// The value of a marker.
+pub fn marker_value(marker: &Marker) -> Vec<u8> {
+    value(marker)
+}
+
+/// A marker from its record; none when the record is something else.
+pub fn read_marker(key: &[u8], value: Option<&[u8]>) -> Option<Marker> {
+    match read(key, value) {
+        Ok(Entry::Marker(marker)) => Some(marker),
+        _ => None,
+    }
+}
+
+pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<Entry<'a>, Foreign> {
+    let foreign = |why: &str| Foreign(why.to_owned());
+    let [VERSION, kind, rest @ ..] = key else { return Err(foreign("its key has an unknown version")) };
+    let value = match value {
+        Some([VERSION, value @ ..]) => Some(value),
+        Some(_) => return Err(foreign("its value has an unknown version")),
+        None => None,
+    };
+    let broken = |error: postcard::Error| Foreign(error.to_string());
+    let id = || Id::try_from(rest).map_err(|_| foreign("its key is too short"));
+    let window = || match rest.split_first_chunk::<8>().map(|(begin, end)| (begin, <&[u8; 8]>::try_from(end))) {
+        Some((begin, Ok(end))) => Ok(Window { begin: i64::from_be_bytes(*begin), end: i64::from_be_bytes(*end) }),
+        _ => Err(foreign("its key is too short")),
+    };
+    match (kind, value) {
+        (b'r', Some(value)) => postcard::from_bytes(value).map(Entry::Row).map_err(broken),
+        (b'r', None) => Ok(Entry::Nothing),
+        (b'g', Some(value)) => Ok(Entry::Group(id()?, postcard::from_bytes(value).map_err(broken)?)),
+        (b'g', None) => Ok(Entry::GroupGone(id()?)),
+        (b'w', Some(value)) => Ok(Entry::Window(window()?, postcard::from_bytes(value).map_err(broken)?)),
+        (b'w', None) => Ok(Entry::WindowGone(window()?)),
+        (b'p', Some(value)) => postcard::from_bytes(value).map(Entry::Marker).map_err(broken),
+        _ => Err(foreign("its kind is unknown")),
+    }
+}

@@ -1,0 +1,294 @@
+//! A frozen window on its way out: report by report, in transactions of bounded size, from wherever the last one ended.
+
+use super::changelog::{self, Id, WindowValue, row_id};
+use super::group::Group;
+use super::outputs::{Closed, Destination};
+use super::row::Canonical;
+use super::state::Settings;
+use super::window::Window;
+use crate::config::Profile;
+use crate::event::Output;
+use crate::report::{Head, Limits, next_part};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Most records, bytes of reports, and rows of one transaction, about: a part is never divided.
+const RECORDS: usize = 5_000;
+const BYTES: usize = 16 << 20;
+
+/// How far a closing is. It stands in the changelog from the moment that the window is frozen, so that a restart goes on with the
+/// same parts (promise 8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub(super) generation: u32,
+    /// Everything below this offset was counted before.
+    pub(super) cut: i64,
+    /// What a part may measure; fixed, because it decides where parts end.
+    pub(super) limits: Limits,
+    /// When it began.
+    pub(super) began: i64,
+    /// Nothing is counted for this window after it.
+    pub(super) last: bool,
+    /// The group that is divided into parts, the next part's number, and the canonical form of the last row that is reported.
+    pub(super) within: Option<(Id, u32, Vec<u8>)>,
+    pub(super) reports: u64,
+    pub(super) rows: u64,
+    pub(super) messages: u64,
+    pub(super) no_reporting_address: u64,
+}
+
+impl Progress {
+    pub(super) fn begin(generation: u32, cut: i64, limits: Limits, began: i64, last: bool) -> Self {
+        Self { generation, cut, limits, began, last, within: None, reports: 0, rows: 0, messages: 0, no_reporting_address: 0 }
+    }
+
+    /// What the changelog says of the window.
+    pub(super) fn window_value(&self, done: bool) -> WindowValue {
+        let closing = (!done).then(|| self.clone());
+        WindowValue { generation: self.generation + 1, closed: self.began, closing }
+    }
+}
+
+/// A closing window.
+#[derive(Debug)]
+pub(super) struct Closing {
+    window: Window,
+    progress: Progress,
+    /// Where they were when the window was frozen; those that are done are dropped.
+    groups: Vec<Option<Group>>,
+    /// The groups that are not done, in the order of their reports.
+    order: VecDeque<usize>,
+    /// What is left of the first one's rows, in their order.
+    rows: Option<Vec<Sorted>>,
+    /// What the transaction under way makes of it.
+    pending: Option<Advance>,
+}
+
+/// A row's canonical form as bytes, and its place in its group.
+type Sorted = (Vec<u8>, usize);
+
+/// A step, once its outputs are committed.
+#[derive(Debug)]
+struct Advance {
+    progress: Progress,
+    groups: usize,
+    rows: Option<Vec<Sorted>>,
+    done: bool,
+}
+
+/// What comes of a committed step.
+pub(super) struct Step {
+    /// Bytes of memory that are free again.
+    pub(super) freed: usize,
+    /// The closing is over.
+    pub(super) done: bool,
+    /// What was added to the sums.
+    pub(super) added: Closed,
+}
+
+impl Closing {
+    pub(super) fn new(window: Window, progress: Progress, groups: impl IntoIterator<Item = Group>) -> Self {
+        let groups: Vec<Option<Group>> = groups.into_iter().map(Some).collect();
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        order.sort_by_key(|index| {
+            groups.get(*index).and_then(Option::as_ref).map(|group| (&group.about.policy_domain, &group.about.policy_hash))
+        });
+        Self { window, progress, groups, order: order.into(), rows: None, pending: None }
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().flatten()
+    }
+
+    /// A group of this generation, by its place when the window was frozen.
+    pub(super) fn group_mut(&mut self, generation: u32, index: usize) -> Option<&mut Group> {
+        self.groups.get_mut(index).filter(|_| self.progress.generation == generation)?.as_mut()
+    }
+
+    /// The outputs of the next step.
+    pub(super) fn step(&mut self, settings: &Settings, destination: &Destination, now: Timestamp) -> Vec<Output> {
+        let progress = self.progress.clone();
+        let mut step = Writing { settings, destination, now, progress, outputs: Vec::new(), report_bytes: 0 };
+        let mut rest = self.rows.take();
+        let mut done = 0;
+        for index in &self.order {
+            let Some(group) = self.groups.get(*index).and_then(Option::as_ref) else { continue };
+            let mut rows = rest.take().unwrap_or_else(|| sort(group, &step.progress));
+            let left = step.group(group, &rows);
+            if left > 0 {
+                rest = Some(rows.split_off(rows.len().saturating_sub(left)));
+                break;
+            }
+            done += 1;
+            if step.is_full() {
+                break;
+            }
+        }
+        let Writing { progress, mut outputs, .. } = step;
+        let is_over = done == self.order.len();
+        if is_over && progress.messages + progress.no_reporting_address > 0 {
+            outputs.push(destination.closed(&closed(self.window, destination.partition, &progress), now));
+        }
+        let value = (!(is_over && progress.last)).then(|| changelog::value(&progress.window_value(is_over)));
+        outputs.push(settings.changelog(destination.partition, changelog::window_key(self.window), value));
+        self.pending = Some(Advance { progress, groups: done, rows: rest, done: is_over });
+        outputs
+    }
+
+    /// Whether the step under way is the last of the last closing of its window.
+    pub(super) fn ends_for_good(&self) -> bool {
+        self.pending.as_ref().is_some_and(|advance| advance.done && advance.progress.last)
+    }
+
+    /// The step is committed.
+    pub(super) fn committed(&mut self) -> Option<Step> {
+        let advance = self.pending.take()?;
+        let added = closed(self.window, 0, &advance.progress).minus(&closed(self.window, 0, &self.progress));
+        let done = self.order.drain(..advance.groups);
+        let freed = done.filter_map(|index| self.groups.get_mut(index)?.take()).map(|group| group.bytes()).sum();
+        (self.progress, self.rows) = (advance.progress, advance.rows);
+        Some(Step { freed, done: advance.done, added })
+    }
+
+    /// The step is not: it is made again.
+    pub(super) fn aborted(&mut self) {
+        self.pending = None;
+    }
+}
+
+impl Closed {
+    fn minus(mut self, other: &Self) -> Self {
+        self.reports -= other.reports;
+        self.rows -= other.rows;
+        self.messages -= other.messages;
+        self.no_reporting_address -= other.no_reporting_address;
+        self
+    }
+}
+
+fn closed(window: Window, partition: i32, progress: &Progress) -> Closed {
+    let period = window.period();
+    Closed {
+        begin: period.begin,
+        end: period.end,
+        generation: progress.generation,
+        partition,
+        cut: progress.cut,
+        reports: progress.reports,
+        rows: progress.rows,
+        messages: progress.messages,
+        no_reporting_address: progress.no_reporting_address,
+    }
+}
+
+/// The rows of a group that are not reported, in the order of their canonical forms.
+fn sort(group: &Group, progress: &Progress) -> Vec<Sorted> {
+    let after = match &progress.within {
+        Some((id, _, after)) if *id == group.id => after.as_slice(),
+        _ => &[],
+    };
+    let canonical = group.rows.iter().map(|(row, _)| canonical_bytes(&row));
+    let mut rows: Vec<Sorted> = canonical.enumerate().map(|(index, bytes)| (bytes, index)).collect();
+    rows.retain(|(bytes, _)| bytes.as_slice() > after);
+    rows.sort_unstable();
+    rows
+}
+
+/// A row's canonical form as bytes: what its hash is of, and what orders rows.
+pub(super) fn canonical_bytes(row: &Canonical<'_>) -> Vec<u8> {
+    changelog::value(row)
+}
+
+struct Writing<'a> {
+    settings: &'a Settings,
+    destination: &'a Destination,
+    now: Timestamp,
+    progress: Progress,
+    outputs: Vec<Output>,
+    report_bytes: usize,
+}
+
+impl Writing<'_> {
+    fn is_full(&self) -> bool {
+        self.outputs.len() >= RECORDS || self.report_bytes >= BYTES
+    }
+
+    /// Writes parts of a group until it is done or the step is full; returns how many of its rows are left.
+    fn group(&mut self, group: &Group, rows: &[Sorted]) -> usize {
+        if group.about.policy.rua.is_empty() {
+            self.progress.no_reporting_address += count(group, rows);
+            self.delete(group, rows);
+            return self.end_of(group);
+        }
+        let about = &group.about;
+        let profile = self.settings.reports.profile_of(&about.policy_domain);
+        let mut rest = rows;
+        while !rest.is_empty() {
+            if self.is_full() {
+                return rest.len();
+            }
+            let part = match &self.progress.within {
+                Some((id, part, _)) if *id == group.id => *part,
+                _ => 0,
+            };
+            let canonical: Vec<(Canonical<'_>, u64)> =
+                rest.iter().take(self.progress.limits.rows).filter_map(|(_, index)| group.rows.get(*index)).collect();
+            let reported = canonical.iter().map(|(row, count)| row.to_report(*count));
+            // Writing into memory does not fail; were it to, the window would stay open.
+            let Ok(Some(made)) = next_part(&self.head(group, profile), part, self.progress.limits, reported) else {
+                return rest.len();
+            };
+            let (done, left) = rest.split_at(made.rows.min(rest.len()));
+            self.progress.reports += 1;
+            self.progress.rows += made.rows as u64;
+            self.progress.messages += made.messages;
+            let after = done.last().map(|(bytes, _)| bytes.clone()).unwrap_or_default();
+            self.progress.within = Some((group.id, part + 1, after));
+            self.report_bytes += made.bytes.len();
+            let submitter = &self.settings.submitter;
+            self.outputs.push(self.destination.report(about, submitter, profile, made, part, self.now));
+            self.delete(group, done);
+            rest = left;
+        }
+        self.end_of(group)
+    }
+
+    fn head<'g>(&'g self, group: &'g Group, profile: Profile) -> Head<'g> {
+        let about = &group.about;
+        Head {
+            submitter: &self.settings.submitter,
+            profile,
+            content: self.settings.reports.content,
+            policy_domain: &about.policy_domain,
+            period: about.window.period(),
+            policy: &about.policy,
+            discovery: about.discovery,
+            policy_hash: &about.policy_hash,
+            errors: &about.errors,
+            collapsed: group.rows.are_collapsed(),
+            partition: self.destination.partition,
+            generation: about.generation,
+        }
+    }
+
+    fn end_of(&mut self, group: &Group) -> usize {
+        self.progress.within = None;
+        self.outputs.push(self.settings.changelog(self.destination.partition, changelog::group_key(&group.id), None));
+        0
+    }
+
+    fn delete(&mut self, group: &Group, rows: &[Sorted]) {
+        let partition = self.destination.partition;
+        let deletions = rows.iter().map(|(bytes, _)| changelog::row_key(&row_id(&group.id, bytes)));
+        self.outputs.extend(deletions.map(|key| self.settings.changelog(partition, key, None)));
+    }
+}
+
+fn count(group: &Group, rows: &[Sorted]) -> u64 {
+    rows.iter().filter_map(|(_, index)| group.rows.get(*index)).map(|(_, count)| count).sum()
+}

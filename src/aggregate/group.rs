@@ -1,0 +1,220 @@
+//! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: Group of rows).
+
+use super::names::Names;
+use super::row::{Canonical, Key};
+use super::window::Window;
+use crate::auth::dmarc::{RecordFault, ReportAddress};
+use crate::config::Discovery;
+use crate::dns::Domain;
+use crate::event::{FailureEvent, PublishedPolicy};
+use crate::report::Collapse;
+use foldhash::quality::RandomState;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What a group's report says besides its rows, and where it goes. `policy.rua` is as last seen; it tells no groups apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct About {
+    pub(super) window: Window,
+    pub(super) generation: u32,
+    pub(super) policy_domain: Domain,
+    pub(super) policy_hash: String,
+    pub(super) policy: PublishedPolicy,
+    pub(super) discovery: Discovery,
+    pub(super) errors: BTreeSet<RecordFault>,
+}
+
+impl About {
+    pub(super) fn of(event: &FailureEvent, window: Window, generation: u32) -> Self {
+        let mut policy = event.policy.clone();
+        policy.rua.clone_from(&event.report_addresses);
+        Self {
+            window,
+            generation,
+            policy_domain: event.policy_domain.clone(),
+            policy_hash: event.policy_hash.clone(),
+            policy,
+            discovery: event.discovery,
+            errors: event.record_errors.iter().copied().collect(),
+        }
+    }
+
+    /// Takes over what may change within a group; whether anything did.
+    fn update(&mut self, addresses: &[ReportAddress], errors: &[RecordFault]) -> bool {
+        let mut changed = false;
+        for fault in errors {
+            changed |= self.errors.insert(*fault);
+        }
+        if self.policy.rua != addresses {
+            self.policy.rua = addresses.to_vec();
+            changed = true;
+        }
+        changed
+    }
+}
+
+/// Above how many rows of a group further ones give something up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Caps {
+    /// Exact rows.
+    pub(super) exact: usize,
+    /// Rows of each level of collapse but the last, of which there are few by nature.
+    pub(super) merged: usize,
+}
+
+impl Caps {
+    pub(super) fn of(exact: usize) -> Self {
+        Self { exact, merged: (exact / 4).max(LEAST_MERGED) }
+    }
+}
+
+/// So many rows of a level at least, however small the cap.
+const LEAST_MERGED: usize = 256;
+
+/// How often a row was counted, and whether that is written already.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    count: u64,
+    dirty: bool,
+}
+
+/// A group.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) about: About,
+    pub(super) id: [u8; 16],
+    pub(super) rows: Rows,
+    /// What it says of itself is not written.
+    pub(super) dirty: bool,
+}
+
+/// Rows with the names that they hold.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    names: Names,
+    counted: IndexMap<Key, Counted, RandomState>,
+    /// Rows of each level of collapse.
+    levels: [usize; 4],
+}
+
+/// Where a message was counted.
+pub(super) struct Placed {
+    pub(super) row: usize,
+    /// It was not dirty before.
+    pub(super) newly_dirty: bool,
+    /// What the group says of itself changed.
+    pub(super) about_changed: bool,
+    pub(super) collapse: Collapse,
+}
+
+/// A row's entry, its hash, its places in the table.
+const ROW_BYTES: usize = size_of::<Key>() + size_of::<Counted>() + 8 + 12;
+/// A group without rows: itself, its policy, its place in the table.
+pub(super) const GROUP_BYTES: usize = 1_024;
+
+impl Group {
+    pub(super) fn new(about: About, id: [u8; 16]) -> Self {
+        Self { about, id, rows: Rows::default(), dirty: true }
+    }
+
+    /// Counts a message in its row, or in one that gives something up when there are too many rows.
+    pub(super) fn count(&mut self, event: &FailureEvent, caps: Caps) -> Placed {
+        let about_changed = self.about.update(&event.report_addresses, &event.record_errors);
+        let (row, newly_dirty, collapse) = self.rows.count(&Canonical::of(&event.row), self.about.policy_domain.as_str(), caps);
+        Placed { row, newly_dirty, about_changed, collapse }
+    }
+
+    /// Bytes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        GROUP_BYTES + self.rows.bytes()
+    }
+}
+
+impl Rows {
+    fn count(&mut self, exact: &Canonical<'_>, policy_domain: &str, caps: Caps) -> (usize, bool, Collapse) {
+        for (level, room) in
+            [(Collapse::Exact, caps.exact), (Collapse::Identifiers, caps.merged), (Collapse::Networks, caps.merged)]
+        {
+            let merged;
+            let row = if level == Collapse::Exact {
+                exact
+            } else {
+                merged = exact.collapsed(level, policy_domain);
+                &merged
+            };
+            let key = if self.levels[level as usize] < room {
+                Some(row.keep(&mut self.names))
+            } else {
+                row.find(&self.names).filter(|key| self.counted.contains_key(key))
+            };
+            if let Some(key) = key {
+                let (row, newly_dirty) = self.add(key);
+                return (row, newly_dirty, level);
+            }
+        }
+        // Of these there are few by nature.
+        let key = exact.collapsed(Collapse::Sources, policy_domain).keep(&mut self.names);
+        let (row, newly_dirty) = self.add(key);
+        (row, newly_dirty, Collapse::Sources)
+    }
+
+    fn add(&mut self, key: Key) -> (usize, bool) {
+        match self.counted.entry(key) {
+            Entry::Occupied(mut entry) => {
+                let counted = entry.get_mut();
+                counted.count += 1;
+                let newly_dirty = !std::mem::replace(&mut counted.dirty, true);
+                (entry.index(), newly_dirty)
+            }
+            Entry::Vacant(entry) => {
+                let row = entry.index();
+                self.levels[key.collapse as usize] += 1;
+                entry.insert(Counted { count: 1, dirty: true });
+                (row, true)
+            }
+        }
+    }
+
+    /// Puts a row back that was written: its count replaces what was there.
+    pub(super) fn put(&mut self, row: &Canonical<'_>, count: u64) {
+        let key = row.keep(&mut self.names);
+        if self.counted.insert(key, Counted { count, dirty: false }).is_none() {
+            self.levels[key.collapse as usize] += 1;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.counted.len()
+    }
+
+    /// Every row with its count, in the order in which they came.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Canonical<'_>, u64)> {
+        self.counted.iter().map(|(key, counted)| (key.canonical(&self.names), counted.count))
+    }
+
+    pub(super) fn get(&self, row: usize) -> Option<(Canonical<'_>, u64)> {
+        self.counted.get_index(row).map(|(key, counted)| (key.canonical(&self.names), counted.count))
+    }
+
+    /// Notes whether a row is written; what was noted before, none when there is no such row.
+    pub(super) fn set_dirty(&mut self, row: usize, dirty: bool) -> Option<bool> {
+        self.counted.get_index_mut(row).map(|(_, counted)| std::mem::replace(&mut counted.dirty, dirty))
+    }
+
+    /// Rows that gave nothing up.
+    pub(super) fn exact(&self) -> usize {
+        self.levels[0]
+    }
+
+    /// Whether some rows gave something up.
+    pub(super) fn are_collapsed(&self) -> bool {
+        self.levels.iter().skip(1).any(|rows| *rows > 0)
+    }
+
+    /// Bytes in memory, about.
+    fn bytes(&self) -> usize {
+        self.counted.len() * ROW_BYTES + self.names.bytes()
+    }
+}

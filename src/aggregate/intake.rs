@@ -1,0 +1,85 @@
+//! A record of mail.failures: a failure, a control record, or neither.
+
+use super::window::Window;
+use crate::event::{FailureEvent, Record};
+use serde::{Deserialize, Serialize};
+
+/// `ce_type` of a failure event.
+pub const FAILURE: &str = "verdmarc.failure.v1";
+/// `ce_type` of a request to close windows early.
+pub const CLOSE: &str = "verdmarc.control.close.v1";
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intake {
+    /// A message to be counted.
+    Failure(Box<FailureEvent>),
+    /// Something to be done.
+    Control(Control),
+    /// A type that this version does not know: left alone.
+    Unknown,
+}
+
+/// What an operator asks for, in offset order with the failures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Control {
+    /// The windows to close now, by any second within them; absent: all that have rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+}
+
+impl Control {
+    /// Whether this window is asked for.
+    pub(super) fn asks_for(&self, window: Window) -> bool {
+        self.at.is_none_or(|at| window.begin <= at && at < window.end)
+    }
+}
+
+/// A record that says what it is and is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no {kind} event: {reason}")]
+pub struct Unreadable {
+    /// The event that it claims to be.
+    pub kind: &'static str,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Unreadable {
+    /// Reason code of its dead letter.
+    pub const CODE: &'static str = "failure_unreadable";
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// It claims to be one of our events and cannot be read as one.
+pub fn read(record: &Record) -> Result<Intake, Unreadable> {
+    let kind = record.headers.as_ref().and_then(|headers| headers.get("ce_type"));
+    let value = record.value.as_deref().unwrap_or_default();
+    match kind {
+        Some(kind) if kind == FAILURE.as_bytes() => failure(value).map(|event| Intake::Failure(Box::new(event))),
+        Some(kind) if kind == CLOSE.as_bytes() => json(value, CLOSE).map(Intake::Control),
+        Some(_) => Ok(Intake::Unknown),
+        None => Err(Unreadable { kind: FAILURE, reason: "it has no ce_type".to_owned() }),
+    }
+}
+
+fn failure(value: &[u8]) -> Result<FailureEvent, Unreadable> {
+    let event: FailureEvent = json(value, FAILURE)?;
+    let invalid = |reason: &str| Unreadable { kind: FAILURE, reason: reason.to_owned() };
+    let hash = &event.policy_hash;
+    if hash.len() != 32 || !hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(invalid("policyHash is not 32 hexadecimal digits"));
+    }
+    let from = event.row.envelope_from.as_deref().unwrap_or_default();
+    if !from.is_empty() && crate::dns::Domain::parse(from).is_err() {
+        return Err(invalid("row.envelopeFrom is no domain"));
+    }
+    Ok(event)
+}
+
+fn json<'v, T: Deserialize<'v>>(value: &'v [u8], kind: &'static str) -> Result<T, Unreadable> {
+    serde_json::from_slice(value).map_err(|error| Unreadable { kind, reason: error.to_string() })
+}

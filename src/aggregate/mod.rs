@@ -1,0 +1,36 @@
+//! Failures in, exact reports out: what is counted, when it is closed, and what is written of it.
+//!
+//! Pure: the clock, the log's end and the outcome of transactions are passed in. One [`State`] holds what one partition of
+//! mail.failures came to.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `window` | which period an arrival belongs to, when it is due, when it is over |
+//! | `names` | names kept once |
+//! | `row` | a row in memory, its canonical form, what it may give up |
+//! | `group` | the rows of one report |
+//! | `intake` | a record of mail.failures: a failure, a control record, or neither |
+//! | `state` | the windows of one partition: counting, cutting, settling |
+//! | `closing` | a frozen window on its way out |
+//! | `changelog` | the state as records of mail.windows |
+//! | `restore` | the state again, from those records |
+//! | `outputs` | records of mail.reports |
+
+pub mod changelog;
+mod closing;
+mod group;
+mod intake;
+mod names;
+mod outputs;
+mod restore;
+mod row;
+mod state;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use intake::{CLOSE, Control, FAILURE, Intake, Unreadable, read};
+pub use outputs::{Attributes as ReportAttributes, Closed, REPORT, WINDOW_CLOSED};
+pub use restore::{Restore, Unrestorable};
+pub use state::{Counts, Settings, State, Targets, Totals};
+pub use window::{Calendar, Window};

@@ -1,0 +1,156 @@
+//! The state of a partition again, from the records of its changelog.
+
+use super::changelog::{self, Entry, Foreign, Id, Marker, WindowValue};
+use super::closing::Closing;
+use super::group::{About, Group, Rows};
+use super::state::{Settings, State, policy_hash};
+use super::window::Window;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Takes the changelog's records in their order.
+#[derive(Debug)]
+pub struct Restore {
+    settings: Arc<Settings>,
+    partition: i32,
+    partitions: i32,
+    groups: HashMap<Id, Staged>,
+    windows: BTreeMap<Window, WindowValue>,
+    marker: Option<Marker>,
+    mark_ignored: bool,
+}
+
+/// A group as far as it was met.
+#[derive(Debug, Default)]
+struct Staged {
+    about: Option<About>,
+    rows: Rows,
+}
+
+/// The changelog and what Kafka knows of the group do not fit: going on would count twice, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unrestorable {
+    /// The position in mail.failures is not the one that the state was written with.
+    #[error(
+        "the state was written up to offset {}, the group's committed position is {}: it was reset, has expired, or the state is \
+         another's; `verdmarc aggregate repair` shows both and puts the position back",
+        shown(*.marker), shown(*.committed)
+    )]
+    Position {
+        /// What the state says.
+        marker: Option<i64>,
+        /// What the group says.
+        committed: Option<i64>,
+    },
+    /// There are more or fewer partitions than when the state was written.
+    #[error(
+        "mail.failures has {found} partitions, the state was written with {expected}: use `verdmarc topics grow`, which grows the \
+         topics of the state first"
+    )]
+    Partitions {
+        /// What the state says.
+        expected: i32,
+        /// What there are.
+        found: i32,
+    },
+    /// Something stands there that cannot be.
+    #[error("the state contradicts itself: {0}")]
+    Contradiction(String),
+}
+
+fn shown(position: Option<i64>) -> String {
+    position.map_or_else(|| "none".to_owned(), |position| position.to_string())
+}
+
+impl Restore {
+    /// Begins with nothing, for a partition of so many.
+    pub fn new(settings: Arc<Settings>, partition: i32, partitions: i32) -> Self {
+        Self {
+            settings,
+            partition,
+            partitions,
+            groups: HashMap::new(),
+            windows: BTreeMap::new(),
+            marker: None,
+            mark_ignored: false,
+        }
+    }
+
+    /// Goes on whatever the marker says: a rule that a test switches off.
+    #[must_use]
+    pub fn ignoring_marker(mut self, ignore: bool) -> Self {
+        self.mark_ignored = ignore;
+        self
+    }
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// It is none that this version knows.
+    pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Foreign> {
+        match changelog::read(key, value)? {
+            Entry::Row(value) => self.groups.entry(value.group).or_default().rows.put(&value.row, value.count),
+            Entry::Group(id, about) => self.groups.entry(id).or_default().about = Some(about),
+            Entry::GroupGone(id) => {
+                self.groups.remove(&id);
+            }
+            Entry::Window(window, value) => {
+                self.windows.insert(window, value);
+            }
+            Entry::WindowGone(window) => {
+                self.windows.remove(&window);
+            }
+            Entry::Marker(marker) => self.marker = Some(marker),
+            Entry::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// The state, when it is the one that belongs to the group's committed position.
+    ///
+    /// # Errors
+    /// See [`Unrestorable`].
+    pub fn finish(self, committed: Option<i64>) -> Result<State, Unrestorable> {
+        let marker = self.marker.map(|marker| marker.next);
+        if marker != committed && !self.mark_ignored {
+            return Err(Unrestorable::Position { marker, committed });
+        }
+        if let Some(marker) = self.marker.filter(|marker| marker.partitions != self.partitions) {
+            return Err(Unrestorable::Partitions { expected: marker.partitions, found: self.partitions });
+        }
+        let mut state = State::new(self.settings, self.partition, self.partitions);
+        state.next = committed;
+        state.over = self.marker.map_or(i64::MIN, |marker| marker.over);
+        let mut frozen: BTreeMap<Window, Vec<Group>> = BTreeMap::new();
+        for (id, staged) in self.groups {
+            let Some(about) = staged.about else {
+                return Err(Unrestorable::Contradiction("rows of a group that is not there".to_owned()));
+            };
+            let group = Group { about, id, rows: staged.rows, dirty: false };
+            state.bytes += group.bytes();
+            let about = &group.about;
+            let known = self.windows.get(&about.window);
+            if known.map_or(0, |known| known.generation) == about.generation {
+                let key = (about.policy_domain.clone(), policy_hash(&about.policy_hash));
+                state.windows.entry(about.window).or_default().groups.insert(key, group);
+            } else if known
+                .and_then(|known| known.closing.as_ref())
+                .is_some_and(|under_way| under_way.generation == about.generation)
+            {
+                frozen.entry(about.window).or_default().push(group);
+            } else {
+                return Err(Unrestorable::Contradiction(format!(
+                    "rows of {} in a generation that is reported already",
+                    about.policy_domain
+                )));
+            }
+        }
+        for (window, value) in self.windows {
+            let open = state.windows.entry(window).or_default();
+            (open.generation, open.closed) = (value.generation, Some(value.closed));
+            let groups = frozen.remove(&window).unwrap_or_default();
+            open.closing = value.closing.map(|progress| Closing::new(window, progress, groups));
+        }
+        Ok(state)
+    }
+}

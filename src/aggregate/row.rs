@@ -1,0 +1,222 @@
+//! A row: as it comes, as it is kept, as it is written, and what it may give up (B11, B13; F-32).
+
+use super::names::{Kept, List, Name, Names};
+use crate::auth::cause::ResultWord;
+use crate::event::{Disposition, Override, Row};
+use crate::report::{Collapse, ReportRow, Signature};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Longest name in a row; DNS cannot be asked for longer ones.
+const MAX_NAME: usize = 253;
+/// Most signatures in a row (B13).
+const MAX_SIGNATURES: usize = 100;
+
+/// A row as it comes: canonical, names borrowed. Two messages count in the same row when these are equal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Canonical<'a> {
+    pub(super) source: IpAddr,
+    pub(super) header_from: &'a str,
+    pub(super) envelope_from: Option<&'a str>,
+    pub(super) disposition: Disposition,
+    pub(super) dkim_aligned: bool,
+    pub(super) spf_aligned: bool,
+    pub(super) overrides: Vec<Override>,
+    pub(super) collapse: Collapse,
+    #[serde(borrow)]
+    pub(super) dkim: Vec<(&'a str, &'a str, ResultWord)>,
+    pub(super) spf_domain: Option<&'a str>,
+    pub(super) spf_result: ResultWord,
+}
+
+impl<'a> Canonical<'a> {
+    /// The row of an event: IPv4 in IPv6 is IPv4, names are cut to what can be written, the signatures that come first are kept, in
+    /// sorted order, each once.
+    pub(super) fn of(row: &'a Row) -> Self {
+        let mut dkim: Vec<_> = row
+            .dkim
+            .iter()
+            .take(MAX_SIGNATURES)
+            .map(|entry| (name(entry.domain.as_str()), name(entry.selector.as_str()), entry.result))
+            .collect();
+        dkim.sort_unstable();
+        dkim.dedup();
+        let mut overrides = row.overrides.clone();
+        overrides.sort_unstable();
+        overrides.dedup();
+        Self {
+            source: row.source_ip.to_canonical(),
+            header_from: name(row.header_from.as_str()),
+            envelope_from: row.envelope_from.as_deref().map(name),
+            disposition: row.disposition,
+            dkim_aligned: row.dkim_aligned,
+            spf_aligned: row.spf_aligned,
+            overrides,
+            collapse: Collapse::Exact,
+            dkim,
+            spf_domain: row.spf.domain.as_ref().map(|domain| name(domain.as_str())),
+            spf_result: row.spf.result,
+        }
+    }
+
+    /// The row with less in it, under the policy domain's name.
+    pub(super) fn collapsed(&self, level: Collapse, policy_domain: &'a str) -> Self {
+        let mut row = self.clone();
+        row.collapse = level;
+        if level >= Collapse::Identifiers {
+            row.header_from = name(policy_domain);
+            row.envelope_from = None;
+            row.spf_domain = None;
+            row.dkim = Vec::new();
+        }
+        match level {
+            Collapse::Exact | Collapse::Identifiers => {}
+            Collapse::Networks => row.source = network(row.source),
+            Collapse::Sources => {
+                row.source = match row.source {
+                    IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                    IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+                };
+            }
+        }
+        row
+    }
+
+    /// The row as it is kept.
+    pub(super) fn keep(&self, names: &mut Names) -> Key {
+        let list: Vec<Kept> = self
+            .dkim
+            .iter()
+            .map(|(domain, selector, result)| Kept {
+                domain: names.keep(domain),
+                selector: names.keep(selector),
+                result: *result,
+            })
+            .collect();
+        let envelope_from = self.envelope_from.map(|name| names.keep(name));
+        let spf_domain = self.spf_domain.map(|name| names.keep(name));
+        let header_from = names.keep(self.header_from);
+        self.key(header_from, envelope_from, spf_domain, names.keep_list(&list))
+    }
+
+    /// The row as it is kept, if all its names are.
+    pub(super) fn find(&self, names: &Names) -> Option<Key> {
+        let mut list = Vec::with_capacity(self.dkim.len());
+        for (domain, selector, result) in &self.dkim {
+            list.push(Kept { domain: names.find(domain)?, selector: names.find(selector)?, result: *result });
+        }
+        let optional = |name: Option<&str>| match name {
+            Some(name) => names.find(name).map(Some),
+            None => Some(None),
+        };
+        let (envelope_from, spf_domain) = (optional(self.envelope_from)?, optional(self.spf_domain)?);
+        Some(self.key(names.find(self.header_from)?, envelope_from, spf_domain, names.find_list(&list)?))
+    }
+
+    fn key(&self, header_from: Name, envelope_from: Option<Name>, spf_domain: Option<Name>, signatures: List) -> Key {
+        let overrides = self.overrides.iter().fold(0, |set, reason| set | bit(*reason));
+        Key {
+            source: match self.source {
+                IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                IpAddr::V6(address) => address.octets(),
+            },
+            header_from,
+            envelope_from,
+            spf_domain,
+            signatures,
+            disposition: self.disposition,
+            spf_result: self.spf_result,
+            collapse: self.collapse,
+            flags: Flags { dkim_aligned: self.dkim_aligned, spf_aligned: self.spf_aligned, overrides },
+        }
+    }
+
+    /// For a report.
+    pub(super) fn to_report(&'a self, count: u64) -> ReportRow<'a> {
+        ReportRow {
+            source_ip: self.source,
+            header_from: self.header_from,
+            envelope_from: self.envelope_from,
+            disposition: self.disposition,
+            dkim_aligned: self.dkim_aligned,
+            spf_aligned: self.spf_aligned,
+            overrides: &self.overrides,
+            collapse: self.collapse,
+            dkim: {
+                let mut dkim: Vec<Signature<'a>> =
+                    self.dkim.iter().map(|(domain, selector, result)| Signature { domain, selector, result: *result }).collect();
+                // Passes first; which of them are aligned shows in their domains.
+                dkim.sort_by_key(|signature| signature.result != ResultWord::Pass);
+                dkim
+            },
+            spf_domain: self.spf_domain,
+            spf_result: self.spf_result,
+            count,
+        }
+    }
+}
+
+/// A row as it is kept: 44 bytes, its names apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// IPv4 as IPv4-mapped IPv6, which no canonical address is.
+    source: [u8; 16],
+    header_from: Name,
+    envelope_from: Option<Name>,
+    spf_domain: Option<Name>,
+    signatures: List,
+    disposition: Disposition,
+    spf_result: ResultWord,
+    pub(super) collapse: Collapse,
+    flags: Flags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Flags {
+    dkim_aligned: bool,
+    spf_aligned: bool,
+    overrides: u8,
+}
+
+impl Key {
+    /// The row again.
+    pub(super) fn canonical<'n>(&self, names: &'n Names) -> Canonical<'n> {
+        let name = |name: Name| names.name(name);
+        Canonical {
+            source: IpAddr::V6(self.source.into()).to_canonical(),
+            header_from: name(self.header_from),
+            envelope_from: self.envelope_from.map(name),
+            disposition: self.disposition,
+            dkim_aligned: self.flags.dkim_aligned,
+            spf_aligned: self.flags.spf_aligned,
+            overrides: OVERRIDES.into_iter().filter(|reason| self.flags.overrides & bit(*reason) != 0).collect(),
+            collapse: self.collapse,
+            dkim: names.list(self.signatures).iter().map(|kept| (name(kept.domain), name(kept.selector), kept.result)).collect(),
+            spf_domain: self.spf_domain.map(name),
+            spf_result: self.spf_result,
+        }
+    }
+}
+
+const OVERRIDES: [Override; 3] = [Override::PolicyTestMode, Override::TrustedForwarder, Override::LocalPolicy];
+
+fn bit(reason: Override) -> u8 {
+    1 << (reason as u8)
+}
+
+/// A name as far as it can be written: its rightmost labels.
+fn name(name: &str) -> &str {
+    if name.len() <= MAX_NAME {
+        return name;
+    }
+    let rest = &name[name.ceil_char_boundary(name.len() - MAX_NAME)..];
+    rest.split_once('.').map_or(rest, |(_, labels)| labels)
+}
+
+/// /24 of IPv4, /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
+    }
+}

@@ -1,0 +1,436 @@
+//! What one partition of mail.failures came to: counted, cut into transactions, settled, closed.
+
+use super::changelog::{self, Marker, RowValue, group_id, group_key, row_id, row_key};
+use super::closing::{Closing, Progress, canonical_bytes};
+use super::group::{About, Caps, Group};
+use super::intake::Control;
+use super::outputs::Destination;
+use super::window::{Calendar, Window};
+use crate::config::Reports;
+use crate::dns::Domain;
+use crate::event::{FailureEvent, Headers, Output};
+use crate::report::{Collapse, Limits, Submitter};
+use foldhash::quality::RandomState;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What bears on counting and closing.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How time is divided.
+    pub calendar: Calendar,
+    /// Who makes the reports.
+    pub submitter: Submitter,
+    /// What they say, and how.
+    pub reports: Reports,
+    /// What one of them may measure.
+    pub limits: Limits,
+    /// Rows of a group above which further ones are merged.
+    pub group_rows: usize,
+    /// Bytes of memory of one partition.
+    pub partition_bytes: usize,
+    /// Where what comes out goes.
+    pub targets: Targets,
+}
+
+/// Topics, and who says to have written there.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// mail.windows.
+    pub windows: Arc<str>,
+    /// mail.reports.
+    pub reports: Arc<str>,
+    /// `ce_source`.
+    pub source: Arc<str>,
+}
+
+impl Settings {
+    pub(super) fn changelog(&self, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
+        let topic = self.targets.windows.clone();
+        Output { topic, partition: Some(partition), key: Some(key), value, headers: Headers::default() }
+    }
+}
+
+/// Sums since the process took the partition over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failures counted in rows.
+    pub counted: u64,
+    /// Of those, in rows that gave something up.
+    pub merged: u64,
+    /// Failures of windows that are over.
+    pub too_late: u64,
+    /// Reports written.
+    pub reports: u64,
+    /// Messages in them.
+    pub reported: u64,
+    /// Messages of policy domains without reporting address.
+    pub no_reporting_address: u64,
+    /// Windows closed, each generation by itself.
+    pub windows_closed: u64,
+}
+
+/// What a partition holds now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Windows with rows.
+    pub windows: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of memory, about.
+    pub bytes: usize,
+}
+
+/// A group's place within its window.
+pub(super) type Groups = IndexMap<(Domain, PolicyHash), Group, RandomState>;
+
+/// The digits of `policyHash` as bytes.
+pub(super) type PolicyHash = [u8; 16];
+
+/// A window that something is known of.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// The generation that new rows belong to: closings so far.
+    pub(super) generation: u32,
+    /// When the last closing began.
+    pub(super) closed: Option<i64>,
+    pub(super) groups: Groups,
+    pub(super) closing: Option<Closing>,
+    /// The end of the log when it became due, and when that was: the window closes when everything below is counted.
+    target: Option<(i64, i64)>,
+    /// An operator or the limit on memory wants it closed, whatever the clock says.
+    requested: bool,
+}
+
+/// A row that is not written: window, generation, group, row.
+type Place = (Window, u32, usize, usize);
+
+/// The windows of one partition.
+#[derive(Debug)]
+pub struct State {
+    settings: Arc<Settings>,
+    destination: Destination,
+    partitions: i32,
+    pub(super) windows: BTreeMap<Window, Open>,
+    /// The next record to read.
+    pub(super) next: Option<i64>,
+    /// Windows that end here or before are over.
+    pub(super) over: i64,
+    rows: Vec<Place>,
+    abouts: Vec<(Window, u32, usize)>,
+    frozen: Vec<Window>,
+    in_flight: Option<InFlight>,
+    pub(super) bytes: usize,
+    totals: Totals,
+}
+
+/// What the transaction under way holds, in case it is taken back.
+#[derive(Debug, Default)]
+struct InFlight {
+    rows: Vec<Place>,
+    abouts: Vec<(Window, u32, usize)>,
+    frozen: Vec<Window>,
+}
+
+/// A group has so many exact rows, whatever the pressure from others.
+const FAIR_ROWS: usize = 1_000;
+
+impl State {
+    /// The empty state of a partition, of so many.
+    pub fn new(settings: Arc<Settings>, partition: i32, partitions: i32) -> Self {
+        let targets = &settings.targets;
+        let destination = Destination { topic: targets.reports.clone(), partition, source: targets.source.clone() };
+        Self {
+            settings,
+            destination,
+            partitions,
+            windows: BTreeMap::new(),
+            next: None,
+            over: i64::MIN,
+            rows: Vec::new(),
+            abouts: Vec::new(),
+            frozen: Vec::new(),
+            in_flight: None,
+            bytes: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Counts a failure that Kafka took at `taken`; false when its window is over (Decisions: Late rows).
+    #[must_use]
+    pub fn count(&mut self, event: &FailureEvent, taken: i64) -> bool {
+        let window = self.settings.calendar.window(event.arrival.as_second());
+        if taken > self.settings.calendar.over(window) || window.end <= self.over {
+            self.totals.too_late += 1;
+            return false;
+        }
+        let under_pressure = self.bytes > self.settings.partition_bytes / 2;
+        let open = self.windows.entry(window).or_default();
+        let generation = open.generation;
+        let entry = open.groups.entry((event.policy_domain.clone(), policy_hash(&event.policy_hash)));
+        let index = entry.index();
+        let group = entry.or_insert_with(|| {
+            let about = About::of(event, window, generation);
+            let id = group_id(&about);
+            self.abouts.push((window, generation, index));
+            self.bytes += super::group::GROUP_BYTES;
+            Group::new(about, id)
+        });
+        let pressed = under_pressure && group.rows.exact() >= FAIR_ROWS;
+        let caps = Caps::of(if pressed { FAIR_ROWS } else { self.settings.group_rows });
+        let before = group.bytes();
+        let placed = group.count(event, caps);
+        self.bytes += group.bytes() - before;
+        if placed.about_changed && !std::mem::replace(&mut group.dirty, true) {
+            self.abouts.push((window, generation, index));
+        }
+        if placed.newly_dirty {
+            self.rows.push((window, generation, index, placed.row));
+        }
+        self.totals.counted += 1;
+        self.totals.merged += u64::from(placed.collapse != Collapse::Exact);
+        true
+    }
+
+    /// Does what an operator asks for.
+    pub fn control(&mut self, control: &Control) {
+        let wanted = self.windows.iter_mut().filter(|(window, open)| control.asks_for(**window) && !open.groups.is_empty());
+        wanted.for_each(|(_, open)| open.requested = true);
+    }
+
+    /// Notes that everything below `next` is read.
+    pub fn advance(&mut self, next: i64) {
+        self.next = Some(next);
+    }
+
+    /// The next record to read; none before the first.
+    pub fn next(&self) -> Option<i64> {
+        self.next
+    }
+
+    /// Whether a window waits for the end of the log.
+    pub fn wants_end(&self, now: i64) -> bool {
+        self.windows.iter().any(|(window, open)| open.target.is_none() && self.is_due(*window, open, now))
+    }
+
+    /// The end of the log was here at this time: what is due closes when everything below is counted.
+    pub fn end_of_log(&mut self, end: i64, now: i64) {
+        let due: Vec<Window> = self
+            .windows
+            .iter()
+            .filter(|(window, open)| open.target.is_none() && self.is_due(**window, open, now))
+            .map(|(window, _)| *window)
+            .collect();
+        for window in due {
+            if let Some(open) = self.windows.get_mut(&window) {
+                open.target = Some((end, now));
+            }
+        }
+    }
+
+    /// Whether a window waits until everything below some offset is counted.
+    pub fn waits_for_position(&self) -> bool {
+        self.windows.values().any(|open| open.target.is_some() && open.closing.is_none())
+    }
+
+    /// Freezes the windows whose turn it is, when everything below `position` is counted.
+    pub fn freeze(&mut self, position: i64, now: i64) {
+        if self.in_flight.is_some() {
+            return;
+        }
+        self.relieve();
+        let (calendar, limits) = (self.settings.calendar, self.settings.limits);
+        let reached = |open: &Open| open.requested || open.target.is_some_and(|(end, _)| position >= end);
+        for (window, open) in &mut self.windows {
+            if open.closing.is_some() || !reached(open) {
+                continue;
+            }
+            let last = open.target.is_some_and(|(_, taken)| taken >= calendar.over(*window));
+            let cut = open.target.map_or(position, |(end, _)| end.max(position));
+            let progress = Progress::begin(open.generation, cut, limits, now, last);
+            let groups = std::mem::take(&mut open.groups);
+            open.closing = Some(Closing::new(*window, progress, groups.into_values()));
+            open.generation += 1;
+            open.closed = Some(now);
+            (open.target, open.requested) = (None, false);
+            self.frozen.push(*window);
+            tracing::info!(partition = self.destination.partition, begin = window.begin, end = window.end, cut, "window closes");
+        }
+    }
+
+    /// Above the limit on memory the window that holds most is closed early.
+    fn relieve(&mut self) {
+        if self.bytes <= self.settings.partition_bytes || self.windows.values().any(|open| open.closing.is_some()) {
+            return;
+        }
+        let bytes = |open: &Open| open.groups.values().map(Group::bytes).sum::<usize>();
+        if let Some((window, open)) = self.windows.iter_mut().max_by_key(|(_, open)| bytes(open)) {
+            tracing::warn!(
+                partition = self.destination.partition,
+                begin = window.begin,
+                bytes = self.bytes,
+                "aggregate.partition_bytes is used up: the largest window closes early, the rest of it makes a further report"
+            );
+            open.requested = true;
+        }
+    }
+
+    /// Whether so much is held that reading should wait for a closing.
+    pub fn is_full(&self) -> bool {
+        self.bytes > self.settings.partition_bytes + self.settings.partition_bytes / 4
+    }
+
+    /// Whether there is something to write although no record was read.
+    pub fn has_outputs(&self) -> bool {
+        !self.rows.is_empty() || self.windows.values().any(|open| open.closing.is_some())
+    }
+
+    /// Whether a closing is under way, which should not wait for the next commit's time.
+    pub fn is_closing(&self) -> bool {
+        self.windows.values().any(|open| open.closing.is_some())
+    }
+
+    fn is_due(&self, window: Window, open: &Open, now: i64) -> bool {
+        let calendar = &self.settings.calendar;
+        open.closing.is_none()
+            && (now >= calendar.over(window) || !open.groups.is_empty() && now >= calendar.due(window, open.closed))
+    }
+
+    /// What a transaction writes that commits the position `next`: absolute values of what changed, reports, the marker. The
+    /// transaction before must have ended.
+    pub fn cut(&mut self, next: i64, now: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::with_capacity(self.rows.len() + self.abouts.len() + 2);
+        let flight = InFlight {
+            rows: std::mem::take(&mut self.rows),
+            abouts: std::mem::take(&mut self.abouts),
+            frozen: std::mem::take(&mut self.frozen),
+        };
+        for (window, generation, index) in &flight.abouts {
+            if let Some(group) = self.group_mut(*window, *generation, *index) {
+                group.dirty = false;
+                let (key, value) = (group_key(&group.id), changelog::value(&(&group.about)));
+                outputs.push(self.settings.changelog(self.destination.partition, key, Some(value)));
+            }
+        }
+        for (window, generation, index, row) in &flight.rows {
+            outputs.extend(self.row(*window, *generation, *index, *row));
+        }
+        let settings = self.settings.clone();
+        // First the mark that freezes a window; its reports follow in transactions of their own, one window after the other.
+        for window in &flight.frozen {
+            let Some(closing) = self.windows.get(window).and_then(|open| open.closing.as_ref()) else { continue };
+            let value = changelog::value(&closing.progress().window_value(false));
+            outputs.push(settings.changelog(self.destination.partition, changelog::window_key(*window), Some(value)));
+        }
+        let mut under_way = self.windows.iter_mut().filter(|(window, _)| !flight.frozen.contains(window));
+        if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
+            outputs.extend(closing.step(&settings, &self.destination, now));
+        }
+        let over = self.over_after();
+        let marker = Marker { next, partitions: self.partitions, over };
+        let value = changelog::marker_value(&marker);
+        outputs.push(settings.changelog(self.destination.partition, changelog::marker_key(), Some(value)));
+        self.in_flight = Some(flight);
+        outputs
+    }
+
+    /// The limit of what is over, once the transaction under way is committed.
+    fn over_after(&self) -> i64 {
+        let ending = self.windows.iter().filter(|(_, open)| open.closing.as_ref().is_some_and(Closing::ends_for_good));
+        ending.map(|(window, _)| window.end).fold(self.over, i64::max)
+    }
+
+    fn row(&mut self, window: Window, generation: u32, index: usize, row: usize) -> Option<Output> {
+        let partition = self.destination.partition;
+        let group = self.group_mut(window, generation, index)?;
+        group.rows.set_dirty(row, false)?;
+        let (canonical, count) = group.rows.get(row)?;
+        let key = row_key(&row_id(&group.id, &canonical_bytes(&canonical)));
+        let value = changelog::value(&RowValue { group: group.id, row: canonical, count });
+        Some(self.settings.changelog(partition, key, Some(value)))
+    }
+
+    /// A group, whether it still takes rows or is frozen.
+    fn group_mut(&mut self, window: Window, generation: u32, index: usize) -> Option<&mut Group> {
+        let open = self.windows.get_mut(&window)?;
+        if open.generation == generation {
+            return open.groups.get_index_mut(index).map(|(_, group)| group);
+        }
+        open.closing.as_mut()?.group_mut(generation, index)
+    }
+
+    /// The transaction under way is committed.
+    pub fn committed(&mut self) {
+        self.over = self.over_after();
+        self.in_flight = None;
+        for open in self.windows.values_mut() {
+            let Some(step) = open.closing.as_mut().and_then(Closing::committed) else { continue };
+            self.bytes = self.bytes.saturating_sub(step.freed);
+            self.totals.reports += step.added.reports;
+            self.totals.reported += step.added.messages;
+            self.totals.no_reporting_address += step.added.no_reporting_address;
+            if step.done {
+                open.closing = None;
+                self.totals.windows_closed += 1;
+            }
+        }
+        let over = self.over;
+        self.windows.retain(|window, open| window.end > over || !open.groups.is_empty() || open.closing.is_some());
+    }
+
+    /// The transaction under way is not: what it held is written again.
+    pub fn aborted(&mut self) {
+        let Some(flight) = self.in_flight.take() else { return };
+        for (window, generation, index) in flight.abouts {
+            if let Some(group) = self.group_mut(window, generation, index)
+                && !std::mem::replace(&mut group.dirty, true)
+            {
+                self.abouts.push((window, generation, index));
+            }
+        }
+        for place @ (window, generation, index, row) in flight.rows {
+            let group = self.group_mut(window, generation, index);
+            if group.and_then(|group| group.rows.set_dirty(row, true)) == Some(false) {
+                self.rows.push(place);
+            }
+        }
+        self.frozen.extend(flight.frozen);
+        for closing in self.windows.values_mut().filter_map(|open| open.closing.as_mut()) {
+            closing.aborted();
+        }
+    }
+
+    /// Sums since the partition was taken over.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// What is held now.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts { bytes: self.bytes, ..Counts::default() };
+        for open in self.windows.values() {
+            let groups = open.groups.values().chain(open.closing.iter().flat_map(Closing::groups));
+            let before = counts.groups;
+            for group in groups {
+                counts.groups += 1;
+                counts.rows += group.rows.len();
+            }
+            counts.windows += usize::from(counts.groups > before);
+        }
+        counts
+    }
+}
+
+/// The digits as bytes; what is none counts as 0, which [`super::read`] never lets through.
+pub(super) fn policy_hash(digits: &str) -> PolicyHash {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let mut hash = PolicyHash::default();
+    for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = pair.iter().fold(0, |value, digits| value << 4 | digit(*digits));
+    }
+    hash
+}

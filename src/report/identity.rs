@@ -1,0 +1,53 @@
+//! What tells a report from every other: its id, its file's name, its mail's subject (B.3).
+
+use super::head::Head;
+use sha2::{Digest as _, Sha256};
+use std::fmt::{self, Write as _};
+
+/// A report's id: 32 hexadecimal digits over what it is about, so that the same report has the same id whenever it is made (B21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReportId([u8; 16]);
+
+/// A report's id, and the names that follow from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The id.
+    pub id: ReportId,
+    /// `receiver!policy-domain!begin!end!unique-id.xml.gz` (RFC 9990 3.5.2; B22).
+    pub file_name: String,
+    /// `Report Domain: … Submitter: … Report-ID: …`, unfolded (B23).
+    pub subject: String,
+}
+
+impl fmt::Display for ReportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Identity {
+    /// The identity of part `part`, counted from 0, of the report that `head` begins.
+    pub fn of(head: &Head<'_>, part: u32) -> Self {
+        let (submitter, domain) = (&head.submitter.domain, head.policy_domain);
+        let (begin, end) = (head.period.begin, head.period.end);
+        let mut hashed = String::with_capacity(160);
+        // Writing to a string cannot fail. No member holds the separator.
+        let _ = write!(
+            hashed,
+            "{}|{}|{begin}|{end}|{}|{}|{}|{part}",
+            submitter.as_str(),
+            domain.as_str(),
+            head.policy_hash,
+            head.partition,
+            head.generation
+        );
+        let mut id = [0; 16];
+        id.iter_mut().zip(Sha256::digest(hashed)).for_each(|(to, from)| *to = from);
+        let id = ReportId(id);
+        Self {
+            id,
+            file_name: format!("{submitter}!{domain}!{begin}!{end}!{id}.xml.gz"),
+            subject: format!("Report Domain: {domain} Submitter: {submitter} Report-ID: {id}"),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What of a verdict is counted in aggregate reports (B.2, B4).
+
+use super::{EnvelopeFrom, Origin, Verdict};
+use crate::auth::cause::{DkimWeight, SesStatus};
+use crate::auth::dmarc::Policy;
+use crate::config::{Applied, Content, Discovery};
+use crate::event::{
+    Authentication, Disposition, DkimRow, DmarcBlock, FailureEvent, Override, PublishedPolicy, Reason, Row, SpfRow,
+};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+
+/// Which messages are counted, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportScope {
+    /// Failures, or passes too.
+    pub content: Content,
+    /// What is said to have been done with failures.
+    pub applied: Applied,
+}
+
+impl Default for ReportScope {
+    fn default() -> Self {
+        Self { content: Content::Failures, applied: Applied::Recommended }
+    }
+}
+
+/// The event that reports are made of: on FAIL, and on PASS when passes are counted, with a client that may stand in a report,
+/// evaluated in time, and from a topic (B16).
+pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Option<FailureEvent> {
+    let counted = match origin.report_scope.content {
+        Content::Failures => verdict.dmarc == SesStatus::Fail,
+        Content::All => matches!(verdict.dmarc, SesStatus::Fail | SesStatus::Pass),
+    };
+    if !counted || verdict.has(Reason::LateEvaluation) {
+        return None;
+    }
+    let authentication = &verdict.authentication;
+    let dmarc = &authentication.dmarc;
+    let policy = dmarc.published.clone()?;
+    let (disposition, overrides) = applied(verdict.dmarc, dmarc, origin.report_scope.applied)?;
+    Some(FailureEvent {
+        input: origin.input.clone()?,
+        arrival: verdict.arrival,
+        policy_domain: dmarc.policy_domain.clone()?,
+        policy_hash: policy_hash(&policy, dmarc.discovery),
+        discovery: dmarc.discovery,
+        record_errors: dmarc.record_faults.clone(),
+        report_addresses: policy.rua.clone(),
+        policy,
+        row: Row {
+            source_ip: verdict.source_ip?,
+            header_from: authentication.author_domain.clone()?,
+            envelope_from: verdict.envelope_from.as_ref().map(|from| match from {
+                EnvelopeFrom::Null => String::new(),
+                EnvelopeFrom::Domain(domain) => domain.to_string(),
+            }),
+            disposition,
+            dkim_aligned: authentication.dkim.iter().any(|signature| signature.aligned),
+            spf_aligned: authentication.spf.aligned,
+            overrides,
+            dkim: dkim_rows(authentication),
+            spf: SpfRow { domain: authentication.spf.domain.clone(), result: authentication.spf.result },
+        },
+    })
+}
+
+/// What was done with the message, and why something else than its policy asks for (B4).
+fn applied(status: SesStatus, dmarc: &DmarcBlock, applied: Applied) -> Option<(Disposition, Vec<Override>)> {
+    let effective = dmarc.effective_policy?;
+    if status == SesStatus::Pass {
+        return Some((if effective == Policy::None { Disposition::None } else { Disposition::Pass }, Vec::new()));
+    }
+    let mut overrides = Vec::new();
+    if dmarc.reasons.contains(&Reason::PolicyTestMode) {
+        overrides.push(Override::PolicyTestMode);
+    }
+    let mut disposition = Disposition::from(effective);
+    // A policy of none is followed by doing nothing, for whatever reason.
+    if disposition != Disposition::None {
+        let milder = match applied {
+            Applied::None => Some(Override::LocalPolicy),
+            Applied::Recommended => dmarc.reasons.contains(&Reason::TrustedSealer).then_some(Override::TrustedForwarder),
+        };
+        if let Some(milder) = milder {
+            disposition = Disposition::None;
+            overrides.push(milder);
+        }
+    }
+    Some((disposition, overrides))
+}
+
+/// Signatures that have d= and s=, passes first (B13); the list is capped at a hundred already.
+fn dkim_rows(authentication: &Authentication) -> Vec<DkimRow> {
+    let mut rows: Vec<_> = authentication
+        .dkim
+        .iter()
+        .filter_map(|signature| {
+            let row = DkimRow { domain: signature.d.clone()?, selector: signature.s.clone()?, result: signature.result };
+            Some((!signature.aligned, signature.reason.weight() != DkimWeight::Pass, row))
+        })
+        .collect();
+    rows.sort_by_key(|(unaligned, failed, _)| (*unaligned, *failed));
+    rows.into_iter().map(|(_, _, row)| row).collect()
+}
+
+/// 32 hexadecimal digits over what the policy comes to; never over text or reporting addresses.
+fn policy_hash(policy: &PublishedPolicy, discovery: Discovery) -> String {
+    let PublishedPolicy { p, sp, np, adkim, aspf, fo, psd, t, rua: _ } = policy;
+    let canonical = format!("{p}|{sp}|{np}|{adkim:?}|{aspf:?}|{fo}|{psd:?}|{t}|{discovery:?}");
+    Sha256::digest(canonical).iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
