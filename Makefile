@@ -17,7 +17,7 @@ CARGO = cargo
 VERDMARC = $(shell cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/verdmarc
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS = header_section from dmarc_record spf_record dkim_tag_list authentication_results
+FUZZ_TARGETS = header_section from dmarc_record spf_record dkim_tag_list authentication_results failure_record
 SOAK_SEEDS ?= 20
 CROSSCHECK_MESSAGES ?= 2000
 CROSSCHECK_MUTATIONS ?= 5000
@@ -63,6 +63,7 @@ mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery o
 soak: setup-build setup-broker ## Run the random disasters with many seeds (SOAK_SEEDS) and the production time-outs
 	@for seed in $$(seq 1 $(SOAK_SEEDS)); do \
 		VERDMARC_SEED=$$seed $(CARGO) test --locked --quiet $(TEST_FEATURES) --test exactly_once p1_every -- --nocapture; \
+		VERDMARC_SEED=$$seed $(CARGO) test --locked --quiet $(TEST_FEATURES) --test aggregate p6_every -- --nocapture; \
 	done
 	@VERDMARC_SOAK=1 $(CARGO) test --locked --quiet $(TEST_FEATURES) --test exactly_once members_come_and_go -- --nocapture
 

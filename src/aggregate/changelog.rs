@@ -5,7 +5,8 @@
 //! | version, `r`, hash of group and row | the row and how often it was counted |
 //! | version, `g`, hash of the group | what its report says and where it goes |
 //! | version, `w`, begin, end | closings of the window so far, and the one under way |
-//! | version, `p` | the next record to read, and the partition count |
+//! | version, `p` | the next record to read, and the partition count then |
+//! | version, `l` | the partition count that an operator has made it |
 //!
 //! A row or group that is reported is deleted, as is a window that is over. Values are postcard behind a version byte.
 
@@ -13,8 +14,10 @@ use super::closing::Progress;
 use super::group::About;
 use super::row::Canonical;
 use super::window::Window;
+use crate::event::{Headers, Output};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 /// The version that is written. A later one reads this too.
 const VERSION: u8 = 1;
@@ -62,6 +65,7 @@ pub(super) enum Entry<'a> {
     Window(Window, WindowValue),
     WindowGone(Window),
     Marker(Marker),
+    Layout(i32),
     /// A row's deletion says nothing: rows go with their group.
     Nothing,
 }
@@ -113,6 +117,21 @@ pub fn marker_key() -> Vec<u8> {
     key(b'p', &[])
 }
 
+/// Key of the partition count.
+pub fn layout_key() -> Vec<u8> {
+    key(b'l', &[])
+}
+
+/// The value that a partition count is.
+pub fn layout_value(partitions: i32) -> Vec<u8> {
+    value(&partitions)
+}
+
+/// A record of the changelog.
+pub fn record(topic: &Arc<str>, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
+    Output { topic: topic.clone(), partition: Some(partition), key: Some(key), value, headers: Headers::default() }
+}
+
 fn key(kind: u8, rest: &[u8]) -> Vec<u8> {
     [&[VERSION, kind], rest].concat()
 }
@@ -157,6 +176,7 @@ pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<Entry<'a>,
         (b'w', Some(value)) => Ok(Entry::Window(window()?, postcard::from_bytes(value).map_err(broken)?)),
         (b'w', None) => Ok(Entry::WindowGone(window()?)),
         (b'p', Some(value)) => postcard::from_bytes(value).map(Entry::Marker).map_err(broken),
+        (b'l', Some(value)) => postcard::from_bytes(value).map(Entry::Layout).map_err(broken),
         _ => Err(foreign("its kind is unknown")),
     }
 }

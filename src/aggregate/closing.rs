@@ -2,12 +2,12 @@
 
 use super::changelog::{self, Id, WindowValue, row_id};
 use super::group::Group;
-use super::outputs::{Closed, Destination};
+use super::outputs::Destination;
 use super::row::Canonical;
 use super::state::Settings;
 use super::window::Window;
 use crate::config::Profile;
-use crate::event::Output;
+use crate::event::{Output, WindowClosed};
 use crate::report::{Head, Limits, next_part};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,7 @@ pub(super) struct Step {
     /// The closing is over.
     pub(super) done: bool,
     /// What was added to the sums.
-    pub(super) added: Closed,
+    pub(super) added: WindowClosed,
 }
 
 impl Closing {
@@ -148,7 +148,7 @@ impl Closing {
     /// The step is committed.
     pub(super) fn committed(&mut self) -> Option<Step> {
         let advance = self.pending.take()?;
-        let added = closed(self.window, 0, &advance.progress).minus(&closed(self.window, 0, &self.progress));
+        let added = since(&closed(self.window, 0, &self.progress), closed(self.window, 0, &advance.progress));
         let done = self.order.drain(..advance.groups);
         let freed = done.filter_map(|index| self.groups.get_mut(index)?.take()).map(|group| group.bytes()).sum();
         (self.progress, self.rows) = (advance.progress, advance.rows);
@@ -161,19 +161,18 @@ impl Closing {
     }
 }
 
-impl Closed {
-    fn minus(mut self, other: &Self) -> Self {
-        self.reports -= other.reports;
-        self.rows -= other.rows;
-        self.messages -= other.messages;
-        self.no_reporting_address -= other.no_reporting_address;
-        self
-    }
+/// What was added since.
+fn since(before: &WindowClosed, mut after: WindowClosed) -> WindowClosed {
+    after.reports -= before.reports;
+    after.rows -= before.rows;
+    after.messages -= before.messages;
+    after.no_reporting_address -= before.no_reporting_address;
+    after
 }
 
-fn closed(window: Window, partition: i32, progress: &Progress) -> Closed {
+fn closed(window: Window, partition: i32, progress: &Progress) -> WindowClosed {
     let period = window.period();
-    Closed {
+    WindowClosed {
         begin: period.begin,
         end: period.end,
         generation: progress.generation,

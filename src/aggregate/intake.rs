@@ -1,13 +1,7 @@
 //! A record of mail.failures: a failure, a control record, or neither.
 
-use super::window::Window;
-use crate::event::{FailureEvent, Record};
-use serde::{Deserialize, Serialize};
-
-/// `ce_type` of a failure event.
-pub const FAILURE: &str = "verdmarc.failure.v1";
-/// `ce_type` of a request to close windows early.
-pub const CLOSE: &str = "verdmarc.control.close.v1";
+use crate::event::{CLOSE_WINDOWS, CloseWindows, FAILURE, FailureEvent, Record};
+use serde::Deserialize;
 
 /// What a record says.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,25 +9,9 @@ pub enum Intake {
     /// A message to be counted.
     Failure(Box<FailureEvent>),
     /// Something to be done.
-    Control(Control),
+    Control(CloseWindows),
     /// A type that this version does not know: left alone.
     Unknown,
-}
-
-/// What an operator asks for, in offset order with the failures.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Control {
-    /// The windows to close now, by any second within them; absent: all that have rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<i64>,
-}
-
-impl Control {
-    /// Whether this window is asked for.
-    pub(super) fn asks_for(&self, window: Window) -> bool {
-        self.at.is_none_or(|at| window.begin <= at && at < window.end)
-    }
 }
 
 /// A record that says what it is and is not.
@@ -60,7 +38,7 @@ pub fn read(record: &Record) -> Result<Intake, Unreadable> {
     let value = record.value.as_deref().unwrap_or_default();
     match kind {
         Some(kind) if kind == FAILURE.as_bytes() => failure(value).map(|event| Intake::Failure(Box::new(event))),
-        Some(kind) if kind == CLOSE.as_bytes() => json(value, CLOSE).map(Intake::Control),
+        Some(kind) if kind == CLOSE_WINDOWS.as_bytes() => json(value, CLOSE_WINDOWS).map(Intake::Control),
         Some(_) => Ok(Intake::Unknown),
         None => Err(Unreadable { kind: FAILURE, reason: "it has no ce_type".to_owned() }),
     }

@@ -14,12 +14,14 @@
 //! | `closing` | a frozen window on its way out |
 //! | `changelog` | the state as records of mail.windows |
 //! | `restore` | the state again, from those records |
+//! | `listing` | what is being counted now, for people |
 //! | `outputs` | records of mail.reports |
 
 pub mod changelog;
 mod closing;
 mod group;
 mod intake;
+mod listing;
 mod names;
 mod outputs;
 mod restore;
@@ -29,8 +31,8 @@ mod state;
 mod tests;
 mod window;
 
-pub use intake::{CLOSE, Control, FAILURE, Intake, Unreadable, read};
-pub use outputs::{Attributes as ReportAttributes, Closed, REPORT, WINDOW_CLOSED};
+pub use intake::{Intake, Unreadable, read};
+pub use listing::OpenGroup;
 pub use restore::{Restore, Unrestorable};
 pub use state::{Counts, Settings, State, Targets, Totals};
 pub use window::{Calendar, Window};

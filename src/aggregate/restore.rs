@@ -17,7 +17,9 @@ pub struct Restore {
     groups: HashMap<Id, Staged>,
     windows: BTreeMap<Window, WindowValue>,
     marker: Option<Marker>,
-    mark_ignored: bool,
+    /// The partition count that an operator has made it.
+    layout: Option<i32>,
+    unchecked: bool,
 }
 
 /// A group as far as it was met.
@@ -72,14 +74,16 @@ impl Restore {
             groups: HashMap::new(),
             windows: BTreeMap::new(),
             marker: None,
-            mark_ignored: false,
+            layout: None,
+            unchecked: false,
         }
     }
 
-    /// Goes on whatever the marker says: a rule that a test switches off.
+    /// Takes the state whatever position and partition count it was written with: for people who look at it, and for a test that
+    /// switches the rule off.
     #[must_use]
-    pub fn ignoring_marker(mut self, ignore: bool) -> Self {
-        self.mark_ignored = ignore;
+    pub fn unchecked(mut self, unchecked: bool) -> Self {
+        self.unchecked = unchecked;
         self
     }
 
@@ -101,7 +105,26 @@ impl Restore {
                 self.windows.remove(&window);
             }
             Entry::Marker(marker) => self.marker = Some(marker),
+            Entry::Layout(partitions) => self.layout = Some(partitions),
             Entry::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the records so far say how many partitions there are. A partition that is new says nothing itself.
+    pub fn knows_partitions(&self) -> bool {
+        self.marker.is_some() || self.layout.is_some()
+    }
+
+    /// Takes a record of partition 0, for the partition count only.
+    ///
+    /// # Errors
+    /// It is none that this version knows.
+    pub fn take_of_first(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Foreign> {
+        match changelog::read(key, value)? {
+            Entry::Marker(marker) => self.layout = self.layout.or(Some(marker.partitions)),
+            Entry::Layout(partitions) => self.layout = Some(partitions),
+            _ => {}
         }
         Ok(())
     }
@@ -112,11 +135,14 @@ impl Restore {
     /// See [`Unrestorable`].
     pub fn finish(self, committed: Option<i64>) -> Result<State, Unrestorable> {
         let marker = self.marker.map(|marker| marker.next);
-        if marker != committed && !self.mark_ignored {
+        if marker != committed && !self.unchecked {
             return Err(Unrestorable::Position { marker, committed });
         }
-        if let Some(marker) = self.marker.filter(|marker| marker.partitions != self.partitions) {
-            return Err(Unrestorable::Partitions { expected: marker.partitions, found: self.partitions });
+        let known = self.marker.map(|marker| marker.partitions).into_iter().chain(self.layout);
+        if let Some(expected) =
+            known.clone().next().filter(|_| !self.unchecked && !known.clone().any(|known| known == self.partitions))
+        {
+            return Err(Unrestorable::Partitions { expected, found: self.partitions });
         }
         let mut state = State::new(self.settings, self.partition, self.partitions);
         state.next = committed;

@@ -3,12 +3,11 @@
 use super::changelog::{self, Marker, RowValue, group_id, group_key, row_id, row_key};
 use super::closing::{Closing, Progress, canonical_bytes};
 use super::group::{About, Caps, Group};
-use super::intake::Control;
 use super::outputs::Destination;
 use super::window::{Calendar, Window};
 use crate::config::Reports;
 use crate::dns::Domain;
-use crate::event::{FailureEvent, Headers, Output};
+use crate::event::{CloseWindows, FailureEvent, Output};
 use crate::report::{Collapse, Limits, Submitter};
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
@@ -29,10 +28,14 @@ pub struct Settings {
     pub limits: Limits,
     /// Rows of a group above which further ones are merged.
     pub group_rows: usize,
+    /// Bytes of memory of a group above which they are.
+    pub group_bytes: usize,
     /// Bytes of memory of one partition.
     pub partition_bytes: usize,
     /// Where what comes out goes.
     pub targets: Targets,
+    /// Write that a row grew instead of what it came to: a rule that a test switches off.
+    pub deltas: bool,
 }
 
 /// Topics, and who says to have written there.
@@ -48,8 +51,7 @@ pub struct Targets {
 
 impl Settings {
     pub(super) fn changelog(&self, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
-        let topic = self.targets.windows.clone();
-        Output { topic, partition: Some(partition), key: Some(key), value, headers: Headers::default() }
+        changelog::record(&self.targets.windows, partition, key, value)
     }
 }
 
@@ -70,6 +72,21 @@ pub struct Totals {
     pub no_reporting_address: u64,
     /// Windows closed, each generation by itself.
     pub windows_closed: u64,
+}
+
+impl Totals {
+    /// Both sums together.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.counted += other.counted;
+        self.merged += other.merged;
+        self.too_late += other.too_late;
+        self.reports += other.reports;
+        self.reported += other.reported;
+        self.no_reporting_address += other.no_reporting_address;
+        self.windows_closed += other.windows_closed;
+        self
+    }
 }
 
 /// What a partition holds now.
@@ -136,7 +153,7 @@ struct InFlight {
     frozen: Vec<Window>,
 }
 
-/// A group has so many exact rows, whatever the pressure from others.
+/// A group has so many exact rows, however many bytes it or others take.
 const FAIR_ROWS: usize = 1_000;
 
 impl State {
@@ -180,9 +197,9 @@ impl State {
             self.bytes += super::group::GROUP_BYTES;
             Group::new(about, id)
         });
-        let pressed = under_pressure && group.rows.exact() >= FAIR_ROWS;
-        let caps = Caps::of(if pressed { FAIR_ROWS } else { self.settings.group_rows });
         let before = group.bytes();
+        let pressed = (under_pressure || before >= self.settings.group_bytes) && group.rows.exact() >= FAIR_ROWS;
+        let caps = Caps::of(if pressed { FAIR_ROWS } else { self.settings.group_rows });
         let placed = group.count(event, caps);
         self.bytes += group.bytes() - before;
         if placed.about_changed && !std::mem::replace(&mut group.dirty, true) {
@@ -197,8 +214,9 @@ impl State {
     }
 
     /// Does what an operator asks for.
-    pub fn control(&mut self, control: &Control) {
-        let wanted = self.windows.iter_mut().filter(|(window, open)| control.asks_for(**window) && !open.groups.is_empty());
+    pub fn control(&mut self, control: &CloseWindows) {
+        let asked = |window: &Window| control.at.is_none_or(|at| window.begin <= at && at < window.end);
+        let wanted = self.windows.iter_mut().filter(|(window, open)| asked(window) && !open.groups.is_empty());
         wanted.for_each(|(_, open)| open.requested = true);
     }
 
@@ -295,9 +313,13 @@ impl State {
     }
 
     fn is_due(&self, window: Window, open: &Open, now: i64) -> bool {
-        let calendar = &self.settings.calendar;
-        open.closing.is_none()
-            && (now >= calendar.over(window) || !open.groups.is_empty() && now >= calendar.due(window, open.closed))
+        open.closing.is_none() && now >= self.due(window, open)
+    }
+
+    /// When a window is closed next: at its time when it has rows, and for good when it is over.
+    pub(super) fn due(&self, window: Window, open: &Open) -> i64 {
+        let (calendar, over) = (&self.settings.calendar, self.settings.calendar.over(window));
+        if open.groups.is_empty() { over } else { over.min(calendar.due(window, open.closed)) }
     }
 
     /// What a transaction writes that commits the position `next`: absolute values of what changed, reports, the marker. The
@@ -345,10 +367,10 @@ impl State {
     }
 
     fn row(&mut self, window: Window, generation: u32, index: usize, row: usize) -> Option<Output> {
-        let partition = self.destination.partition;
+        let (partition, deltas) = (self.destination.partition, self.settings.deltas);
         let group = self.group_mut(window, generation, index)?;
         group.rows.set_dirty(row, false)?;
-        let (canonical, count) = group.rows.get(row)?;
+        let (canonical, count) = group.rows.get(row).map(|(row, count)| (row, if deltas { 1 } else { count }))?;
         let key = row_key(&row_id(&group.id, &canonical_bytes(&canonical)));
         let value = changelog::value(&RowValue { group: group.id, row: canonical, count });
         Some(self.settings.changelog(partition, key, Some(value)))

@@ -4,7 +4,9 @@ use super::*;
 use crate::auth::dmarc::{AlignmentMode, Policy, Psd, RecordFault};
 use crate::config::{Discovery, Profile, Reports};
 use crate::dns::Domain;
-use crate::event::{Disposition, DkimRow, FailureEvent, Input, Output, PublishedPolicy, Row, SpfRow};
+use crate::event::{
+    CloseWindows, Disposition, DkimRow, FailureEvent, Input, Output, PublishedPolicy, ReportAttributes, Row, SpfRow, WindowClosed,
+};
 use crate::report::{Limits, Submitter};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -27,8 +29,10 @@ fn settings() -> Settings {
         reports: Reports::default(),
         limits: Limits { rows: 7, bytes: 5 << 20 },
         group_rows: 100_000,
+        group_bytes: 64 << 20,
         partition_bytes: 1 << 30,
         targets: Targets { windows: "mail.windows".into(), reports: "mail.reports".into(), source: "/verdmarc/test".into() },
+        deltas: false,
     }
 }
 
@@ -90,7 +94,7 @@ struct Brokers {
     changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     committed: Option<i64>,
     reports: Vec<(ReportAttributes, Vec<u8>)>,
-    closed: Vec<Closed>,
+    closed: Vec<WindowClosed>,
 }
 
 impl Brokers {
@@ -347,7 +351,7 @@ fn late_rows_make_a_report_of_their_own_for_the_same_period() {
     process.commit();
     let [(first, _), (second, _)] = &process.brokers.reports[..] else { panic!("two reports") };
     assert_ne!(first.id, second.id);
-    assert_eq!((first.window(), first.generation, second.generation), (second.window(), 0, 1));
+    assert_eq!((first.begin, first.generation, second.generation), (second.begin, 0, 1));
 }
 
 #[test]
@@ -399,10 +403,10 @@ fn an_operator_closes_early_and_the_rest_comes_at_the_usual_time() {
     let log = [failure(1, 0, 1, 1, 1, NOON), failure(1, 0, 1, 1, 1, NOON)];
     let mut process = Process::new(settings());
     process.read(&log, 1);
-    process.state.control(&Control { at: Some(NOON + DAY) });
+    process.state.control(&CloseWindows { at: Some(NOON + DAY) });
     process.state.freeze(1, process.clock);
     assert!(!process.state.is_closing(), "another window");
-    process.state.control(&Control { at: Some(NOON) });
+    process.state.control(&CloseWindows { at: Some(NOON) });
     process.state.freeze(1, process.clock);
     process.commit();
     process.commit();
@@ -432,35 +436,60 @@ fn a_position_that_is_not_the_states_stops_the_restore() {
 }
 
 #[test]
-fn f32_random_names_of_one_owner_stay_within_the_cap_and_leave_others_alone() {
+fn f32_a_report_bomb_stays_within_the_caps_and_leaves_others_alone() {
     let capped = Settings { group_rows: 1_000, ..settings() };
     let mut process = Process::new(capped);
-    for number in 0..30_000_u32 {
+    let network = |number: u32| std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(number) * (1 << 60));
+    let mut sent = 0;
+    let mut count = |event: &FailureEvent| {
+        sent += 1;
+        assert!(process.state.count(event, NOON));
+    };
+    // One source with random names under one owner.
+    for number in 0..300_000_u32 {
         let mut event = failure(1, 0, 2, 0, 1, NOON);
         event.row.header_from = domain(&format!("x{number}.owner1.example"));
         event.row.dkim[0].selector = domain(&format!("s{number}"));
         event.row.envelope_from = Some(format!("m{number}.example"));
         event.row.spf.domain = Some(domain(&format!("m{number}.example")));
-        event.row.source_ip =
-            std::net::Ipv6Addr::from_bits(0x2001_0db8_0000_0000_0000_0000_0000_0000 + u128::from(number) * (1 << 60)).into();
-        assert!(process.state.count(&event, NOON));
+        count(&event);
+    }
+    // A botnet, and zones of the attacker's own.
+    for number in 0..20_000 {
+        let mut event = failure(3, 0, 2, 0, 1, NOON);
+        event.row.source_ip = network(number).into();
+        count(&event);
+        event.policy_domain = domain(&format!("zone{}.example", number % 1_000));
+        count(&event);
     }
     for source in 0..20 {
-        assert!(process.state.count(&failure(2, 0, source, 1, 1, NOON), NOON));
+        count(&failure(2, 0, source, 1, 1, NOON));
     }
     let counts = process.state.counts();
-    assert!(counts.rows < 1_000 + 2 * 256 + 10 + 20, "{counts:?}");
-    assert!(counts.bytes < 1_000_000, "{counts:?}");
-    process.state.advance(30_020);
-    process.state.control(&Control { at: None });
-    process.state.freeze(30_020, NOON);
-    for _ in 0..300 {
+    assert!(counts.rows < 2 * (1_000 + 2 * 256 + 10) + 20_000 + 20, "{counts:?}");
+    assert!(counts.bytes < 8_000_000, "{counts:?}");
+    process.state.advance(sent);
+    process.state.control(&CloseWindows { at: None });
+    process.state.freeze(sent, NOON);
+    while process.state.is_closing() {
         process.commit();
     }
-    assert_eq!(process.brokers.messages(), 30_020);
-    let (untouched, _) =
-        process.brokers.reports.iter().find(|(report, _)| report.policy_domain == domain("owner2.example")).unwrap();
-    assert_eq!((untouched.rows, untouched.messages), (7, 7), "seven a part, as they came");
+    assert_eq!(process.brokers.messages(), sent.cast_unsigned());
+    let untouched = process.brokers.reports.iter().filter(|(report, _)| report.policy_domain == domain("owner2.example"));
+    assert_eq!(untouched.map(|(report, _)| report.rows).collect::<Vec<_>>(), [7, 7, 6], "as they came");
+}
+
+#[test]
+fn f32_rows_of_many_bytes_are_merged_before_there_are_many() {
+    let capped = Settings { group_bytes: 1 << 20, ..settings() };
+    let mut process = Process::new(capped);
+    for number in 0..4_000 {
+        let mut event = failure(1, 0, 2, 0, 0, NOON);
+        event.row.header_from = domain(&format!("x{number}.{}.owner1.example", "long".repeat(50)));
+        assert!(process.state.count(&event, NOON));
+    }
+    let counts = process.state.counts();
+    assert!(counts.rows > 1_000 && counts.bytes < 3 << 20, "{counts:?}");
 }
 
 #[test]

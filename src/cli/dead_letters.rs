@@ -4,6 +4,7 @@ use super::{Exit, Failure, Settings};
 use crate::config::Config;
 use crate::event::Record;
 use crate::event::redrive::{Entry, Letter, Place};
+use crate::kafka::GroupError;
 use crate::kafka::command::CommandError;
 use crate::kafka::dead_letters::{self, Fate, Filter, Listed, Note, Redrive, SkipError, Target, Unfit};
 use crate::{roles, telemetry};
@@ -123,10 +124,20 @@ impl From<CommandError> for Failure {
     }
 }
 
+impl From<GroupError> for Failure {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::Kafka(error) => error.into(),
+            refusal => Self::new(Exit::Differs, refusal.to_string()),
+        }
+    }
+}
+
 impl From<SkipError> for Failure {
     fn from(error: SkipError) -> Self {
         match error {
             SkipError::Command(error) => error.into(),
+            SkipError::Group(error) => error.into(),
             refusal => Self::new(Exit::Differs, refusal.to_string()),
         }
     }

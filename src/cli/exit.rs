@@ -23,6 +23,8 @@ pub enum Exit {
     Fenced,
     /// 7: whether the last transaction committed is unknown; a restart goes on from what the brokers know.
     AmbiguousCommit,
+    /// 8: the state of the aggregate role does not fit the group's position, or cannot be read; nothing is counted until it is repaired.
+    State,
     /// 130: a second signal ended it at once.
     Interrupted,
 }
@@ -30,7 +32,8 @@ pub enum Exit {
 /// The list, below the help text.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
 3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 6 another process \
-took its place, 7 the outcome of a transaction is unknown, 130 ended at once by a second signal.";
+took its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
+do not fit (aggregate), 130 ended at once by a second signal.";
 
 impl Exit {
     /// The number.
@@ -44,6 +47,7 @@ impl Exit {
             Self::Internal => 5,
             Self::Fenced => 6,
             Self::AmbiguousCommit => 7,
+            Self::State => 8,
             Self::Interrupted => 130,
         }
     }
@@ -125,6 +129,7 @@ impl From<crate::kafka::Error> for Failure {
             Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) => Exit::Usage,
             Error::Fenced(_) => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
+            Error::State { .. } => Exit::State,
             Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,
             _ => Exit::Kafka,
         };

@@ -1,5 +1,6 @@
 //! The command line: one file a command, which reads its arguments, calls the library and prints.
 
+mod aggregate;
 mod config;
 pub mod conformance;
 mod dead_letters;
@@ -8,6 +9,7 @@ mod envelope;
 mod exit;
 pub mod explain;
 pub mod replay;
+mod reports;
 mod run;
 pub mod schema;
 mod send;
@@ -15,6 +17,7 @@ pub mod setup;
 mod tail;
 mod topics;
 pub mod verify;
+mod windows;
 
 pub use exit::{Exit, Failure};
 
@@ -32,7 +35,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Read mail.raw, decide SPF, DKIM and DMARC, write verdicts and failures.
+    /// Run roles: mail.raw to verdicts and failures, failures to aggregate reports.
     Run(run::Arguments),
     /// Write messages to mail.raw.
     Send(send::Arguments),
@@ -57,6 +60,15 @@ enum Command {
     /// List, show and put back refused records.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// List, show and export aggregate reports.
+    #[command(subcommand)]
+    Reports(reports::Command),
+    /// List what is being counted, and close it early.
+    #[command(subcommand)]
+    Windows(windows::Command),
+    /// Mend the aggregate role's positions.
+    #[command(subcommand)]
+    Aggregate(aggregate::Command),
 }
 
 /// Where the settings come from, for every command that needs them.
@@ -106,6 +118,9 @@ impl Command {
             Self::Config(command) => config::run(&command),
             Self::Topics(command) => topics::run(&command),
             Self::DeadLetters(command) => dead_letters::run(&command),
+            Self::Reports(command) => reports::run(&command),
+            Self::Windows(command) => windows::run(&command),
+            Self::Aggregate(command) => aggregate::run(&command),
         }
     }
 }

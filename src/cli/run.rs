@@ -3,7 +3,8 @@
 use super::{Exit, Failure, Settings};
 use crate::claim_check::ClaimChecks;
 use crate::config::Config;
-use crate::kafka::{Status, Stop};
+use crate::kafka::{Status, Stop, Tally};
+use crate::telemetry::health::Roles;
 use crate::{roles, telemetry};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,39 +23,90 @@ pub(super) struct Arguments {
 enum Role {
     /// Raw messages to verdicts.
     Verdict,
-    /// Failures to reports; not in this version.
+    /// Failures to reports.
     Aggregate,
     /// Reports to mailboxes; not in this version.
     Deliver,
 }
 
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Verdict => roles::verdict::NAME,
+            Self::Aggregate => roles::aggregate::NAME,
+            Self::Deliver => "deliver",
+        }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let config = arguments.settings.load()?;
     telemetry::start(&config.log)?;
-    if let Some(role) = arguments.roles.iter().find(|role| **role != Role::Verdict) {
-        let name = if *role == Role::Aggregate { "aggregate" } else { "deliver" };
-        return Err(Failure::usage(format!("role `{name}` is not in this version; --roles verdict is")));
-    }
+    let roles = chosen(&arguments.roles, &config)?;
     require_brokers(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    super::runtime()?.block_on(verdict(&config))
+    super::runtime()?.block_on(run_all(&config, &roles))
 }
 
-async fn verdict(config: &Config) -> Result<Exit, Failure> {
+/// The roles that were asked for, else every one whose settings are there.
+fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
+    if asked.contains(&Role::Deliver) {
+        return Err(Failure::usage("role `deliver` is not in this version; --roles verdict,aggregate are"));
+    }
+    let mut roles: Vec<Role> = Vec::new();
+    for role in asked {
+        if !roles.contains(role) {
+            roles.push(*role);
+        }
+    }
+    if roles.is_empty() {
+        roles.push(Role::Verdict);
+        if config.makes_reports() {
+            roles.push(Role::Aggregate);
+        }
+    }
+    Ok(roles)
+}
+
+/// Runs the roles side by side. When one ends, whatever the reason, the others are stopped; the first error is the process's.
+async fn run_all(config: &Config, roles: &[Role]) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
+    let statuses: Roles = Arc::new(roles.iter().map(|role| (role.name(), Arc::new(Status::default()))).collect());
+    if let Some(address) = config.health.listen {
+        telemetry::health::serve(address, statuses.clone()).await?;
+    }
+    let running = roles.iter().zip(statuses.iter()).map(|(role, (name, status))| {
+        let stop = stop.clone();
+        async move {
+            tracing::info!(brokers = %config.kafka.brokers, group = %config.kafka.group(name), "{name} role starts");
+            let ended = match role {
+                Role::Verdict => verdict(config, status.clone(), stop.clone()).await,
+                Role::Aggregate => aggregate(config, status.clone(), stop.clone()).await,
+                Role::Deliver => Err(Failure::usage("role `deliver` is not in this version")),
+            };
+            stop.request();
+            let tally = ended?;
+            let Tally { read, written, commits, left, .. } = tally;
+            tracing::info!(read, written, commits, left, "{name} role ended");
+            Ok::<(), Failure>(())
+        }
+    });
+    let ended = futures::future::join_all(running).await;
+    ended.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Exit::Ok)
+}
+
+async fn verdict(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tally, Failure> {
     let resolver = crate::dns::configured(&config.dns)?;
     let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
-    tracing::info!(brokers = %config.kafka.brokers, group = %config.kafka.group(roles::verdict::NAME), "verdict role starts");
-    let status = Arc::new(Status::default());
-    if let Some(address) = config.health.listen {
-        telemetry::health::serve(address, status.clone()).await?;
-    }
-    let tally = roles::verdict::run(config, resolver, claims, status, stop).await?;
-    tracing::info!(read = tally.read, written = tally.written, commits = tally.commits, left = tally.left, "verdict role ended");
-    Ok(Exit::Ok)
+    Ok(roles::verdict::run(config, resolver, claims, status, stop).await?)
+}
+
+async fn aggregate(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tally, Failure> {
+    let settings = roles::aggregate::settings(config).map_err(|missing| Failure::usage(missing.to_string()))?;
+    Ok(roles::aggregate::run(config, settings, status, stop).await?)
 }
 
 /// The first signal asks for a stop, the second ends the process.

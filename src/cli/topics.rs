@@ -161,7 +161,8 @@ fn grow(arguments: &Grow) -> Result<Exit, Failure> {
     let config = arguments.settings.load()?;
     telemetry::start(&config.log)?;
     super::run::require_brokers(&config)?;
-    let growth = topics::grow(&config, arguments.partitions, !arguments.yes)?;
+    let layout = |partition| crate::roles::aggregate::layout_record(&config, partition, arguments.partitions);
+    let growth = topics::grow(&config, arguments.partitions, !arguments.yes, &layout)?;
     let mut text = String::new();
     for Growth { topic, from, to } in &growth {
         let said = match (from, to) {

@@ -17,6 +17,8 @@ pub struct AggregateRole {
     pub horizon_s: u32,
     /// Rows of one policy domain, window and policy above which further ones are merged. Default 100 000.
     pub group_rows: usize,
+    /// Bytes of memory for the rows of one policy domain, window and policy above which further ones are merged. Default 64 MiB.
+    pub group_bytes: usize,
     /// Bytes of memory for the rows of one partition. Above half of it policy domains with more than a thousand rows have further
     /// ones merged, above all of it windows close early. Default 1 GiB.
     pub partition_bytes: usize,
@@ -42,6 +44,7 @@ impl Default for AggregateRole {
             grace_s: 3_600,
             horizon_s: 7 * DAY,
             group_rows: 100_000,
+            group_bytes: 64 << 20,
             partition_bytes: 1 << 30,
             report_rows: 50_000,
             report_bytes: 5 << 20,
@@ -74,6 +77,7 @@ impl AggregateRole {
         }
         let at_least_one = [
             ("group_rows", self.group_rows),
+            ("group_bytes", self.group_bytes),
             ("partition_bytes", self.partition_bytes),
             ("report_rows", self.report_rows),
             ("budget_records", self.budget_records),

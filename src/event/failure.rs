@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+/// `ce_type` of a failure event.
+pub const FAILURE: &str = "verdmarc.failure.v1";
+
 /// The value of a record of mail.failures (`ce_type` `verdmarc.failure.v1`); its key is the policy domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -6,12 +6,15 @@
 //! | `headers` | record headers and the CloudEvents attributes in them |
 //! | `raw` | a record of mail.raw as a message and its envelope, or the reason why it is refused |
 //! | `verdict`, `failure` | the events that are written |
+//! | `report` | reports as they travel, and what a closed window came to |
+//! | `control` | what operators ask of a role |
 //! | `reason` | reason codes |
 //! | `lineage` | which record a message first came in |
 //! | `dead_letter` | refused records with their reason |
 //! | `redrive` | the dead-letter topic as it is read, and marks of what was put back |
 //! | `schemas` | JSON Schemas of the events |
 
+mod control;
 pub mod dead_letter;
 mod failure;
 pub mod headers;
@@ -20,16 +23,19 @@ pub mod raw;
 mod reason;
 mod record;
 pub mod redrive;
+mod report;
 pub mod schemas;
 mod settings;
 mod time;
 mod verdict;
 
-pub use failure::{Disposition, DkimRow, FailureEvent, Override, Row, SpfRow};
+pub use control::{CLOSE_WINDOWS, CloseWindows};
+pub use failure::{Disposition, DkimRow, FAILURE, FailureEvent, Override, Row, SpfRow};
 pub use headers::Headers;
 pub use lineage::Lineage;
 pub use reason::Reason;
 pub use record::{Output, Record};
+pub use report::{REPORT, ReportAttributes, WINDOW_CLOSED, WindowClosed};
 pub use settings::EvaluationBlock;
 pub use time::to_millis;
 pub use verdict::{

@@ -1,12 +1,12 @@
 //! The JSON Schemas of the events, and the AsyncAPI document that describes topics, keys, headers and schemas.
 
 use super::redrive::RedrivenEvent;
-use super::{FailureEvent, VerdictEvent};
+use super::{CloseWindows, FailureEvent, VerdictEvent, WindowClosed};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 /// Names of the events that have a schema.
-pub const NAMES: [&str; 3] = ["verdict.v1", "failure.v1", "control.redriven.v1"];
+pub const NAMES: [&str; 5] = ["verdict.v1", "failure.v1", "window-closed.v1", "control.close.v1", "control.redriven.v1"];
 
 /// Every generated file: name and text.
 pub fn files() -> Vec<(String, String)> {
@@ -19,6 +19,8 @@ fn schema(name: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = match name {
         "failure.v1" => generator.into_root_schema_for::<FailureEvent>(),
+        "window-closed.v1" => generator.into_root_schema_for::<WindowClosed>(),
+        "control.close.v1" => generator.into_root_schema_for::<CloseWindows>(),
         "control.redriven.v1" => generator.into_root_schema_for::<RedrivenEvent>(),
         _ => generator.into_root_schema_for::<VerdictEvent>(),
     };

@@ -73,6 +73,10 @@ pub(super) struct Assignment {
 pub(super) struct Cut {
     pub(super) outputs: Vec<Done>,
     pub(super) positions: Vec<Position>,
+    /// What states want written beside that.
+    pub(super) state: Vec<Output>,
+    /// Positions of partitions of which nothing was read since, and whose states have something to write.
+    pub(super) unread: Vec<(Partition, Generation, i64)>,
 }
 
 /// How far one partition is done once the cut is written.
@@ -93,7 +97,14 @@ impl Cut {
 
     /// Whether it holds records of any of `partitions`.
     pub(super) fn touches(&self, partitions: &BTreeSet<Partition>) -> bool {
-        self.positions.iter().any(|position| partitions.contains(&position.partition))
+        let unread = self.unread.iter().map(|(partition, ..)| partition);
+        self.positions.iter().map(|position| &position.partition).chain(unread).any(|partition| partitions.contains(partition))
+    }
+
+    /// The next offset to read of every partition that it touches.
+    pub(super) fn next(&self) -> impl Iterator<Item = (&Partition, i64)> {
+        let read = self.positions.iter().map(|position| (&position.partition, position.next));
+        read.chain(self.unread.iter().map(|(partition, _, next)| (partition, *next)))
     }
 }
 
@@ -119,6 +130,11 @@ impl Assignment {
         if let Some(held) = self.partitions.get_mut(partition) {
             held.ledger.start(position);
         }
+    }
+
+    /// The position that is committed of a partition, or was when it was taken up.
+    pub(super) fn position(&self, partition: &Partition) -> Option<i64> {
+        self.partitions.get(partition)?.ledger.committed_position()
     }
 
     /// Gives partitions up; returns how many records of them are left to their next owner.

@@ -4,27 +4,29 @@
 //! a shared context. The lock is never held over a poll.
 
 use super::assignment::{Assignment, Cut, Partition, Slot};
-use super::error::{Error, is_passing, rebalance};
+use super::error::{Error, is_passing};
 use super::failpoint::Mutant;
-use super::log;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
 use super::refusals::Refusals;
 use super::sentinel::Sentinel;
 use super::start::Starts;
+use super::state::States;
 use super::status::Status;
 use super::transaction::{Abort, Batch, Outcome as Ended, Transactions};
 use crate::config::Delivery;
 use crate::event::Record;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use jiff::Timestamp;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
+
+mod rebalance;
+
+pub(super) use rebalance::Context;
 
 /// Records handed out together when there are so many.
 const TOGETHER: usize = 8;
@@ -35,6 +37,8 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 pub(super) struct Desk {
     assignment: Assignment,
     starts: Starts,
+    /// Of a stateful role, which takes records at once instead of having them handed out.
+    states: Option<States>,
     transactions: Transactions,
     delivery: Delivery,
     work: UnboundedSender<Vec<Work>>,
@@ -71,7 +75,7 @@ struct Held {
 impl Desk {
     pub(super) fn new(
         assignment: Assignment,
-        starts: Starts,
+        (starts, states): (Starts, Option<States>),
         transactions: Transactions,
         delivery: Delivery,
         (work, collected): (UnboundedSender<Vec<Work>>, mpsc::Receiver<(Slot, Outcome)>),
@@ -82,6 +86,7 @@ impl Desk {
         Self {
             assignment,
             starts,
+            states,
             transactions,
             delivery,
             work,
@@ -136,6 +141,10 @@ impl Desk {
         }
         let Some(slot) = self.assignment.charge(&record)? else { return Ok(()) };
         self.tally.read += 1;
+        if let Some(states) = &mut self.states {
+            let outputs = states.apply(record)?;
+            return self.assignment.complete(slot, outputs).map(|_| ());
+        }
         let due = (self.handlers.due)(&record);
         let work = Work { slot, record };
         match due {
@@ -181,7 +190,10 @@ impl Desk {
     /// Collects what is done, moves the batch on, pauses and resumes.
     pub(super) fn turn(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
         if !self.intake_stopped {
-            self.starts.apply(consumer, &mut self.assignment)?;
+            self.begin(consumer)?;
+        }
+        if let Some(states) = &mut self.states {
+            states.look(consumer, Timestamp::now())?;
         }
         self.collect()?;
         self.release();
@@ -190,6 +202,16 @@ impl Desk {
         self.regulate(consumer);
         self.status.publish(self.tally);
         Ok(())
+    }
+
+    /// Gives the library the partitions whose start is known, and whose state is restored.
+    fn begin(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+        let mut ready = self.starts.answers()?;
+        if let Some(states) = &mut self.states {
+            states.restore(ready)?;
+            ready = states.restored()?;
+        }
+        self.starts.begin(consumer, &mut self.assignment, ready)
     }
 
     fn collect(&mut self) -> Result<(), Error> {
@@ -248,7 +270,8 @@ impl Desk {
         let now = Instant::now();
         let early = now.duration_since(self.last_cut) < self.commit_interval
             && !self.intake_stopped
-            && self.assignment.ready() < self.commit_records;
+            && self.assignment.ready() < self.commit_records
+            && !self.states.as_ref().is_some_and(States::are_urgent);
         if early || now < self.not_before || self.uncommitted.is_some() || self.refusals.stopped() {
             return Ok(());
         }
@@ -257,7 +280,8 @@ impl Desk {
 
     /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
     fn cut(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
-        if self.assignment.ready() == 0 {
+        // A closing that is under way is left to the next owner.
+        if self.assignment.ready() == 0 && (self.states.is_none() || self.intake_stopped) {
             return Ok(());
         }
         let membership = match self.delivery {
@@ -268,20 +292,33 @@ impl Desk {
                 membership => membership,
             },
         };
-        let Some(cut) = self.assignment.cut(self.commit_records, self.commit_bytes) else { return Ok(()) };
+        let read = self.assignment.cut(self.commit_records, self.commit_bytes);
+        let cut = match &mut self.states {
+            None => read,
+            Some(states) => {
+                let mut cut = read.unwrap_or_default();
+                states.cut(&mut cut, &self.assignment, Timestamp::now());
+                Some(cut).filter(|cut| cut.next().next().is_some())
+            }
+        };
+        let Some(mut cut) = cut else { return Ok(()) };
+        let state = std::mem::take(&mut cut.state).into();
         let offsets = offsets(&cut)?;
         if offsets.count() == 0 {
             Sentinel::OutputWithoutOffset.hit();
             return Err(Error::Inconsistent("outputs without offsets".to_owned()));
         }
         self.last_cut = Instant::now();
-        self.transactions.submit(Batch { entries: cut.outputs.clone(), offsets, membership })?;
+        self.transactions.submit(Batch { entries: cut.outputs.clone(), state, offsets, membership })?;
         self.in_flight = Some(cut);
         Ok(())
     }
 
     fn settle(&mut self, ended: Ended) -> Result<(), Error> {
         let Some(cut) = self.in_flight.take() else { return Ok(()) };
+        if let Some(states) = &mut self.states {
+            states.settle(matches!(ended, Ended::Written(_)));
+        }
         match ended {
             Ended::Written(written) => {
                 self.tally.written += written;
@@ -345,7 +382,8 @@ impl Desk {
             self.assignment.partitions().cloned().collect()
         } else {
             let waiting = self.held.iter().map(|held| held.work.slot.partition().clone());
-            self.assignment.overfull().into_iter().chain(waiting).collect()
+            let full = self.states.iter().flat_map(States::full);
+            self.assignment.overfull().into_iter().chain(waiting).chain(full).collect()
         };
         wanted.retain(|partition| self.starts.has_started(partition));
         if wanted == self.paused {
@@ -365,55 +403,14 @@ impl Desk {
         }
         self.paused = wanted;
     }
-
-    /// Takes partitions up. The library learns of them when it is known where they start.
-    fn assign(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
-        if !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            return Err(Error::Rebalance(
-                "only cooperative assignment is supported: remove partition.assignment.strategy".to_owned(),
-            ));
-        }
-        consumer.incremental_assign(&TopicPartitionList::new()).map_err(rebalance)?;
-        let partitions = partitions(list);
-        tracing::info!(partitions = %names(&partitions), "assigned");
-        self.starts.ask(self.assignment.assign(partitions));
-        self.status.assigned();
-        Ok(())
-    }
-
-    /// Gives partitions up. A batch that holds records of them is ended first, because once they are given up another member may
-    /// read them: aborting is always right, committing under a generation that has passed is not.
-    fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
-        let partitions = partitions(list);
-        let lost = consumer.assignment_lost();
-        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(&partitions)) {
-            self.transactions.request_abort();
-            let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
-            if let Some(ended) = self.transactions.outcome(patience) {
-                self.settle(ended)?;
-            }
-        }
-        if let Some(cut) = self.uncommitted.take_if(|_| !lost && !self.closing) {
-            self.commit(consumer, cut)?;
-        }
-        let left = self.assignment.revoke(&partitions);
-        let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
-        let started = self::list(started);
-        self.starts.forget(&partitions);
-        self.held.retain(|held| !partitions.contains(held.work.slot.partition()));
-        self.paused.retain(|partition| !partitions.contains(partition));
-        self.tally.left += left as u64;
-        tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
-        consumer.incremental_unassign(&started).map_err(rebalance)
-    }
 }
 
 /// The positions of a cut as the library wants them.
 fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
     let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
     let mut offsets = TopicPartitionList::new();
-    for position in &cut.positions {
-        add(&mut offsets, &position.partition, Offset::Offset(position.next + too_far))?;
+    for (partition, next) in cut.next() {
+        add(&mut offsets, partition, Offset::Offset(next + too_far))?;
     }
     Ok(offsets)
 }
@@ -422,62 +419,10 @@ pub(super) fn add(list: &mut TopicPartitionList, partition: &Partition, offset: 
     list.add_partition_offset(&partition.topic, partition.number, offset).map_err(Error::Consume)
 }
 
-fn partitions(list: &TopicPartitionList) -> BTreeSet<Partition> {
-    if list.count() == 0 {
-        return BTreeSet::new();
-    }
-    list.elements().iter().map(|element| Partition { topic: element.topic().into(), number: element.partition() }).collect()
-}
-
-fn names(partitions: &BTreeSet<Partition>) -> String {
-    let names: Vec<String> = partitions.iter().map(|partition| format!("{}/{}", partition.topic, partition.number)).collect();
-    names.join(" ")
-}
-
 fn list<'p>(partitions: impl Iterator<Item = &'p Partition>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
         list.add_partition(&partition.topic, partition.number);
     }
     list
-}
-
-/// The consumer's context: its callbacks.
-pub(super) struct Context(Mutex<Desk>);
-
-impl Context {
-    pub(super) fn new(desk: Desk) -> Self {
-        Self(Mutex::new(desk))
-    }
-
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Context {
-    fn stats_raw(&self, _: &[u8]) {}
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        log::client_error("consumer", &error, reason);
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log::line(level, facility, message);
-    }
-}
-
-impl ConsumerContext for Context {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let mut desk = self.desk();
-        let done = match code {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => desk.assign(consumer, list),
-            _ => desk.revoke(consumer, list),
-        };
-        if let Err(error) = done {
-            desk.failure.get_or_insert(error);
-        }
-    }
-
-    fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {}
 }

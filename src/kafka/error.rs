@@ -70,6 +70,14 @@ pub enum Error {
         "the topics are not as they must be (`verdmarc topics check` shows it, kafka.check_topics = false starts all the same):\n{0}"
     )]
     Topics(String),
+    /// The state of a partition cannot be had, or does not fit what Kafka knows of the group.
+    #[error("partition {partition}: {reason}")]
+    State {
+        /// The partition.
+        partition: i32,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Partitions were assigned or revoked and the library did not take it.
     #[error("rebalance failed: {0}")]
     Rebalance(String),

@@ -15,6 +15,12 @@ pub enum Mutant {
     FrontierPlusOne,
     /// A transaction is committed without its offsets.
     NoOffsets,
+    /// A restore ends where a reader of committed records stops.
+    CommittedTarget,
+    /// A state is taken for the group's whatever position it was written with.
+    UncheckedMarker,
+    /// What a row grew by is written, not what it came to.
+    Deltas,
 }
 
 impl Mutant {
@@ -26,6 +32,9 @@ impl Mutant {
             Self::UncheckedMembership => "unchecked-membership",
             Self::FrontierPlusOne => "frontier-plus-one",
             Self::NoOffsets => "no-offsets",
+            Self::CommittedTarget => "committed-target",
+            Self::UncheckedMarker => "unchecked-marker",
+            Self::Deltas => "deltas",
         };
         std::env::var_os("VERDMARC_MUTANT").is_some_and(|on| on == name)
     }

@@ -7,6 +7,9 @@
 //! | `consumer` | what that thread does between two polls and at a rebalance |
 //! | `assignment` | the partitions that are ours, their ledgers, the budget |
 //! | `start` | where a newly assigned partition is read from |
+//! | `state` | what a stateful role keeps of each partition |
+//! | `restore` | states from their changelogs |
+//! | `ends` | where logs end, open transactions included |
 //! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction |
@@ -19,6 +22,8 @@
 //! | `reader` | reading topics without a group, for `tail` and tests |
 //! | `range` | reading a topic once, to its end |
 //! | `command` | transactions of commands |
+//! | `sole` | a command as the only member of a group |
+//! | `repair` | positions that do not fit a role's state |
 //! | `dead_letters/` | listing, putting back and skipping records |
 //! | `log` | what the library has to say, among our log lines |
 //! | `headers` | record headers to and from the library |
@@ -32,6 +37,7 @@ mod consumer;
 mod coverage;
 pub mod dead_letters;
 pub mod embedded;
+mod ends;
 mod error;
 pub mod failpoint;
 mod headers;
@@ -44,16 +50,24 @@ mod producer;
 mod range;
 mod reader;
 mod refusals;
+pub mod repair;
+mod restore;
 mod sentinel;
+mod sole;
 mod start;
+mod state;
 mod status;
 pub mod topics;
 mod transaction;
 mod watch;
 
 pub use error::Error;
+pub use failpoint::Mutant;
 pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};
 pub use producer::Producer;
+pub use range::{Range, Span};
 pub use reader::{Reader, Start, existing_topics};
 pub use sentinel::Sentinel;
-pub use status::{Phase, Status};
+pub use sole::GroupError;
+pub use state::{PartitionState, Restoring, Stateful};
+pub use status::{Phase, Sample, Status};

@@ -10,6 +10,7 @@ use super::coverage::Coverage;
 use super::error::{Error, is_fenced};
 use super::instance::Instance;
 use super::start::Starts;
+use super::state::{Stateful, States};
 use super::status::Status;
 use super::transaction::Transactions;
 use super::{client, failpoint, headers};
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What is read, and how much of it is held.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Intake {
     /// The consumer group.
     pub group: String,
@@ -49,6 +50,8 @@ pub struct Intake {
     pub revoke: Duration,
     /// What the role knows of its records.
     pub handlers: Handlers,
+    /// The role's state; none when it keeps none and has records handed out.
+    pub state: Option<Arc<dyn Stateful>>,
 }
 
 /// Makes the outputs that stand in for those that no topic takes, from the record's topic, partition and offset.
@@ -171,7 +174,16 @@ impl Pipeline {
         let budget =
             Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
         let starts = Starts::new(kafka, &intake.group)?;
-        let desk = Desk::new(Assignment::new(budget), starts, transactions, kafka.delivery, (work, collected), &intake, status);
+        let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
+        let desk = Desk::new(
+            Assignment::new(budget),
+            (starts, states),
+            transactions,
+            kafka.delivery,
+            (work, collected),
+            &intake,
+            status,
+        );
         let consumer: BaseConsumer<Context> =
             client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
         let consumer = Arc::new(consumer);

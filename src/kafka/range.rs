@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 ///
 /// The end is that of all records, committed or not: a reader of committed records sees as its end where the oldest open
 /// transaction begins, and would miss what others have committed behind it. So an open transaction is waited for.
-pub(super) struct Range {
+pub struct Range {
     consumer: BaseConsumer<Quiet>,
     topic: Arc<str>,
     /// Ends of the partitions that are not read to their end yet.
@@ -28,7 +28,7 @@ pub(super) struct Range {
 
 /// Where reading starts.
 #[derive(Debug, Clone)]
-pub(super) enum Span {
+pub enum Span {
     /// The oldest record of every partition.
     Beginning,
     /// The first record that is not older.
@@ -43,7 +43,11 @@ const POLL: Duration = Duration::from_millis(100);
 const MARGIN: Duration = Duration::from_secs(10);
 
 impl Range {
-    pub(super) fn open(kafka: &Kafka, topic: &Arc<str>, span: &Span) -> Result<Self, Error> {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// No broker answers, or there is no such topic.
+    pub fn open(kafka: &Kafka, topic: &Arc<str>, span: &Span) -> Result<Self, Error> {
         let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
         let mut list = TopicPartitionList::new();
         let mut ends = BTreeMap::new();
@@ -64,7 +68,8 @@ impl Range {
     ///
     /// # Errors
     /// Reading cannot go on, or does not get on.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, Error> {
+    #[allow(clippy::should_implement_trait, reason = "it fails, and then ends")]
+    pub fn next(&mut self) -> Result<Option<Record>, Error> {
         while !self.ends.is_empty() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {

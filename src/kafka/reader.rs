@@ -121,6 +121,13 @@ fn is_refusal(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))
 }
 
+/// The last stable offset: where a reader of committed records stops.
+pub(super) fn end(kafka: &Kafka, topic: &str, partition: i32) -> Result<i64, Error> {
+    let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+    let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
+    consumer.fetch_watermarks(topic, partition, METADATA_PATIENCE).map(|(_, end)| end).map_err(failed)
+}
+
 pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<i32, Error> {
     let failed = |reason: String| Error::Topic { topic: topic.to_owned(), reason };
     let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;

@@ -25,10 +25,24 @@ use std::time::{Duration, Instant};
 
 /// Where reading starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
+pub(super) enum Start {
     At(i64),
-    /// Nothing is committed, or what is committed lies behind the end of the log.
+    /// Nothing is committed.
     Beginning,
+    /// What is committed is not in the log.
+    Lost {
+        position: i64,
+        first: i64,
+        end: i64,
+    },
+}
+
+/// Where a partition starts.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) partition: Partition,
+    pub(super) generation: Generation,
+    pub(super) start: Start,
 }
 
 /// A partition whose position is asked for.
@@ -100,27 +114,39 @@ impl Starts {
         self.waiting.is_empty()
     }
 
-    /// Gives the library those partitions for which there is an answer.
-    pub(super) fn apply<C: ConsumerContext>(
-        &mut self,
-        consumer: &BaseConsumer<C>,
-        assignment: &mut Assignment,
-    ) -> Result<(), Error> {
-        let mut list = TopicPartitionList::new();
+    /// The partitions for which there is an answer since the last time.
+    pub(super) fn answers(&mut self) -> Result<Vec<Answer>, Error> {
+        let mut answers = Vec::new();
         loop {
             let (Question { partition, generation, .. }, start) = match self.answers.try_recv() {
                 Ok(answer) => answer,
-                Err(mpsc::TryRecvError::Empty) => break,
+                Err(mpsc::TryRecvError::Empty) => return Ok(answers),
                 Err(mpsc::TryRecvError::Disconnected) => {
                     return Err(Error::Inconsistent("the thread that asks for positions has ended".to_owned()));
                 }
             };
+            if self.waiting.get(&partition) == Some(&generation) {
+                answers.push(Answer { partition, generation, start });
+            }
+        }
+    }
+
+    /// Gives the library these partitions.
+    pub(super) fn begin<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        assignment: &mut Assignment,
+        answers: Vec<Answer>,
+    ) -> Result<(), Error> {
+        let mut list = TopicPartitionList::new();
+        for Answer { partition, generation, start } in answers {
             if self.waiting.get(&partition) != Some(&generation) {
                 continue;
             }
-            add(&mut list, &partition, start.offset())?;
+            let position = start.position(&partition);
+            add(&mut list, &partition, position.map_or(Offset::Beginning, Offset::Offset))?;
             self.waiting.remove(&partition);
-            if let Start::At(position) = start {
+            if let Some(position) = position {
                 assignment.start(&partition, position);
             }
         }
@@ -132,10 +158,25 @@ impl Starts {
 }
 
 impl Start {
-    fn offset(self) -> Offset {
+    /// Where to read, none for the beginning. What was lost is said, and reading goes on with what there is.
+    fn position(self, Partition { topic, number }: &Partition) -> Option<i64> {
         match self {
-            Self::At(position) => Offset::Offset(position),
-            Self::Beginning => Offset::Beginning,
+            Self::At(position) => Some(position),
+            Self::Beginning => None,
+            Self::Lost { position, end, .. } if position > end => {
+                tracing::error!(
+                    %topic, partition = number, position, end,
+                    "the committed position lies behind the end of the log: the topic was made anew, or its brokers have lost records; it is read from its beginning"
+                );
+                None
+            }
+            Self::Lost { position, first, .. } => {
+                tracing::error!(
+                    %topic, partition = number, position, first,
+                    "records were deleted before they were read: the topic's retention is shorter than the backlog"
+                );
+                Some(position)
+            }
         }
     }
 }
@@ -219,18 +260,8 @@ impl Asker {
         element.error().ok()?;
         let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
         let (first, end) = self.observer.fetch_watermarks(&partition.topic, partition.number, TOGETHER).ok()?;
-        if position > end {
-            tracing::error!(
-                topic = %partition.topic, partition = partition.number, position, end,
-                "the committed position lies behind the end of the log: the topic was made anew, or its brokers have lost records; it is read from its beginning"
-            );
-            return Some(Start::Beginning);
-        }
-        if position < first {
-            tracing::error!(
-                topic = %partition.topic, partition = partition.number, position, first,
-                "records were deleted before they were read: the topic's retention is shorter than the backlog"
-            );
+        if position > end || position < first {
+            return Some(Start::Lost { position, first, end });
         }
         Some(Start::At(position))
     }

@@ -1,20 +1,55 @@
 //! What a pipeline is doing, for whoever asks from another thread.
 
 use super::pipeline::Tally;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Shared between the consumer thread and those who want to know.
-#[derive(Debug)]
 pub struct Status {
     phase: AtomicU8,
     seen: Mutex<(Instant, Tally)>,
+    /// Records of changelogs read, and how many are left of the state that is being restored.
+    restored: AtomicU64,
+    to_restore: AtomicU64,
+    /// What the role measures besides.
+    measures: OnceLock<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { phase: AtomicU8::new(0), seen: Mutex::new((Instant::now(), Tally::default())) }
+        Self {
+            phase: AtomicU8::new(0),
+            seen: Mutex::new((Instant::now(), Tally::default())),
+            restored: AtomicU64::new(0),
+            to_restore: AtomicU64::new(0),
+            measures: OnceLock::new(),
+        }
+    }
+}
+
+/// One figure of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Its name, without prefix and suffix.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// Whether it only ever grows.
+    pub grows: bool,
+    /// The figure.
+    pub value: u64,
+}
+
+impl Sample {
+    /// A sum since the process started.
+    pub fn counter(name: &'static str, help: &'static str, value: u64) -> Self {
+        Self { name, help, grows: true, value }
+    }
+
+    /// What there is now.
+    pub fn gauge(name: &'static str, help: &'static str, value: u64) -> Self {
+        Self { name, help, grows: false, value }
     }
 }
 
@@ -53,6 +88,32 @@ impl Status {
 
     pub(super) fn stopped(&self) {
         self.phase.fetch_max(3, Ordering::AcqRel);
+    }
+
+    /// Has these figures shown beside the pipeline's own; said once.
+    pub fn measure(&self, samples: impl Fn() -> Vec<Sample> + Send + Sync + 'static) {
+        let _ = self.measures.set(Box::new(samples));
+    }
+
+    /// The role's own figures, and how far its states are restored.
+    pub fn samples(&self) -> Vec<Sample> {
+        let Some(measures) = self.measures.get() else { return Vec::new() };
+        let mut samples = measures();
+        samples.extend([
+            Sample::counter("state_records_restored", "Records of the changelog read.", self.restored.load(Ordering::Relaxed)),
+            Sample::gauge(
+                "state_records_to_restore",
+                "Records of the changelog, about, that are still to be read of the partition that is being restored.",
+                self.to_restore.load(Ordering::Relaxed),
+            ),
+        ]);
+        samples
+    }
+
+    /// Notes that so many more records of a changelog were read, and that so many are left.
+    pub(super) fn restored(&self, records: u64, left: i64) {
+        self.restored.fetch_add(records, Ordering::Relaxed);
+        self.to_restore.store(u64::try_from(left).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// What the pipeline did so far.

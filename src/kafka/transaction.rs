@@ -16,6 +16,7 @@ use super::membership::{Membership, TransactionError};
 use super::producer::{Batch as Deliveries, Inner, Producer, Progress, Sending};
 use super::watch::{self, Beats, Watch};
 use crate::config::{Delivery, Kafka};
+use crate::event::Output;
 use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
@@ -29,6 +30,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Done>,
+    /// What states want written beside what records came to.
+    pub(super) state: Arc<[Output]>,
     /// The next offset to read of every partition that the entries are of.
     pub(super) offsets: TopicPartitionList,
     /// The membership when the batch was cut; none when there is no transaction to fence.
@@ -285,30 +288,33 @@ impl Worker {
 
     fn produce(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
         let mut deliveries = Deliveries::default();
+        let entries = batch
+            .entries
+            .iter()
+            .enumerate()
+            .flat_map(|(index, entry)| entry.outputs.iter().map(move |output| (Some(index), output)));
         let mut written = 0;
-        for (index, entry) in batch.entries.iter().enumerate() {
-            for output in entry.outputs.iter() {
-                loop {
-                    self.beats.beat();
-                    match self.producer.hand_over(&mut deliveries, output) {
-                        Sending::Taken => break,
-                        Sending::Full => std::thread::sleep(Duration::from_millis(1)),
-                        Sending::Refused(error) => return Err(self.refused(error, index)),
-                    }
-                    self.heed()?;
+        for (index, output) in entries.chain(batch.state.iter().map(|output| (None, output))) {
+            loop {
+                self.beats.beat();
+                match self.producer.hand_over(&mut deliveries, output) {
+                    Sending::Taken => break,
+                    Sending::Full => std::thread::sleep(Duration::from_millis(1)),
+                    Sending::Refused(error) => return Err(self.refused(error, index)),
                 }
-                written += 1;
-                if pace == Pace::OneByOne {
-                    self.delivered(&deliveries, index)?;
-                }
+                self.heed()?;
+            }
+            written += 1;
+            if pace == Pace::OneByOne {
+                self.delivered(&deliveries, index)?;
             }
         }
-        self.delivered(&deliveries, 0)?;
+        self.delivered(&deliveries, Some(0).filter(|_| !batch.entries.is_empty()))?;
         Ok(written)
     }
 
     /// Waits for every delivery report. The library should end each record after `message.timeout.ms`.
-    fn delivered(&self, deliveries: &Deliveries, index: usize) -> Result<(), Trouble> {
+    fn delivered(&self, deliveries: &Deliveries, index: Option<usize>) -> Result<(), Trouble> {
         let started = Instant::now();
         loop {
             self.beats.beat();
@@ -326,15 +332,16 @@ impl Worker {
         }
     }
 
-    /// What a record that was not taken means: too large and passing errors abort, others end the role.
-    fn refused(&self, error: Error, index: usize) -> Trouble {
+    /// What a record that was not taken means: too large and passing errors abort, others end the role. Nothing can stand in for what
+    /// a state wants written.
+    fn refused(&self, error: Error, index: Option<usize>) -> Trouble {
         if let Some((code, text)) = self.producer.fatal_error() {
             return Trouble::Fatal(fatal(code, text));
         }
         match &error {
             Error::Produce { reason, .. } => match reason.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
-                    Trouble::Abort(Abort { oversized: Some(index), ..Abort::because(error.to_string()) })
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) if index.is_some() => {
+                    Trouble::Abort(Abort { oversized: index, ..Abort::because(error.to_string()) })
                 }
                 Some(code) if is_fenced(code) => Trouble::Fatal(Error::Fenced(error.to_string())),
                 _ if super::error::is_passing(reason) => Trouble::Abort(Abort::because(error.to_string())),

@@ -14,6 +14,8 @@ mod head;
 mod identity;
 mod part;
 mod row;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use head::{Head, Period, Submitter};

@@ -8,15 +8,16 @@
 //! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
 
 use super::retry::Retries;
+use super::{blocking, check_topics};
 use crate::claim_check::{ClaimChecks, Unfetched};
 use crate::config::{Config, Evaluation, Mail};
 use crate::dns::Resolver;
 use crate::event::dead_letter::{dead_letter, output_too_large};
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::{Raw, Refusal};
-use crate::event::{EvaluationBlock, Output, Reason, Record};
+use crate::event::{EvaluationBlock, FAILURE, Output, Reason, Record};
 use crate::kafka::{
-    Completions, Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint, topics,
+    Completions, Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint,
 };
 use crate::message::{HeaderSection, normalise};
 use crate::verdict::{MailDetail, Origin, Outputs, ReportScope, evaluate_section, internal_error, outputs, outputs_of};
@@ -33,7 +34,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub const NAME: &str = "verdict";
 
 const VERDICT: &str = "verdmarc.verdict.v1";
-const FAILURE: &str = "verdmarc.failure.v1";
 
 /// Pause between two tries to fetch an object, each of which tries for a while itself.
 const FETCH_AGAIN: Duration = Duration::from_secs(5);
@@ -89,11 +89,6 @@ async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions,
     }
 }
 
-/// What Kafka says to a call that blocks.
-async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(call).await.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))
-}
-
 /// The topics to read: raw messages, and retries wherever there are any, whether or not this process writes them. None when a stop
 /// was requested before the brokers answered.
 async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
@@ -108,20 +103,6 @@ async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Opti
         });
     }
     Ok(Some(std::iter::once(raw).chain(found).collect()))
-}
-
-/// Says what is wrong with the topics before the first record is read.
-async fn check_topics(config: &Config) -> Result<(), Error> {
-    if !config.kafka.check_topics {
-        return Ok(());
-    }
-    let settings = config.clone();
-    let report = blocking(move || topics::check(&settings)).await?;
-    for warning in &report.warnings {
-        tracing::warn!("{warning}");
-    }
-    let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }
 }
 
 fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
@@ -141,6 +122,7 @@ fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
             due: Arc::new(move |record| retries.wait(record, Timestamp::now())),
             oversized: Arc::new(oversized(config)),
         },
+        state: None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a supervisor may ask over HTTP: `/livez`, `/readyz`, `/metrics`.
 
-use crate::kafka::{Phase, Sentinel, Status};
+use crate::kafka::{Phase, Sample, Sentinel, Status};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ pub struct ListenError {
     reason: std::io::Error,
 }
 
+/// What each role of the process does, by its name.
+pub type Roles = Arc<Vec<(&'static str, Arc<Status>)>>;
+
 /// A consumer thread that has not looked around for this long will not do so again.
 const STUCK: Duration = Duration::from_mins(5);
 
@@ -27,12 +31,12 @@ const STUCK: Duration = Duration::from_mins(5);
 ///
 /// # Errors
 /// The address is taken or not ours.
-pub async fn serve(address: SocketAddr, status: Arc<Status>) -> Result<SocketAddr, ListenError> {
+pub async fn serve(address: SocketAddr, roles: Roles) -> Result<SocketAddr, ListenError> {
     let failed = |reason| ListenError { address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;
     let router =
-        Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(status);
+        Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(roles);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the health endpoint ended");
@@ -42,50 +46,73 @@ pub async fn serve(address: SocketAddr, status: Arc<Status>) -> Result<SocketAdd
     Ok(at)
 }
 
-async fn live(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    if status.idle_for() < STUCK { (StatusCode::OK, "live\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "stuck\n") }
-}
-
-async fn ready(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    match status.phase() {
-        Phase::Running => (StatusCode::OK, "ready\n"),
-        Phase::Joining => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no partition yet\n"),
-        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "not ready: stopping\n"),
-        Phase::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "not ready: stopped, because most records were refused\n"),
+async fn live(State(roles): State<Roles>) -> impl IntoResponse {
+    match roles.iter().find(|(_, status)| status.idle_for() >= STUCK) {
+        None => (StatusCode::OK, "live\n".to_owned()),
+        Some((role, _)) => (StatusCode::SERVICE_UNAVAILABLE, format!("stuck: {role}\n")),
     }
 }
 
-async fn metrics(State(status): State<Arc<Status>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&status))
+async fn ready(State(roles): State<Roles>) -> impl IntoResponse {
+    let waits = roles.iter().find_map(|(role, status)| Some((role, not_ready(status.phase())?)));
+    match waits {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some((role, why)) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {role}: {why}\n")),
+    }
+}
+
+fn not_ready(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Running => None,
+        Phase::Joining => Some("no partition yet"),
+        Phase::Draining => Some("stopping"),
+        Phase::Stopped => Some("stopped, because most records were refused"),
+    }
+}
+
+async fn metrics(State(roles): State<Roles>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&roles))
 }
 
 /// Prometheus' text format.
-fn exposition(status: &Status) -> String {
-    let tally = status.tally();
-    let counters = [
-        ("records_read", "Records read from mail.raw and the topics for retries.", tally.read),
-        ("records_written", "Records written and committed.", tally.written),
-        ("commits", "Transactions committed.", tally.commits),
-        ("batches_taken_back", "Transactions aborted, whose outputs are written again.", tally.aborted),
-        ("records_left", "Records read and left to the next owner of their partition.", tally.left),
-        ("records_refused", "Records that broke the producer's contract.", tally.refused),
-    ];
+fn exposition(roles: &Roles) -> String {
+    let mut families: BTreeMap<&str, Vec<(&str, Sample)>> = BTreeMap::new();
+    for (role, status) in roles.iter() {
+        for sample in samples(status) {
+            families.entry(sample.name).or_default().push((role, sample));
+        }
+    }
     let mut text = String::new();
     // Writing to a string cannot fail.
-    for (name, help, value) in counters {
-        let _ = write!(
-            text,
-            "# HELP verdmarc_{name}_total {help}\n# TYPE verdmarc_{name}_total counter\nverdmarc_{name}_total {value}\n"
-        );
+    for samples in families.into_values() {
+        let Some((_, Sample { name, help, grows, .. })) = samples.first() else { continue };
+        let (kind, suffix) = if *grows { ("counter", "_total") } else { ("gauge", "") };
+        let _ = writeln!(text, "# HELP verdmarc_{name}{suffix} {help}\n# TYPE verdmarc_{name}{suffix} {kind}");
+        for (role, sample) in &samples {
+            let _ = writeln!(text, "verdmarc_{name}{suffix}{{role=\"{role}\"}} {}", sample.value);
+        }
     }
     text += "# HELP verdmarc_sentinel_total Violations of the ledger; must stay 0.\n# TYPE verdmarc_sentinel_total counter\n";
     for (name, value) in Sentinel::counts() {
         let _ = writeln!(text, "verdmarc_sentinel_total{{sentinel=\"{name}\"}} {value}");
     }
-    let ready = u8::from(status.phase() == Phase::Running);
-    let _ =
-        write!(text, "# HELP verdmarc_ready Whether records are read.\n# TYPE verdmarc_ready gauge\nverdmarc_ready {ready}\n");
     text
+}
+
+/// What a pipeline did, and what its role measures besides.
+fn samples(status: &Status) -> Vec<Sample> {
+    let tally = status.tally();
+    let mut samples = vec![
+        Sample::counter("records_read", "Records read.", tally.read),
+        Sample::counter("records_written", "Records written and committed.", tally.written),
+        Sample::counter("commits", "Transactions committed.", tally.commits),
+        Sample::counter("batches_taken_back", "Transactions aborted, whose outputs are written again.", tally.aborted),
+        Sample::counter("records_left", "Records read and left to the next owner of their partition.", tally.left),
+        Sample::counter("records_refused", "Records that broke the producer's contract.", tally.refused),
+        Sample::gauge("ready", "Whether records are read.", u64::from(status.phase() == Phase::Running)),
+    ];
+    samples.extend(status.samples());
+    samples
 }
 
 #[cfg(test)]
@@ -94,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_sample_has_its_help_and_type() {
-        let text = exposition(&Status::default());
+        let text = exposition(&Arc::new(vec![("verdict", Arc::default()), ("aggregate", Arc::default())]));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
             assert!(text.contains(&format!("# HELP {name} ")) && text.contains(&format!("# TYPE {name} ")), "{line}");

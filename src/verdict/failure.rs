@@ -114,3 +114,53 @@ fn policy_hash(policy: &PublishedPolicy, discovery: Discovery) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::dmarc::DmarcResult;
+
+    fn block(published: Policy, effective: Policy, reasons: &[Reason]) -> DmarcBlock {
+        DmarcBlock {
+            result: DmarcResult::Fail,
+            policy_domain: None,
+            organizational_domain: None,
+            discovery: Discovery::TreeWalk,
+            record: None,
+            published: None,
+            published_policy: Some(published),
+            effective_policy: Some(effective),
+            record_faults: Vec::new(),
+            reasons: reasons.to_vec(),
+        }
+    }
+
+    #[test]
+    fn b4_what_was_done_and_why_something_else_than_was_asked_for() {
+        use Override::{LocalPolicy, PolicyTestMode, TrustedForwarder};
+        use Policy::{None, Quarantine, Reject};
+        let testing = &[Reason::PolicyTestMode][..];
+        let sealed = &[Reason::TrustedSealer][..];
+        let cases: [(Policy, Policy, &[Reason], Applied, Disposition, &[Override]); 8] = [
+            (Reject, Reject, &[], Applied::Recommended, Disposition::Reject, &[]),
+            (None, None, &[], Applied::Recommended, Disposition::None, &[]),
+            (Reject, Quarantine, testing, Applied::Recommended, Disposition::Quarantine, &[PolicyTestMode]),
+            (Quarantine, None, testing, Applied::Recommended, Disposition::None, &[PolicyTestMode]),
+            (Reject, Reject, sealed, Applied::Recommended, Disposition::None, &[TrustedForwarder]),
+            (Reject, Reject, &[], Applied::None, Disposition::None, &[LocalPolicy]),
+            (None, None, &[], Applied::None, Disposition::None, &[]),
+            (Reject, Quarantine, testing, Applied::None, Disposition::None, &[PolicyTestMode, LocalPolicy]),
+        ];
+        for (published, effective, reasons, how, disposition, overrides) in cases {
+            let found = applied(SesStatus::Fail, &block(published, effective, reasons), how);
+            assert_eq!(found, Some((disposition, overrides.to_vec())), "{published} {effective} {reasons:?} {how:?}");
+        }
+    }
+
+    #[test]
+    fn a_pass_is_one_only_where_the_policy_asks_for_more_than_nothing() {
+        let passed = |effective| applied(SesStatus::Pass, &block(effective, effective, &[]), Applied::None);
+        assert_eq!(passed(Policy::Reject), Some((Disposition::Pass, Vec::new())));
+        assert_eq!(passed(Policy::None), Some((Disposition::None, Vec::new())));
+    }
+}

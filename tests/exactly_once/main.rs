@@ -11,6 +11,9 @@
 #[path = "../support/broker/mod.rs"]
 mod broker;
 mod chaos;
+#[path = "../support/disaster.rs"]
+mod disaster;
+#[path = "../support/fleet.rs"]
 mod fleet;
 mod lane;
 #[path = "../support/memory.rs"]

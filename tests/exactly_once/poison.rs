@@ -60,7 +60,7 @@ fn a_producer_that_only_writes_poison_stops_the_role_and_no_restart_drains_the_t
             let mut process = fleet.start("a", &[("VERDMARC_HEALTH__LISTEN", "127.0.0.1:0")]);
             process.wait_for("stopped: most records");
             assert_eq!(process.ask("/livez"), "live\n");
-            assert_eq!(process.ask("/readyz"), "not ready: stopped, because most records were refused\n");
+            assert_eq!(process.ask("/readyz"), "not ready: verdict: stopped, because most records were refused\n");
             assert!(process.ask("/metrics").contains("verdmarc_sentinel_total{sentinel=\"commit_regressed\"} 0"));
             std::thread::sleep(Duration::from_secs(1));
             assert_eq!(process.ended(), None, "it stays alive");

@@ -1,5 +1,6 @@
 //! `verdmarc demo`: the whole way through Kafka in one process.
 
+mod reports;
 mod scenarios;
 mod sign;
 mod table;
@@ -61,6 +62,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     (config.kafka.delivery, config.kafka.check_topics) = (Delivery::AtLeastOnce, false);
     config.kafka.instance = Some("demo".to_owned());
     config.receiver.domain = config.receiver.domain.or_else(|| "mx.receiver.example".parse().ok());
+    (config.receiver.organization, config.receiver.contact) =
+        (Some("Demo Receiver".into()), Some("dmarc@receiver.example".into()));
+    (config.aggregate.window_s, config.aggregate.allow_short_windows) = (60, true);
+    config.aggregate.commit_interval_ms = 200;
     config.verdict.annotated = true;
     if arguments.files.is_empty() { own(config, arguments.keep) } else { given(config, arguments) }
 }
@@ -71,7 +76,8 @@ fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
     let mut out = anstream::stdout();
     let keys = Keys::generate()?;
     let zone = Zone::from_json(&zone::json(&keys)).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    let stage = Stage::open(config, Arc::new(zone))?;
+    let mut stage = Stage::open(config, Arc::new(zone))?;
+    stage.aggregate()?;
     let scenarios = scenarios::all();
     let now = jiff::Timestamp::now();
     let topic = stage.topic();
@@ -99,6 +105,7 @@ fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
     }
     let missing = scenarios.len().saturating_sub(counts.verdicts() + counts.refused);
     counts.unexpected += missing + counts.fails().abs_diff(counts.failures) + counts.verdicts().abs_diff(counts.annotated);
+    counts.unexpected += usize::from(!reports::close(&stage, counts.failures, &mut out)?);
     counts.summary(&mut out, scenarios.len(), started.elapsed())?;
     if keep {
         stage.keep(&mut out, "the demo's zone in memory")?;
@@ -153,7 +160,7 @@ struct Stage {
     reader: Reader,
     stop: Stop,
     runtime: tokio::runtime::Runtime,
-    role: tokio::task::JoinHandle<Result<Tally, crate::kafka::Error>>,
+    roles: Vec<tokio::task::JoinHandle<Result<Tally, crate::kafka::Error>>>,
 }
 
 impl Stage {
@@ -166,9 +173,20 @@ impl Stage {
             async move { roles::verdict::run(&config, resolver, claims, Arc::default(), stop).await }
         });
         let topics = &config.topics;
-        let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters].map(|name| topics.full(name));
+        let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters, &topics.reports];
+        let outputs = outputs.map(|name| topics.full(name));
         let reader = Reader::new(&config.kafka, &outputs.each_ref().map(String::as_str), Start::Beginning)?;
-        Ok(Self { config, reader, stop, runtime, role })
+        Ok(Self { config, reader, stop, runtime, roles: vec![role] })
+    }
+
+    /// Starts the aggregate role too.
+    fn aggregate(&mut self) -> Result<(), Failure> {
+        let settings =
+            roles::aggregate::settings(&self.config).map_err(|missing| Failure::new(Exit::Internal, missing.to_string()))?;
+        let (config, stop) = (self.config.clone(), self.stop.clone());
+        let role = async move { roles::aggregate::run(&config, settings, Arc::default(), stop).await };
+        self.roles.push(self.runtime.spawn(role));
+        Ok(())
     }
 
     fn topic(&self) -> Arc<str> {
@@ -197,6 +215,8 @@ impl Stage {
             counts.failures += 1;
         } else if self.is(record, &topics.annotated) {
             counts.annotated += 1;
+        } else if self.is(record, &topics.reports) {
+            // Shown together, once the window is closed.
         } else if self.is(record, &topics.dead_letters) {
             let reason = record.headers.as_ref().and_then(|headers| headers.get("verdmarc-reason")).unwrap_or_default();
             let reason = String::from_utf8_lossy(reason);
@@ -227,8 +247,9 @@ impl Stage {
 
     fn close(self) -> Result<(), Failure> {
         self.stop.request();
-        let ended = self.runtime.block_on(self.role);
-        ended.map_err(|error| Failure::new(Exit::Internal, error.to_string()))??;
+        for role in self.roles {
+            self.runtime.block_on(role).map_err(|error| Failure::new(Exit::Internal, error.to_string()))??;
+        }
         Ok(())
     }
 }

@@ -253,7 +253,7 @@ impl Comparison<'_> {
         let writer = u64::from(self.config.kafka.max_record_bytes);
         let planned = topic.size.bytes(self.config.kafka.max_record_bytes);
         let needed = match topic.size {
-            Size::Event => planned,
+            Size::Event | Size::Report(_) => planned,
             Size::Raw => {
                 if found < planned {
                     self.warn(topic, Deviation::SmallRaw { found, planned }, self.set(topic, "max.message.bytes", planned));

@@ -11,9 +11,15 @@ pub use check::{Cluster, Deviation, Found, Problem, Report, compare};
 pub use plan::{Cleanup, Layout, Size, Topic, plan};
 pub use strimzi::strimzi;
 
+use super::client;
 use super::error::Error;
-use crate::config::Config;
+use super::producer::Producer;
+use super::reader::{self, Quiet};
+use crate::config::{Config, Kafka};
+use crate::event::Output;
 use admin::Admin;
+use rdkafka::consumer::BaseConsumer;
+use std::time::Duration;
 
 /// Looks at the topics and says what is wrong with them. Blocks until the brokers answer.
 ///
@@ -23,6 +29,15 @@ pub fn check(config: &Config) -> Result<Report, Error> {
     let plan = plan(config);
     let cluster = Admin::new(&config.kafka)?.cluster(&plan)?;
     Ok(compare(config, &plan, &cluster))
+}
+
+/// Partitions of a topic.
+///
+/// # Errors
+/// No broker answers, or there is no such topic.
+pub fn partitions(kafka: &Kafka, topic: &str) -> Result<i32, Error> {
+    let reader: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+    reader::partitions(&reader, topic)
 }
 
 /// What became, or would become, of a topic.
@@ -87,18 +102,29 @@ pub fn growth(plan: &[Topic], cluster: &Cluster, partitions: i32) -> Vec<Growth>
     growth
 }
 
-/// Gives every topic `partitions` partitions that has fewer; with `dry` it only says which those are.
+/// Gives every topic `partitions` partitions that has fewer; with `dry` it only says which those are. In every partition of the topics
+/// of state, `layout` says how many there are now, before the input grows: a role that finds another count stops.
 ///
 /// # Errors
 /// No broker answers, or a topic cannot be grown; those before it are, and the same call goes on from there.
-pub fn grow(config: &Config, partitions: i32, dry: bool) -> Result<Vec<Growth>, Error> {
+pub fn grow(config: &Config, partitions: i32, dry: bool, layout: &dyn Fn(i32) -> Output) -> Result<Vec<Growth>, Error> {
     let plan = plan(config);
     let admin = Admin::new(&config.kafka)?;
     let growth = growth(&plan, &admin.cluster(&plan)?, partitions);
-    for Growth { topic, to, .. } in growth.iter().filter(|_| !dry) {
-        if let Some(partitions) = to {
-            admin.grow(&topic.name, *partitions)?;
-        }
+    if dry {
+        return Ok(growth);
     }
+    let (state, others): (Vec<&Growth>, Vec<&Growth>) =
+        growth.iter().partition(|growth| growth.topic.cleanup == Cleanup::Compact);
+    let grow = |Growth { topic, to, .. }: &Growth| to.map_or(Ok(()), |to| admin.grow(&topic.name, to));
+    for topic in &state {
+        grow(topic)?;
+    }
+    if state.iter().any(|topic| topic.to.or(topic.from) == Some(partitions)) {
+        let records: Vec<Output> = (0..partitions).map(layout).collect();
+        // The partitions are new: their leaders may not be known yet.
+        Producer::new(&config.kafka)?.write_all(&records, Duration::from_millis(config.kafka.delivery_timeout_ms) * 2)?;
+    }
+    others.into_iter().try_for_each(grow)?;
     Ok(growth)
 }

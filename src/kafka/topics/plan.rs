@@ -53,6 +53,8 @@ pub enum Size {
     Raw,
     /// Such a record with headers of ours.
     Mail,
+    /// A report of so many bytes at most, with its headers.
+    Report(u64),
 }
 
 /// How topics are made; what the table leaves open.
@@ -86,8 +88,8 @@ struct Row {
     name: fn(&Topics) -> &str,
     used: fn(&Config) -> bool,
     cleanup: Cleanup,
-    size: Size,
-    grouped: bool,
+    size: fn(&Config) -> Size,
+    grouped: fn(&Config) -> bool,
     set: Option<&'static str>,
 }
 
@@ -96,15 +98,23 @@ const fn days(count: u32) -> Cleanup {
 }
 
 /// In the order of the data path. Retries, of which there are as many as delays, stand before the last.
-const TABLE: [Row; 5] = [
-    Row { key: "raw", name: |topics| &topics.raw, used: |_| true, cleanup: days(7), size: Size::Raw, grouped: true, set: None },
+const TABLE: [Row; 7] = [
+    Row {
+        key: "raw",
+        name: |topics| &topics.raw,
+        used: |_| true,
+        cleanup: days(7),
+        size: |_| Size::Raw,
+        grouped: |_| true,
+        set: None,
+    },
     Row {
         key: "verdicts",
         name: |topics| &topics.verdicts,
         used: |_| true,
         cleanup: days(14),
-        size: Size::Event,
-        grouped: false,
+        size: |_| Size::Event,
+        grouped: |_| false,
         set: None,
     },
     Row {
@@ -112,8 +122,8 @@ const TABLE: [Row; 5] = [
         name: |topics| &topics.annotated,
         used: |config| config.verdict.annotated,
         cleanup: days(7),
-        size: Size::Mail,
-        grouped: false,
+        size: |_| Size::Mail,
+        grouped: |_| false,
         set: None,
     },
     Row {
@@ -121,8 +131,26 @@ const TABLE: [Row; 5] = [
         name: |topics| &topics.failures,
         used: |_| true,
         cleanup: days(14),
-        size: Size::Event,
-        grouped: false,
+        size: |_| Size::Event,
+        grouped: Config::makes_reports,
+        set: Some("failures"),
+    },
+    Row {
+        key: "windows",
+        name: |topics| &topics.windows,
+        used: Config::makes_reports,
+        cleanup: Cleanup::Compact,
+        size: |_| Size::Event,
+        grouped: |_| false,
+        set: Some("failures"),
+    },
+    Row {
+        key: "reports",
+        name: |topics| &topics.reports,
+        used: Config::makes_reports,
+        cleanup: days(30),
+        size: |config| Size::Report(config.aggregate.report_bytes as u64),
+        grouped: |_| false,
         set: Some("failures"),
     },
     Row {
@@ -130,8 +158,8 @@ const TABLE: [Row; 5] = [
         name: |topics| &topics.dead_letters,
         used: |_| true,
         cleanup: days(30),
-        size: Size::Mail,
-        grouped: false,
+        size: |_| Size::Mail,
+        grouped: |_| false,
         set: None,
     },
 ];
@@ -162,9 +190,9 @@ impl Row {
             name: config.topics.full((self.name)(&config.topics)),
             used: (self.used)(config),
             cleanup: self.cleanup,
-            size: self.size,
+            size: (self.size)(config),
             delay: None,
-            grouped: self.grouped,
+            grouped: (self.grouped)(config),
             set: self.set,
         }
     }
@@ -178,6 +206,7 @@ impl Size {
             Self::Event => EVENT_BYTES,
             Self::Raw => largest.saturating_sub(HEADROOM).max(EVENT_BYTES),
             Self::Mail => largest.max(EVENT_BYTES + HEADROOM),
+            Self::Report(bytes) => bytes + HEADROOM,
         }
     }
 }
@@ -225,16 +254,23 @@ mod tests {
                 "mail.dead-letters",
                 "mail.failures",
                 "mail.raw",
+                "mail.reports",
                 "mail.retries.1",
                 "mail.retries.2",
                 "mail.retries.3",
-                "mail.verdicts"
+                "mail.verdicts",
+                "mail.windows"
             ]
         );
         let of = |topic: &str, setting: &str| found[topic].get(setting).cloned().unwrap_or_default();
-        for (topic, days) in
-            [("mail.raw", 7), ("mail.verdicts", 14), ("mail.annotated", 7), ("mail.failures", 14), ("mail.dead-letters", 30)]
-        {
+        for (topic, days) in [
+            ("mail.raw", 7),
+            ("mail.verdicts", 14),
+            ("mail.annotated", 7),
+            ("mail.failures", 14),
+            ("mail.reports", 30),
+            ("mail.dead-letters", 30),
+        ] {
             assert_eq!(of(topic, "retention.ms"), (days * 86_400_000_u64).to_string(), "{topic}");
         }
         assert_eq!(of("mail.retries.2", "retention.ms"), (600_000 + 7 * 86_400_000_u64).to_string());
@@ -242,8 +278,10 @@ mod tests {
         for topic in ["mail.annotated", "mail.retries.1", "mail.dead-letters"] {
             assert_eq!(of(topic, "max.message.bytes"), (57 << 20).to_string(), "{topic}");
         }
+        assert_eq!(of("mail.reports", "max.message.bytes"), (6 << 20).to_string());
         for topic in names {
-            assert_eq!((of(topic, "cleanup.policy").as_str(), of(topic, "min.insync.replicas").as_str()), ("delete", "2"));
+            let cleanup = if topic == "mail.windows" { "compact" } else { "delete" };
+            assert_eq!((of(topic, "cleanup.policy").as_str(), of(topic, "min.insync.replicas").as_str()), (cleanup, "2"));
         }
     }
 
@@ -269,14 +307,15 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(used(&config), ["raw", "verdicts", "failures", "dead_letters"]);
         (config.verdict.annotated, config.verdict.retries) = (true, true);
+        config.receiver.domain = crate::dns::Domain::parse("mx.example").ok();
+        (config.receiver.organization, config.receiver.contact) = (Some("x".into()), Some("x@mx.example".into()));
         assert_eq!(used(&config).len(), plan(&config).len());
     }
 
     #[test]
     fn state_is_compacted_soon() {
-        let row = Row { cleanup: Cleanup::Compact, ..TABLE[3] };
-        let settings = row.topic(&Config::default()).settings(0, &Layout::default());
-        assert_eq!((settings["cleanup.policy"].as_str(), settings["segment.ms"].as_str()), ("compact", "600000"));
-        assert!(!settings.contains_key("retention.ms"));
+        let windows = &settings(&Config::default())["mail.windows"];
+        assert_eq!((windows["cleanup.policy"].as_str(), windows["segment.ms"].as_str()), ("compact", "600000"));
+        assert!(!windows.contains_key("retention.ms"));
     }
 }

@@ -47,7 +47,7 @@ fn only(report: &Report, error: bool) -> String {
 #[test]
 fn what_create_makes_is_fine() {
     let report = report(|_, _| {});
-    assert_eq!((report.errors, report.warnings, report.topics.len()), (vec![], vec![], 8));
+    assert_eq!((report.errors, report.warnings, report.topics.len()), (vec![], vec![], 10));
 }
 
 #[test]
@@ -123,6 +123,8 @@ fn positions_must_outlive_what_they_point_into() {
     assert_eq!(warnings.len(), 4, "{warnings:#?}");
     assert!(warnings.iter().all(|warning| warning.remedy.contains("offsets.retention.minutes=10080")), "{warnings:#?}");
     assert!(only(&set("mail.raw", "retention.ms", -1), false).contains("kept for ever"));
+    let failures = compare(&reporting(), &plan(&reporting()), &cluster(&reporting()));
+    assert!(only(&failures, false).starts_with("mail.failures: "), "fourteen days, and a lost position stops the aggregate role");
     assert_eq!(report(|_, cluster| cluster.offsets_retention = None).warnings, []);
 }
 
@@ -147,38 +149,35 @@ fn settings_that_may_not_be_read_are_a_warning() {
     assert!(only(&hidden, false).contains("allow DescribeConfigs"));
 }
 
-/// The plan as if failures had their state beside them.
-fn with_state() -> (Vec<Topic>, Cluster) {
-    let config = config();
-    let (mut plan, mut cluster) = (plan(&config), cluster(&config));
-    let failures = plan.iter().find(|topic| topic.set.is_some()).unwrap().clone();
-    let state = Topic { name: "state".into(), cleanup: Cleanup::Compact, ..failures };
-    let found = cluster.topics["mail.failures"].clone();
-    cluster.topics.insert("state".into(), found);
-    cluster.topics.get_mut("state").unwrap().settings.as_mut().unwrap().insert("cleanup.policy".into(), "compact".into());
-    plan.push(state);
-    (plan, cluster)
+/// With everything that the aggregate role needs.
+fn reporting() -> Config {
+    let mut config = config();
+    config.receiver.domain = crate::dns::Domain::parse("mx.example").ok();
+    (config.receiver.organization, config.receiver.contact) = (Some("x".into()), Some("x@mx.example".into()));
+    config
 }
 
 #[test]
 fn topics_of_one_set_have_equal_partitions() {
-    let (plan, mut cluster) = with_state();
-    assert_eq!(compare(&config(), &plan, &cluster).errors, []);
-    cluster.topics.get_mut("mail.failures").unwrap().partitions = 13;
-    let text = only(&compare(&config(), &plan, &cluster), true);
-    assert_eq!(
-        text,
-        "state: it has 12 partitions and mail.failures has 13, they must be equal: verdmarc topics grow --partitions 13 --yes"
-    );
+    let config = reporting();
+    let (plan, mut cluster) = (plan(&config), cluster(&config));
+    cluster.offsets_retention = None;
+    assert_eq!(compare(&config, &plan, &cluster).errors, []);
+    for topic in ["mail.failures", "mail.reports"] {
+        cluster.topics.get_mut(topic).unwrap().partitions = 13;
+    }
+    let text = only(&compare(&config, &plan, &cluster), true);
+    assert!(text.starts_with("mail.windows: it has 12 partitions and mail."), "{text}");
+    assert!(text.ends_with("has 13, they must be equal: verdmarc topics grow --partitions 13 --yes"), "{text}");
 }
 
 #[test]
 fn state_grows_first_and_nothing_shrinks() {
-    let (plan, mut cluster) = with_state();
+    let (plan, mut cluster) = (plan(&config()), cluster(&config()));
     cluster.topics.get_mut("mail.raw").unwrap().partitions = 30;
     cluster.topics.remove("mail.verdicts");
     let growth = growth(&plan, &cluster, 20);
-    assert_eq!((growth[0].topic.name.as_str(), growth[0].to), ("state", Some(20)));
+    assert_eq!((growth[0].topic.name.as_str(), growth[0].to), ("mail.windows", Some(20)));
     let of = |name: &str| growth.iter().find(|growth| growth.topic.name == name).map(|growth| (growth.from, growth.to));
     assert_eq!(of("mail.raw"), Some((Some(30), None)));
     assert_eq!(of("mail.verdicts"), Some((None, None)));

@@ -1,5 +1,7 @@
 //! Processes of the real binary, started, killed, frozen and stopped.
 
+#![allow(dead_code, reason = "shared by test binaries")]
+
 use crate::broker::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 pub struct Fleet {
     directory: tempfile::TempDir,
     settings: Vec<(String, String)>,
+    roles: &'static str,
     started: AtomicUsize,
 }
 
@@ -28,7 +31,7 @@ impl Fleet {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("zone.json");
         std::fs::write(&file, zone).unwrap();
-        let mut fleet = Self { directory, settings: Vec::new(), started: AtomicUsize::new(0) };
+        let mut fleet = Self { directory, settings: Vec::new(), roles: "verdict", started: AtomicUsize::new(0) };
         let short = [
             ("KAFKA__SESSION_TIMEOUT_MS", "3000"),
             ("KAFKA__HEARTBEAT_INTERVAL_MS", "500"),
@@ -60,16 +63,21 @@ impl Fleet {
         self.settings.push((format!("VERDMARC_{name}"), value.to_owned()));
     }
 
+    /// Runs these roles instead of `verdict`.
+    pub fn roles(&mut self, roles: &'static str) {
+        self.roles = roles;
+    }
+
     /// Takes a setting back.
     pub fn unset(&mut self, name: &str) {
         self.settings.retain(|(known, _)| *known != format!("VERDMARC_{name}"));
     }
 
-    /// Starts the verdict role under this instance name, with more environment variables as they are.
+    /// Starts the roles under this instance name, with more environment variables as they are.
     pub fn start(&self, instance: &str, environment: &[(&str, &str)]) -> Process {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let log = self.directory.path().join(format!("{number:03}-{instance}.log"));
-        let mut command = self.command(&["run", "--roles", "verdict"]);
+        let mut command = self.command(&["run", "--roles", self.roles]);
         command.env("VERDMARC_KAFKA__INSTANCE", instance).envs(environment.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         Process { child, log }

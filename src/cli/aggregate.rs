@@ -1,0 +1,123 @@
+//! `verdmarc aggregate repair`
+
+use super::{Exit, Failure, Settings};
+use crate::aggregate::changelog::{Marker, read_marker};
+use crate::config::Config;
+use crate::kafka::repair::{Found, Loss, Remedy, Repair, RepairError};
+use crate::kafka::topics;
+use crate::{roles, telemetry};
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Compare the role's state with its group's positions and put right what does not fit; without --yes it is only said.
+    Repair(RepairArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RepairArguments {
+    /// Do it. Nobody may be in the group: stop every process of the role first.
+    #[arg(long)]
+    yes: bool,
+    /// Also where something is lost: records that were deleted before they were counted, or a state that is gone.
+    #[arg(long, requires = "yes")]
+    accept_loss: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    let Command::Repair(arguments) = command;
+    let config = arguments.settings.load()?;
+    telemetry::start(&config.log)?;
+    super::run::require_brokers(&config)?;
+    repair(&config, arguments)
+}
+
+fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure> {
+    let names = &config.topics;
+    let (input, changelog) = (names.full(&names.failures), names.full(&names.windows));
+    let group = config.kafka.group(roles::aggregate::NAME);
+    let partitions = topics::partitions(&config.kafka, &input)?;
+    let running = roles::aggregate::calendar(config).window(Timestamp::now().as_second());
+    let over: RefCell<BTreeMap<i32, i64>> = RefCell::default();
+    let repair = Repair {
+        config,
+        group: &group,
+        input: &input,
+        changelog: &changelog,
+        marker: &|partition, key, value| {
+            let marker = read_marker(key, value)?;
+            over.borrow_mut().insert(partition, marker.over);
+            Some(marker.next)
+        },
+        mark: &|partition, next| {
+            // With the state its closings are forgotten: what ended before now must not be reported under the same ids again.
+            let over = over.borrow().get(&partition).copied().unwrap_or(running.begin);
+            roles::aggregate::marker_record(config, partition, &Marker { next, partitions, over })
+        },
+    };
+    let found = repair.look()?;
+    let broken: Vec<Found> = found.iter().copied().filter(|found| found.remedy() != Remedy::None).collect();
+    let losses = broken.iter().any(|found| matches!(found.remedy(), Remedy::GiveUp { .. }));
+    let acts = arguments.yes && !broken.is_empty() && (!losses || arguments.accept_loss);
+    if acts {
+        repair.apply(&broken)?;
+    }
+    let mut text = table(&group, &found, acts);
+    if broken.is_empty() {
+        text += "Every position is the one that the state was written with.\n";
+    } else if !acts && losses && arguments.yes {
+        text += "Nothing was changed: something is lost, which --accept-loss takes for granted.\n";
+    } else if !acts {
+        text += "Nothing was changed. With --yes it is done; stop every process of the role first.\n";
+    }
+    anstream::stdout().write_all(text.as_bytes())?;
+    Ok(if broken.is_empty() || acts { Exit::Ok } else { Exit::Differs })
+}
+
+fn table(group: &str, found: &[Found], acted: bool) -> String {
+    let shown = |position: Option<i64>| position.map_or_else(|| "none".to_owned(), |position| position.to_string());
+    let mut text = format!("group {group}\n{:>9} {:>12} {:>12} {:>25}  remedy\n", "partition", "committed", "state", "log");
+    for partition in found {
+        let log = format!("{}..{}", partition.first, partition.end);
+        let _ = writeln!(
+            text,
+            "{:>9} {:>12} {:>12} {log:>25}  {}",
+            partition.partition,
+            shown(partition.committed),
+            shown(partition.marker),
+            said(partition.remedy(), acted)
+        );
+    }
+    text
+}
+
+fn said(remedy: Remedy, acted: bool) -> String {
+    let would = if acted { "" } else { "would " };
+    match remedy {
+        Remedy::None => "-".to_owned(),
+        Remedy::Position(next) => format!("{would}put the position to {next}: nothing is lost"),
+        Remedy::GiveUp { at, loss } => {
+            let what = match loss {
+                Loss::Deleted => "records were deleted before they were counted",
+                Loss::Anew => "the topic was made anew; what the state holds stays",
+                Loss::State => "the state is gone, and with it what was counted and not reported",
+            };
+            format!("{would}go on at {at}: {what}")
+        }
+    }
+}
+
+impl From<RepairError> for Failure {
+    fn from(error: RepairError) -> Self {
+        match error {
+            RepairError::Command(error) => error.into(),
+            RepairError::Group(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A report as a person would read it: read from its XML, as whoever receives it must.
+
+use super::Report;
+use crate::cli::Failure;
+use jiff::Timestamp;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use std::fmt::Write as _;
+
+/// Rows that are shown; the others are counted.
+const MOST_ROWS: usize = 20;
+
+/// A record of the document.
+#[derive(Debug, Default)]
+struct Row {
+    source: String,
+    count: String,
+    from: String,
+    disposition: String,
+    dkim: Vec<String>,
+    spf: Vec<String>,
+    reasons: Vec<String>,
+}
+
+/// Who failed, how often, and what was done.
+pub(in crate::cli) fn readable(report: &Report) -> Result<String, Failure> {
+    let rows = rows(&report.xml()?)?;
+    let attributes = &report.attributes;
+    let at = |second| Timestamp::from_second(second).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"));
+    let to: Vec<String> = attributes.addresses.iter().map(ToString::to_string).collect();
+    let mut text = format!(
+        "Report {}\nabout {} by {}\n{} to {}, {} message(s) in {} row(s)\nfor {}\n\n",
+        attributes.id.escape_debug(),
+        attributes.policy_domain,
+        attributes.submitter,
+        at(attributes.begin),
+        at(attributes.end),
+        attributes.messages,
+        attributes.rows,
+        to.join(", ").escape_debug()
+    );
+    let _ = writeln!(text, "{:>8}  {:<24} {:<26} {:<11} {:<34} DKIM", "messages", "source", "author domain", "done", "SPF");
+    for row in rows.iter().take(MOST_ROWS) {
+        let _ = writeln!(
+            text,
+            "{:>8}  {:<24} {:<26} {:<11} {:<34} {}",
+            row.count,
+            row.source,
+            row.from,
+            row.disposition,
+            row.spf.join(" "),
+            signatures(&row.dkim)
+        );
+        if !row.reasons.is_empty() {
+            let _ = writeln!(text, "{:>8}  because: {}", "", row.reasons.join(", "));
+        }
+    }
+    if let Some(more) = rows.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+        let _ = writeln!(text, "{more} more row(s)");
+    }
+    Ok(text)
+}
+
+/// Signatures, equal ones counted.
+fn signatures(all: &[String]) -> String {
+    let said = all.chunk_by(|a, b| a == b).map(|equal| match equal {
+        [one] => one.clone(),
+        several => format!("{} ({} times)", several[0], several.len()),
+    });
+    if all.is_empty() { "no signature".to_owned() } else { said.collect::<Vec<_>>().join(", ") }
+}
+
+fn rows(xml: &str) -> Result<Vec<Row>, Failure> {
+    let mut reader = Reader::from_str(xml);
+    let (mut rows, mut row, mut path) = (Vec::new(), Row::default(), Vec::<String>::new());
+    loop {
+        match reader.read_event().map_err(|error| Failure::usage(format!("the report is no XML: {error}")))? {
+            Event::Start(start) => path.push(start.name().as_ref().to_owned()),
+            Event::Text(text) => row.take(&path, &text),
+            Event::End(_) => {
+                let ended = path.pop();
+                if ended.is_some_and(|name| name == "record") {
+                    rows.push(std::mem::take(&mut row));
+                }
+            }
+            Event::Eof => return Ok(rows),
+            _ => {}
+        }
+    }
+}
+
+impl Row {
+    /// Takes the text of an element.
+    fn take(&mut self, path: &[String], text: &str) {
+        let text = text.escape_debug().to_string();
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        match names.as_slice() {
+            [_, "record", "row", "source_ip"] => self.source = text,
+            [_, "record", "row", "count"] => self.count = text,
+            [_, "record", "row", "policy_evaluated", "disposition"] => self.disposition = text,
+            [_, "record", "row", "policy_evaluated", "reason", "type"] => self.reasons.push(text),
+            [_, "record", "identifiers", "header_from"] => self.from = text,
+            [_, "record", "auth_results", "spf", "domain" | "result"] => self.spf.push(text),
+            [_, "record", "auth_results", "dkim", "domain"] => self.dkim.push(text),
+            [_, "record", "auth_results", "dkim", "result"] => {
+                if let Some(signature) = self.dkim.last_mut() {
+                    let _ = write!(signature, " {text}");
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `verdmarc windows list|close`
+
+use super::{Exit, Failure, Settings};
+use crate::aggregate::{OpenGroup, Restore};
+use crate::config::Config;
+use crate::event::headers::{Attributes, JSON, Trace};
+use crate::event::{CLOSE_WINDOWS, CloseWindows, Headers, Output};
+use crate::kafka::{Producer, Range, Span, topics};
+use crate::{roles, telemetry};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List what is being counted now: whom its report is about, how many rows and messages, when it closes.
+    List(List),
+    /// Have windows closed and reported now instead of at their time.
+    Close(Close),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Only this policy domain.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<crate::dns::Domain>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Close {
+    /// Only the window that this time belongs to, say 2026-01-31T12:00:00Z. Without it every window that has rows.
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<Timestamp>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    let (Command::List(List { settings, .. }) | Command::Close(Close { settings, .. })) = command;
+    let config = settings.load()?;
+    telemetry::start(&config.log)?;
+    super::run::require_brokers(&config)?;
+    match command {
+        Command::List(arguments) => list(&config, arguments),
+        Command::Close(arguments) => close(&config, arguments),
+    }
+}
+
+fn list(config: &Config, arguments: &List) -> Result<Exit, Failure> {
+    let mut groups = open_groups(config)?;
+    groups.retain(|group| arguments.domain.as_ref().is_none_or(|domain| *domain == group.policy_domain));
+    let mut text = String::new();
+    if !arguments.json {
+        text += HEADING;
+    }
+    for group in &groups {
+        if arguments.json {
+            // A struct of strings and numbers has no form that cannot be written.
+            let _ = writeln!(text, "{}", serde_json::to_string(group).unwrap_or_default());
+        } else {
+            text += &line(group);
+        }
+    }
+    anstream::stdout().write_all(text.as_bytes())?;
+    Ok(Exit::Ok)
+}
+
+/// What the changelog says, of all partitions.
+fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
+    let settings = roles::aggregate::settings(config).map_err(|missing| Failure::usage(missing.to_string()))?;
+    let settings = Arc::new(settings);
+    let topic: Arc<str> = settings.targets.windows.clone();
+    let mut partitions: BTreeMap<i32, Restore> = BTreeMap::new();
+    let mut range = Range::open(&config.kafka, &topic, &Span::Beginning)?;
+    while let Some(record) = range.next()? {
+        let partition = record.partition;
+        let restore = partitions.entry(partition).or_insert_with(|| Restore::new(settings.clone(), partition, 0).unchecked(true));
+        restore
+            .take(record.key.as_deref().unwrap_or_default(), record.value.as_deref())
+            .map_err(|error| Failure::new(Exit::State, format!("{topic}/{partition} at {}: {error}", record.offset)))?;
+    }
+    let mut groups = Vec::new();
+    for (partition, restore) in partitions {
+        let state = restore.finish(None).map_err(|error| Failure::new(Exit::State, format!("{topic}/{partition}: {error}")))?;
+        groups.extend(state.open_groups());
+    }
+    groups.sort_by(|a, b| (a.window, &a.policy_domain, a.generation).cmp(&(b.window, &b.policy_domain, b.generation)));
+    Ok(groups)
+}
+
+const HEADING: &str =
+    "from                  policy domain                        rows   messages  closes at             reports to\n";
+
+fn line(group: &OpenGroup) -> String {
+    let at = |second| Timestamp::from_second(second).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"));
+    let due = group.due.map_or_else(|| "now".to_owned(), at);
+    let addresses: Vec<String> = group.addresses.iter().map(ToString::to_string).collect();
+    let addresses = if addresses.is_empty() { "nobody".to_owned() } else { addresses.join(" ") };
+    let late = if group.generation > 0 { format!(" (late, {})", group.generation) } else { String::new() };
+    format!(
+        "{:<20}  {:<30} {:>10} {:>10}  {due:<20}  {}{late}\n",
+        at(group.window.begin),
+        group.policy_domain,
+        group.rows,
+        group.messages,
+        addresses.escape_debug()
+    )
+}
+
+/// Longest wait for the brokers to take the request.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn close(config: &Config, arguments: &Close) -> Result<Exit, Failure> {
+    let topic = config.topics.full(&config.topics.failures);
+    let partitions = topics::partitions(&config.kafka, &topic)?;
+    let records = close_requests(config, arguments.at, partitions);
+    Producer::new(&config.kafka)?.write_all(&records, PATIENCE)?;
+    let which = arguments.at.map_or_else(|| "every window".to_owned(), |at| format!("the window of {at}"));
+    writeln!(anstream::stdout(), "asked in {partitions} partitions of {topic} that {which} closes; see `verdmarc reports list`")?;
+    Ok(Exit::Ok)
+}
+
+/// One request a partition.
+pub(super) fn close_requests(config: &Config, at: Option<Timestamp>, partitions: i32) -> Vec<Output> {
+    let topic: Arc<str> = config.topics.full(&config.topics.failures).into();
+    let request = CloseWindows { at: at.map(Timestamp::as_second) };
+    let now = Timestamp::now();
+    let headers = |partition: i32| -> Headers {
+        let id = format!("close-{}-{partition}", now.as_nanosecond());
+        Attributes { id: &id, source: "/verdmarc/windows", kind: CLOSE_WINDOWS, time: now, content_type: JSON }
+            .headers(&Trace::default())
+    };
+    let value = serde_json::to_vec(&request).unwrap_or_default();
+    (0..partitions)
+        .map(|partition| Output {
+            topic: topic.clone(),
+            partition: Some(partition),
+            key: None,
+            value: Some(value.clone()),
+            headers: headers(partition),
+        })
+        .collect()
+}

@@ -1,0 +1,15 @@
+//! What operators ask of a role by a record in its input topic.
+
+use serde::{Deserialize, Serialize};
+
+/// `ce_type` of a request to close windows early, in mail.failures. The value is [`CloseWindows`] as JSON.
+pub const CLOSE_WINDOWS: &str = "verdmarc.control.close.v1";
+
+/// What an operator asks for, in offset order with the failures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CloseWindows {
+    /// The windows to close now, by any second within them; absent: all that have rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+}

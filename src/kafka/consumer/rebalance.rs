@@ -1,0 +1,112 @@
+//! Partitions that come and go: what the library's callback does, inside `poll`.
+
+use super::{Desk, list};
+use crate::kafka::assignment::Partition;
+use crate::kafka::error::{Error, rebalance};
+use crate::kafka::log;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+impl Desk {
+    /// Takes partitions up. The library learns of them when it is known where they start.
+    fn assign(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
+        if !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            return Err(Error::Rebalance(
+                "only cooperative assignment is supported: remove partition.assignment.strategy".to_owned(),
+            ));
+        }
+        consumer.incremental_assign(&TopicPartitionList::new()).map_err(rebalance)?;
+        let partitions = partitions(list);
+        tracing::info!(partitions = %names(&partitions), "assigned");
+        self.starts.ask(self.assignment.assign(partitions));
+        self.status.assigned();
+        Ok(())
+    }
+
+    /// Gives partitions up. A batch that holds records of them is ended first, because once they are given up another member may
+    /// read them: aborting is always right, committing under a generation that has passed is not.
+    fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
+        let partitions = partitions(list);
+        let lost = consumer.assignment_lost();
+        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(&partitions)) {
+            self.transactions.request_abort();
+            let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
+            if let Some(ended) = self.transactions.outcome(patience) {
+                self.settle(ended)?;
+            }
+        }
+        if let Some(cut) = self.uncommitted.take_if(|_| !lost && !self.closing) {
+            self.commit(consumer, cut)?;
+        }
+        let left = self.assignment.revoke(&partitions);
+        let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
+        let started = self::list(started);
+        self.starts.forget(&partitions);
+        if let Some(states) = &mut self.states {
+            states.forget(&partitions);
+        }
+        self.held.retain(|held| !partitions.contains(held.work.slot.partition()));
+        self.paused.retain(|partition| !partitions.contains(partition));
+        self.tally.left += left as u64;
+        tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
+        consumer.incremental_unassign(&started).map_err(rebalance)
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> BTreeSet<Partition> {
+    if list.count() == 0 {
+        return BTreeSet::new();
+    }
+    list.elements().iter().map(|element| Partition { topic: element.topic().into(), number: element.partition() }).collect()
+}
+
+fn names(partitions: &BTreeSet<Partition>) -> String {
+    let names: Vec<String> = partitions.iter().map(|partition| format!("{}/{}", partition.topic, partition.number)).collect();
+    names.join(" ")
+}
+
+/// The consumer's context: its callbacks.
+pub(in crate::kafka) struct Context(Mutex<Desk>);
+
+impl Context {
+    pub(in crate::kafka) fn new(desk: Desk) -> Self {
+        Self(Mutex::new(desk))
+    }
+
+    pub(in crate::kafka) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn stats_raw(&self, _: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::client_error("consumer", &error, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log::line(level, facility, message);
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let mut desk = self.desk();
+        let done = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => desk.assign(consumer, list),
+            _ => desk.revoke(consumer, list),
+        };
+        if let Err(error) = done {
+            desk.failure.get_or_insert(error);
+        }
+    }
+
+    fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {}
+}

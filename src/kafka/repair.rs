@@ -1,0 +1,170 @@
+//! Positions of a stateful role's group that do not fit its state: what is wrong, and putting it right.
+
+use super::command::{CommandError, Writer};
+use super::ends::log_of;
+use super::error::Error;
+use super::range::{Range, Span};
+use super::sole::{self, GroupError, Member};
+use crate::config::Config;
+use crate::event::Output;
+use std::sync::Arc;
+
+/// What a role knows of its state.
+pub struct Repair<'r> {
+    /// The settings.
+    pub config: &'r Config,
+    /// The role's group.
+    pub group: &'r str,
+    /// The topic that it reads.
+    pub input: &'r str,
+    /// The topic of its state.
+    pub changelog: &'r str,
+    /// The position that a record of the partition's state says, when it is the marker.
+    pub marker: &'r dyn Fn(i32, &[u8], Option<&[u8]>) -> Option<i64>,
+    /// A marker for a partition.
+    pub mark: &'r dyn Fn(i32, i64) -> Output,
+}
+
+/// What is known of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The partition.
+    pub partition: i32,
+    /// The position that the group has committed.
+    pub committed: Option<i64>,
+    /// The position that the state was written with.
+    pub marker: Option<i64>,
+    /// The oldest record's offset.
+    pub first: i64,
+    /// The offset behind the newest.
+    pub end: i64,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing: both agree.
+    None,
+    /// The group's position is put to what the state says; nothing is lost or counted twice.
+    Position(i64),
+    /// What cannot be had again is given up, and counting goes on here.
+    GiveUp {
+        /// Where.
+        at: i64,
+        /// What is given up.
+        loss: Loss,
+    },
+}
+
+/// What is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The records between were deleted before they were counted.
+    Deleted,
+    /// The input was made anew; the state stays, and the new records are counted from the first on.
+    Anew,
+    /// The state is gone; what was counted and not reported is missing in reports.
+    State,
+}
+
+impl Found {
+    /// What is to be done about it.
+    pub fn remedy(&self) -> Remedy {
+        match (self.marker, self.committed) {
+            (marker, committed) if marker == committed && marker.is_none_or(|next| self.holds(next)) => Remedy::None,
+            (Some(next), _) if self.holds(next) => Remedy::Position(next),
+            (Some(next), _) if next < self.first => Remedy::GiveUp { at: self.first, loss: Loss::Deleted },
+            (Some(_), _) => Remedy::GiveUp { at: self.first, loss: Loss::Anew },
+            (None, Some(committed)) => Remedy::GiveUp { at: committed.clamp(self.first, self.end), loss: Loss::State },
+            (None, None) => Remedy::None,
+        }
+    }
+
+    fn holds(&self, next: i64) -> bool {
+        self.first <= next && next <= self.end
+    }
+}
+
+impl Repair<'_> {
+    /// What is known of every partition.
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub fn look(&self) -> Result<Vec<Found>, Error> {
+        let kafka = &self.config.kafka;
+        let positions = sole::positions(kafka, self.group, self.input)?;
+        let mut markers: Vec<Option<i64>> = vec![None; positions.len()];
+        let mut range = Range::open(kafka, &Arc::from(self.changelog), &Span::Beginning)?;
+        while let Some(record) = range.next()? {
+            let key = record.key.as_deref().unwrap_or_default();
+            let place = usize::try_from(record.partition).ok().and_then(|partition| markers.get_mut(partition));
+            if let (Some(marker), Some(next)) = (place, (self.marker)(record.partition, key, record.value.as_deref())) {
+                *marker = Some(next);
+            }
+        }
+        let mut found = Vec::with_capacity(positions.len());
+        for (partition, (committed, marker)) in (0..).zip(positions.into_iter().zip(markers)) {
+            let (first, end) = log_of(kafka, self.input, partition)?;
+            found.push(Found { partition, committed, marker, first, end });
+        }
+        Ok(found)
+    }
+
+    /// Applies the remedies, all or none, while nobody is in the group.
+    ///
+    /// # Errors
+    /// Somebody is; or Kafka.
+    pub fn apply(&self, found: &[Found]) -> Result<(), RepairError> {
+        let kafka = &self.config.kafka;
+        sole::nobody_in(kafka, self.group)?;
+        let member = Member::join(kafka, self.group, self.input)?;
+        let (mut outputs, mut positions) = (Vec::new(), Vec::new());
+        for partition in found {
+            match partition.remedy() {
+                Remedy::None => {}
+                Remedy::Position(next) => positions.push((partition.partition, next)),
+                Remedy::GiveUp { at, .. } => {
+                    outputs.push((self.mark)(partition.partition, at));
+                    positions.push((partition.partition, at));
+                }
+            }
+        }
+        let writer = Writer::start(kafka, &format!("{}.repair", self.group))?;
+        Ok(member.commit(&writer, &outputs, self.input, positions)?)
+    }
+}
+
+/// Why nothing was repaired.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// Kafka.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// Somebody is in the group, or may be.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_put_to_the_states_where_the_log_still_has_it() {
+        let found = |marker, committed| Found { partition: 0, committed, marker, first: 10, end: 20 };
+        for (marker, committed, remedy) in [
+            (None, None, Remedy::None),
+            (Some(15), Some(15), Remedy::None),
+            (Some(20), Some(20), Remedy::None),
+            (Some(15), None, Remedy::Position(15)),
+            (Some(15), Some(12), Remedy::Position(15)),
+            (Some(15), Some(18), Remedy::Position(15)),
+            (Some(5), Some(5), Remedy::GiveUp { at: 10, loss: Loss::Deleted }),
+            (Some(5), None, Remedy::GiveUp { at: 10, loss: Loss::Deleted }),
+            (Some(25), Some(25), Remedy::GiveUp { at: 10, loss: Loss::Anew }),
+            (None, Some(15), Remedy::GiveUp { at: 15, loss: Loss::State }),
+        ] {
+            assert_eq!(found(marker, committed).remedy(), remedy, "{marker:?} {committed:?}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! States from their changelogs, on a thread of their own.
+//!
+//! The order is the promise (kafka.md 1.7): the group's committed position is known before (no transaction holds it back then), only
+//! then the changelog's end is asked for, by a client that sees open transactions, and everything below it is read by one that does
+//! not see aborted records. Whatever an earlier owner may still commit is either below that end or refused.
+
+use super::assignment::Partition;
+use super::client;
+use super::ends::Uncommitted;
+use super::error::Error;
+use super::failpoint::Mutant;
+use super::ledger::Generation;
+use super::reader::{self, Quiet};
+use super::state::{PartitionState, Stateful};
+use super::status::Status;
+use super::transaction::MARGIN;
+use crate::config::Kafka;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A partition to restore.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) partition: Partition,
+    pub(super) generation: Generation,
+    /// The position that the group has committed.
+    pub(super) committed: Option<i64>,
+}
+
+type Wanted = Arc<Mutex<BTreeMap<Partition, Generation>>>;
+type Restored = Result<Box<dyn PartitionState>, Error>;
+
+/// The owner's side.
+pub(super) struct Restorer {
+    jobs: mpsc::Sender<Job>,
+    done: mpsc::Receiver<(Job, Restored)>,
+    /// What is still to be restored: a job of another generation is dropped.
+    wanted: Wanted,
+}
+
+/// Between two lines about a restore that takes long.
+const REPORT: Duration = Duration::from_secs(5);
+/// Longest wait for one record.
+const POLL: Duration = Duration::from_millis(100);
+/// Between two tries of a request that was not answered.
+const BACK_OFF: Duration = Duration::from_millis(200);
+
+impl Restorer {
+    pub(super) fn start(kafka: &Kafka, role: Arc<dyn Stateful>, status: Arc<Status>) -> Result<Self, Error> {
+        let (jobs, asked) = mpsc::channel();
+        let (found, done) = mpsc::channel();
+        let wanted = Wanted::default();
+        let worker = Worker {
+            reader: client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?,
+            committed_only: kafka.clone(),
+            uncommitted: Uncommitted::new(kafka)?,
+            stall: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
+            wanted: wanted.clone(),
+            role,
+            status,
+        };
+        std::thread::Builder::new()
+            .name("restore".to_owned())
+            .spawn(move || worker.run(&asked, &found))
+            .map_err(|error| Error::Inconsistent(format!("cannot start the thread that restores: {error}")))?;
+        Ok(Self { jobs, done, wanted })
+    }
+
+    pub(super) fn ask(&self, job: Job) {
+        lock(&self.wanted).insert(job.partition.clone(), job.generation);
+        // A thread that has ended is noticed where its results are taken.
+        let _ = self.jobs.send(job);
+    }
+
+    pub(super) fn forget(&self, partitions: &BTreeSet<Partition>) {
+        lock(&self.wanted).retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// The next partition that is restored.
+    pub(super) fn restored(&self) -> Result<Option<(Job, Box<dyn PartitionState>)>, Error> {
+        loop {
+            match self.done.try_recv() {
+                Ok((job, state)) => {
+                    let mut wanted = lock(&self.wanted);
+                    if wanted.get(&job.partition) == Some(&job.generation) {
+                        wanted.remove(&job.partition);
+                        return state.map(|state| Some((job, state)));
+                    }
+                }
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => {
+                    return Err(Error::Inconsistent("the thread that restores has ended".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+fn lock(wanted: &Wanted) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Generation>> {
+    wanted.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Worker {
+    reader: BaseConsumer<Quiet>,
+    committed_only: Kafka,
+    uncommitted: Uncommitted,
+    stall: Duration,
+    wanted: Wanted,
+    role: Arc<dyn Stateful>,
+    status: Arc<Status>,
+}
+
+/// Why a restore ended without state.
+enum Ended {
+    /// The partition is not ours any more.
+    Unwanted,
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Worker {
+    fn run(self, asked: &mpsc::Receiver<Job>, found: &mpsc::Sender<(Job, Restored)>) {
+        for job in asked {
+            let state = match self.restore(&job) {
+                Ok(state) => Ok(state),
+                Err(Ended::Unwanted) => continue,
+                Err(Ended::Failed(error)) => Err(error),
+            };
+            if found.send((job, state)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn is_wanted(&self, job: &Job) -> Result<(), Ended> {
+        if lock(&self.wanted).get(&job.partition) == Some(&job.generation) { Ok(()) } else { Err(Ended::Unwanted) }
+    }
+
+    fn restore(&self, job: &Job) -> Result<Box<dyn PartitionState>, Ended> {
+        let number = job.partition.number;
+        let partitions = self.partitions(job)?;
+        let mut state = self.role.restore(number, partitions);
+        self.read(job, number, &mut |key, value| state.take(key, value))?;
+        if number != 0 && !state.knows_partitions() {
+            self.read(job, 0, &mut |key, value| state.take_of_first(key, value))?;
+        }
+        let failed = |reason| Error::State { partition: number, reason };
+        Ok(state.finish(job.committed).map_err(failed)?)
+    }
+
+    /// Partitions of the input, which the changelog must have too.
+    fn partitions(&self, job: &Job) -> Result<i32, Ended> {
+        let count = |topic: &str| self.answered(job, || reader::partitions(&self.reader, topic));
+        let (input, changelog) = (count(&job.partition.topic)?, count(self.role.changelog())?);
+        if input == changelog {
+            return Ok(input);
+        }
+        let topic = self.role.changelog();
+        let reason = format!(
+            "{} has {input} partitions and {topic} has {changelog}; they must have as many: `verdmarc topics grow`",
+            job.partition.topic
+        );
+        Err(Error::State { partition: job.partition.number, reason }.into())
+    }
+
+    /// Asks until there is an answer, for as long as a transaction may be under way.
+    fn answered<T>(&self, job: &Job, mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Ended> {
+        let since = Instant::now();
+        loop {
+            self.is_wanted(job)?;
+            match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) if since.elapsed() > self.stall => return Err(error.into()),
+                Err(_) => std::thread::sleep(BACK_OFF),
+            }
+        }
+    }
+
+    /// The end of a changelog's partition.
+    fn target(&self, job: &Job, number: i32) -> Result<i64, Ended> {
+        let topic = self.role.changelog();
+        let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
+        self.answered(job, || {
+            if Mutant::CommittedTarget.is_on() {
+                return reader::end(&self.committed_only, topic, number);
+            }
+            self.uncommitted.end(topic, number).map_err(failed)
+        })
+    }
+
+    /// Reads a changelog's partition to its end.
+    fn read(
+        &self,
+        job: &Job,
+        number: i32,
+        take: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
+    ) -> Result<(), Ended> {
+        let topic = self.role.changelog();
+        let target = self.target(job, number)?;
+        if target == 0 {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, number, Offset::Beginning).map_err(Error::Consume)?;
+        self.reader.assign(&list).map_err(Error::Consume)?;
+        let read = self.read_to(job, number, target, take);
+        self.reader.unassign().map_err(Error::Consume)?;
+        read
+    }
+
+    fn read_to(
+        &self,
+        job: &Job,
+        number: i32,
+        target: i64,
+        take: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
+    ) -> Result<(), Ended> {
+        let topic = self.role.changelog();
+        let (begun, mut reported, mut moved) = (Instant::now(), Instant::now(), Instant::now());
+        let (mut records, mut noted, mut at) = (0_u64, 0, -1);
+        loop {
+            match self.reader.poll(POLL) {
+                Some(Ok(message)) => {
+                    records += 1;
+                    if message.offset() < target {
+                        take(message.key().unwrap_or_default(), message.payload())
+                            .map_err(|reason| Error::State { partition: number, reason })?;
+                    }
+                    if !records.is_multiple_of(1_000) && message.offset() + 1 < target {
+                        continue;
+                    }
+                }
+                Some(Err(error)) => super::log::reading(&error),
+                None => {}
+            }
+            self.is_wanted(job)?;
+            let position = self.position(topic, number).max(self.low(topic, number, at));
+            if position > at {
+                (at, moved) = (position, Instant::now());
+            }
+            self.status.restored(records - noted, target - at.max(0));
+            noted = records;
+            if at >= target {
+                tracing::info!(partition = number, records, took = ?begun.elapsed(), "state restored");
+                return Ok(());
+            }
+            if reported.elapsed() > REPORT {
+                reported = Instant::now();
+                tracing::info!(partition = number, records, at, target, "restoring the state");
+            }
+            if moved.elapsed() > self.stall {
+                let reason = format!("restoring does not go on at offset {at} of {target} in {topic}: its brokers are away");
+                return Err(Error::State { partition: number, reason }.into());
+            }
+        }
+    }
+
+    /// The next offset that would be read, transaction markers passed over; -1 before the first record.
+    fn position(&self, topic: &str, number: i32) -> i64 {
+        let positions = self.reader.position().ok();
+        match positions.as_ref().and_then(|list| list.find_partition(topic, number)).map(|element| element.offset()) {
+            Some(Offset::Offset(position)) => position,
+            _ => -1,
+        }
+    }
+
+    /// The oldest offset, when nothing has been read at all: everything may have been deleted.
+    fn low(&self, topic: &str, number: i32, at: i64) -> i64 {
+        if at >= 0 {
+            return -1;
+        }
+        self.reader.fetch_watermarks(topic, number, POLL * 10).map_or(-1, |(low, _)| low)
+    }
+}

@@ -1,0 +1,348 @@
+//! The aggregate role: mail.failures in; reports, and what closed windows came to, out.
+//!
+//! ```text
+//! record ─► aggregate::read ─┬─► State::count ─► (commit) rows in mail.windows ─► (window's end) mail.reports
+//!                            ├─► State::control
+//!                            └─► too late, unreadable ─► mail.dead-letters
+//! ```
+//!
+//! State, position and outputs are one transaction, so a crash repeats nothing and loses nothing.
+
+use crate::aggregate::changelog::{self, Foreign, Marker};
+use crate::aggregate::{Calendar, Counts, Intake as Said, Restore, Settings, State, Targets, Totals, Unreadable, read};
+use crate::config::{Config, Delivery};
+use crate::event::dead_letter::letter;
+use crate::event::{Lineage, Output, Record};
+use crate::kafka::{
+    Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally, existing_topics,
+};
+use crate::report::{Limits, Submitter};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Name of the role, and of its group behind the prefix.
+pub const NAME: &str = "aggregate";
+
+/// Reason of the dead letter of a failure whose window is over.
+const TOO_LATE: &str = "too_late";
+
+/// Settings that the role cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the aggregate role needs {}: they stand in every report", .0.join(", "))]
+pub struct Missing(pub Vec<&'static str>);
+
+/// Who makes the reports.
+///
+/// # Errors
+/// The settings that are missing.
+pub fn submitter(config: &Config) -> Result<Submitter, Missing> {
+    let receiver = &config.receiver;
+    match (&receiver.domain, &receiver.organization, &receiver.contact) {
+        (Some(domain), Some(organization), Some(contact)) => Ok(Submitter {
+            domain: domain.clone(),
+            organization: organization.clone(),
+            contact: contact.clone(),
+            extra_contact_info: receiver.extra_contact_info.clone(),
+        }),
+        (domain, organization, contact) => {
+            let wanted = [
+                ("receiver.domain", domain.is_some()),
+                ("receiver.organization", organization.is_some()),
+                ("receiver.contact", contact.is_some()),
+            ];
+            Err(Missing(wanted.into_iter().filter(|(_, there)| !there).map(|(key, _)| key).collect()))
+        }
+    }
+}
+
+/// How time is divided.
+pub fn calendar(config: &Config) -> Calendar {
+    let role = &config.aggregate;
+    Calendar { length: role.window_s, grace: role.grace_s, horizon: role.horizon_s }
+}
+
+/// What bears on counting and closing.
+///
+/// # Errors
+/// The settings that are missing.
+pub fn settings(config: &Config) -> Result<Settings, Missing> {
+    let (role, names) = (&config.aggregate, &config.topics);
+    let submitter = submitter(config)?;
+    Ok(Settings {
+        calendar: calendar(config),
+        reports: config.reports.clone(),
+        limits: Limits { rows: role.report_rows, bytes: role.report_bytes },
+        group_rows: role.group_rows,
+        group_bytes: role.group_bytes,
+        partition_bytes: role.partition_bytes,
+        targets: Targets {
+            windows: names.full(&names.windows).into(),
+            reports: names.full(&names.reports).into(),
+            source: format!("/verdmarc/{}", submitter.domain).into(),
+        },
+        submitter,
+        deltas: Mutant::Deltas.is_on(),
+    })
+}
+
+/// Runs until `stop` is requested and what was read is committed, or until Kafka fails for good. Delivery is always exactly once.
+///
+/// # Errors
+/// Settings that the client library refuses, an error of Kafka that does not pass, or a state that does not fit.
+pub async fn run(config: &Config, settings: Settings, status: Arc<Status>, stop: Stop) -> Result<Tally, Error> {
+    let failures = config.topics.full(&config.topics.failures);
+    let (kafka, until) = (config.kafka.clone(), stop.clone());
+    if super::blocking(move || existing_topics(&kafka, &until, &[])).await?.is_none() {
+        return Ok(Tally::default());
+    }
+    super::check_topics(config).await?;
+    let mut kafka = config.kafka.clone();
+    kafka.delivery = Delivery::ExactlyOnce;
+    let meters = Meters::default();
+    let measured = meters.clone();
+    status.measure(move || measured.samples());
+    let role =
+        Aggregator { settings: Arc::new(settings), dead_letters: config.topics.full(&config.topics.dead_letters).into(), meters };
+    let intake = intake(config, failures, Arc::new(role));
+    // Nothing is handed out: records are applied where they are read.
+    let (pipeline, _work, _completions) = Pipeline::start(&kafka, intake, status, stop)?;
+    super::blocking(|| pipeline.join()).await
+}
+
+fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
+    let settings = &config.aggregate;
+    Intake {
+        group: config.kafka.group(NAME),
+        topics: vec![failures],
+        budget_records: settings.budget_records,
+        budget_bytes: usize::MAX,
+        partition_records: settings.budget_records,
+        commit_interval: Duration::from_millis(settings.commit_interval_ms),
+        // A batch holds all that was applied.
+        commit_records: usize::MAX,
+        commit_bytes: usize::MAX,
+        drain: Duration::from_millis(settings.drain_ms),
+        revoke: Duration::from_millis(settings.revoke_ms),
+        handlers: Handlers { due: Arc::new(|_| None), oversized: Arc::new(|_, _, _, _| Vec::new()) },
+        state: Some(role),
+    }
+}
+
+struct Aggregator {
+    settings: Arc<Settings>,
+    dead_letters: Arc<str>,
+    meters: Meters,
+}
+
+impl Stateful for Aggregator {
+    fn changelog(&self) -> &str {
+        &self.settings.targets.windows
+    }
+
+    fn restore(&self, partition: i32, partitions: i32) -> Box<dyn Restoring> {
+        let restore = Restore::new(self.settings.clone(), partition, partitions).unchecked(Mutant::UncheckedMarker.is_on());
+        Box::new(Restored { restore, partition, dead_letters: self.dead_letters.clone(), meters: self.meters.clone() })
+    }
+}
+
+struct Restored {
+    restore: Restore,
+    partition: i32,
+    dead_letters: Arc<str>,
+    meters: Meters,
+}
+
+impl Restoring for Restored {
+    fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        self.restore.take(key, value).map_err(|Foreign(why)| why)
+    }
+
+    fn knows_partitions(&self) -> bool {
+        self.restore.knows_partitions()
+    }
+
+    fn take_of_first(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        self.restore.take_of_first(key, value).map_err(|Foreign(why)| why)
+    }
+
+    fn finish(self: Box<Self>, committed: Option<i64>) -> Result<Box<dyn PartitionState>, String> {
+        let Self { restore, partition, dead_letters, meters } = *self;
+        let state = restore.finish(committed).map_err(|error| error.to_string())?;
+        let counting = Counting { state, partition, dead_letters, meters };
+        counting.measure();
+        Ok(Box::new(counting))
+    }
+}
+
+/// The state of a partition, driven by records.
+struct Counting {
+    state: State,
+    partition: i32,
+    dead_letters: Arc<str>,
+    meters: Meters,
+}
+
+impl Counting {
+    fn measure(&self) {
+        self.meters.set(self.partition, self.state.totals(), self.state.counts());
+    }
+
+    fn dead_letter(&self, record: Record, code: &str, why: &str) -> Output {
+        let (topic, partition, offset) = (record.topic.clone(), record.partition, record.offset);
+        tracing::warn!(%topic, partition, offset, code, why, "a failure event is not counted");
+        let lineage = Lineage::itself(&record);
+        letter(&self.dead_letters, record, &lineage, (code, why))
+    }
+}
+
+impl PartitionState for Counting {
+    fn apply(&mut self, record: Record) -> Vec<Output> {
+        self.state.advance(record.offset + 1);
+        match read(&record) {
+            Ok(Said::Failure(event)) => {
+                let taken = record.timestamp.unwrap_or_else(Timestamp::now).as_second();
+                if self.state.count(&event, taken) {
+                    return Vec::new();
+                }
+                vec![self.dead_letter(record, TOO_LATE, "it came after aggregate.horizon_s of its window")]
+            }
+            Ok(Said::Control(control)) => {
+                tracing::info!(partition = self.partition, ?control, "windows are closed early");
+                self.state.control(&control);
+                Vec::new()
+            }
+            Ok(Said::Unknown) => {
+                self.meters.unknown();
+                Vec::new()
+            }
+            Err(error) => vec![self.dead_letter(record, Unreadable::CODE, &error.to_string())],
+        }
+    }
+
+    fn wants_end(&self, now: Timestamp) -> bool {
+        self.state.wants_end(now.as_second())
+    }
+
+    fn end_of_log(&mut self, end: i64, now: Timestamp) {
+        self.state.end_of_log(end, now.as_second());
+    }
+
+    fn waits_for_position(&self) -> bool {
+        self.state.waits_for_position()
+    }
+
+    fn look(&mut self, position: i64, now: Timestamp) {
+        self.state.freeze(position, now.as_second());
+    }
+
+    fn is_full(&self) -> bool {
+        self.state.is_full()
+    }
+
+    fn has_outputs(&self) -> bool {
+        self.state.has_outputs()
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.state.is_closing()
+    }
+
+    fn cut(&mut self, next: i64, now: Timestamp) -> Vec<Output> {
+        self.state.cut(next, now)
+    }
+
+    fn committed(&mut self) {
+        self.state.committed();
+        self.measure();
+    }
+
+    fn aborted(&mut self) {
+        self.state.aborted();
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.meters.retire(self.partition, self.state.totals());
+    }
+}
+
+/// What the metrics endpoint shows of all partitions.
+#[derive(Debug, Clone, Default)]
+struct Meters(Arc<Mutex<Measured>>);
+
+#[derive(Debug, Default)]
+struct Measured {
+    live: BTreeMap<i32, (Totals, Counts)>,
+    retired: Totals,
+    unknown: u64,
+}
+
+impl Meters {
+    fn with<T>(&self, of: impl FnOnce(&mut Measured) -> T) -> T {
+        of(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, partition: i32, totals: Totals, counts: Counts) {
+        self.with(|measured| measured.live.insert(partition, (totals, counts)));
+    }
+
+    fn retire(&self, partition: i32, totals: Totals) {
+        self.with(|measured| {
+            measured.live.remove(&partition);
+            measured.retired = measured.retired.plus(&totals);
+        });
+    }
+
+    fn unknown(&self) {
+        self.with(|measured| measured.unknown += 1);
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.with(|measured| {
+            let totals = measured.live.values().fold(measured.retired, |sum, (totals, _)| sum.plus(totals));
+            let sum = |of: fn(&Counts) -> usize| measured.live.values().map(|(_, counts)| of(counts) as u64).sum();
+            vec![
+                Sample::counter("failures_counted", "Failures counted in rows.", totals.counted),
+                Sample::counter(
+                    "failures_merged",
+                    "Of those, in rows that were merged because there were too many.",
+                    totals.merged,
+                ),
+                Sample::counter("failures_too_late", "Failures of windows that are over.", totals.too_late),
+                Sample::counter("failures_skipped", "Records of a type that this version does not know.", measured.unknown),
+                Sample::counter("reports", "Reports written.", totals.reports),
+                Sample::counter("messages_reported", "Messages in them.", totals.reported),
+                Sample::counter(
+                    "messages_no_reporting_address",
+                    "Messages of closed windows whose policy domain asks for no reports.",
+                    totals.no_reporting_address,
+                ),
+                Sample::counter("windows_closed", "Windows closed, counted by partition and generation.", totals.windows_closed),
+                Sample::gauge("partitions_restored", "Partitions whose state is here.", measured.live.len() as u64),
+                Sample::gauge("open_windows", "Windows with rows, counted by partition.", sum(|counts| counts.windows)),
+                Sample::gauge(
+                    "open_groups",
+                    "Policy domains with rows, counted by window and policy.",
+                    sum(|counts| counts.groups),
+                ),
+                Sample::gauge("open_rows", "Rows.", sum(|counts| counts.rows)),
+                Sample::gauge("state_bytes", "Bytes of memory for them, about.", sum(|counts| counts.bytes)),
+            ]
+        })
+    }
+}
+
+/// The record that lets partitions be more or fewer than the state was written with: `verdmarc topics grow` writes one a partition.
+pub fn layout_record(config: &Config, partition: i32, partitions: i32) -> Output {
+    let topic = config.topics.full(&config.topics.windows).into();
+    changelog::record(&topic, partition, changelog::layout_key(), Some(changelog::layout_value(partitions)))
+}
+
+/// The record that says up to where a partition is counted, for `verdmarc aggregate repair`.
+pub fn marker_record(config: &Config, partition: i32, marker: &Marker) -> Output {
+    let topic = config.topics.full(&config.topics.windows).into();
+    changelog::record(&topic, partition, changelog::marker_key(), Some(changelog::marker_value(marker)))
+}

@@ -1,0 +1,32 @@
+//! Exact reports on Apache Kafka itself: the real binary, killed, frozen and restarted. Promises 6, 7 and 8.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where it fails, and its modules serve several binaries"
+)]
+
+#[path = "../support/broker/mod.rs"]
+mod broker;
+mod chaos;
+#[path = "../support/disaster.rs"]
+mod disaster;
+mod failures;
+#[path = "../support/fleet.rs"]
+mod fleet;
+#[path = "../support/memory.rs"]
+mod memory;
+mod state;
+mod windows;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Runs a test while no other runs: several processes and a broker on few cores would make each other late.
+fn alone(limit: Duration, test: impl FnOnce() + Send + 'static) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    broker::within(limit, test);
+}
