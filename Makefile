@@ -35,11 +35,12 @@ demo: setup-build ## Run the whole way on an embedded broker: mail in, verdicts 
 	@$(VERDMARC) demo $(ARGS)
 
 .PHONY: test
-test: setup-build setup-tests setup-broker ## Run all tests: published suites, own cases, crosscheck, units, Apache Kafka
+test: setup-build setup-tests setup-broker ## Run all tests: published suites, own cases, crosscheck, readers, units, Apache Kafka
 	$(call step,building)
 	@$(CARGO) test --locked --no-run $(TEST_FEATURES)
 	@$(MAKE) conformance
 	@$(MAKE) crosscheck
+	@$(MAKE) readers
 	$(call step,cargo test)
 	@$(CARGO) test --locked --quiet $(TEST_FEATURES)
 
@@ -54,6 +55,12 @@ crosscheck: setup-build setup-tests ## Compare with dkimpy, pyspf and authheader
 	$(call step,crosscheck: $(CROSSCHECK_MESSAGES) messages and $(CROSSCHECK_MUTATIONS) mutations)
 	@$(CARGO) test --locked --quiet --no-run $(TEST_FEATURES)
 	@scripts/crosscheck $(VERDMARC) $(CROSSCHECK_MESSAGES) $(CROSSCHECK_MUTATIONS)
+
+.PHONY: readers
+readers: setup-build setup-tests ## Have reports of made-up messages read by schemas and by programs of others
+	$(call step,readers)
+	@$(CARGO) test --locked --quiet --no-run $(TEST_FEATURES)
+	@scripts/readers $(VERDMARC)
 
 .PHONY: mutants
 mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail

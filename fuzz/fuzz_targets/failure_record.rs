@@ -42,7 +42,7 @@ fn close(mut state: State) -> u64 {
     state.freeze(1, 0);
     let mut messages = 0;
     for _ in 0..8 {
-        for output in state.cut(1, now) {
+        for output in state.cut(1, now, true) {
             messages += ReportAttributes::read(&output.headers).map_or(0, |report| report.messages);
         }
         state.committed();

@@ -146,6 +146,14 @@ pub fn marker_value(marker: &Marker) -> Vec<u8> {
     value(marker)
 }
 
+/// The record of a window whose closings are not known any more: it goes on with a generation that no earlier closing had, as long as
+/// none was closed as often as minutes have passed since 1970.
+pub fn forgotten_window(topic: &Arc<str>, partition: i32, window: Window, now: i64) -> Output {
+    let generation = u32::try_from(now / 60).unwrap_or(u32::MAX);
+    let value = WindowValue { generation, closed: now, closing: None };
+    record(topic, partition, window_key(window), Some(self::value(&value)))
+}
+
 /// A marker from its record; none when the record is something else.
 pub fn read_marker(key: &[u8], value: Option<&[u8]>) -> Option<Marker> {
     match read(key, value) {

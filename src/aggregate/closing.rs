@@ -3,7 +3,7 @@
 use super::changelog::{self, Id, WindowValue, row_id};
 use super::group::Group;
 use super::outputs::Destination;
-use super::row::Canonical;
+use super::row::{Canonical, Key};
 use super::state::Settings;
 use super::window::Window;
 use crate::config::Profile;
@@ -30,8 +30,8 @@ pub(super) struct Progress {
     pub(super) began: i64,
     /// Nothing is counted for this window after it.
     pub(super) last: bool,
-    /// The group that is divided into parts, the next part's number, and the canonical form of the last row that is reported.
-    pub(super) within: Option<(Id, u32, Vec<u8>)>,
+    /// The group that is divided, the next part's number, and the last row that is done.
+    pub(super) within: Option<(Id, u32, Place)>,
     pub(super) reports: u64,
     pub(super) rows: u64,
     pub(super) messages: u64,
@@ -65,8 +65,11 @@ pub(super) struct Closing {
     pending: Option<Advance>,
 }
 
-/// A row's canonical form as bytes, and its place in its group.
-type Sorted = (Vec<u8>, usize);
+/// Where a row stands in its report: by its source, then by its hash.
+pub(super) type Place = ([u8; 16], Id);
+
+/// A row's place in its report, and in its group.
+type Sorted = (Place, usize);
 
 /// A step, once its outputs are committed.
 #[derive(Debug)]
@@ -185,20 +188,20 @@ fn closed(window: Window, partition: i32, progress: &Progress) -> WindowClosed {
     }
 }
 
-/// The rows of a group that are not reported, in the order of their canonical forms.
+/// The rows of a group that are not done, in the order of their places.
 fn sort(group: &Group, progress: &Progress) -> Vec<Sorted> {
-    let after = match &progress.within {
-        Some((id, _, after)) if *id == group.id => after.as_slice(),
-        _ => &[],
+    let after = match progress.within {
+        Some((id, _, after)) if id == group.id => Some(after),
+        _ => None,
     };
-    let canonical = group.rows.iter().map(|(row, _)| canonical_bytes(&row));
-    let mut rows: Vec<Sorted> = canonical.enumerate().map(|(index, bytes)| (bytes, index)).collect();
-    rows.retain(|(bytes, _)| bytes.as_slice() > after);
+    let place = |(key, row): (&Key, Canonical<'_>)| (key.source(), row_id(&group.id, &canonical_bytes(&row)));
+    let mut rows: Vec<Sorted> = group.rows.iter().map(place).enumerate().map(|(index, place)| (place, index)).collect();
+    rows.retain(|(place, _)| after.is_none_or(|after| *place > after));
     rows.sort_unstable();
     rows
 }
 
-/// A row's canonical form as bytes: what its hash is of, and what orders rows.
+/// A row's canonical form as bytes: what its hash is of.
 pub(super) fn canonical_bytes(row: &Canonical<'_>) -> Vec<u8> {
     changelog::value(row)
 }
@@ -219,42 +222,52 @@ impl Writing<'_> {
 
     /// Writes parts of a group until it is done or the step is full; returns how many of its rows are left.
     fn group(&mut self, group: &Group, rows: &[Sorted]) -> usize {
-        if group.about.policy.rua.is_empty() {
-            self.progress.no_reporting_address += count(group, rows);
-            self.delete(group, rows);
-            return self.end_of(group);
-        }
-        let about = &group.about;
-        let profile = self.settings.reports.profile_of(&about.policy_domain);
         let mut rest = rows;
         while !rest.is_empty() {
             if self.is_full() {
                 return rest.len();
             }
-            let part = match &self.progress.within {
-                Some((id, part, _)) if *id == group.id => *part,
-                _ => 0,
-            };
-            let canonical: Vec<(Canonical<'_>, u64)> =
-                rest.iter().take(self.progress.limits.rows).filter_map(|(_, index)| group.rows.get(*index)).collect();
-            let reported = canonical.iter().map(|(row, count)| row.to_report(*count));
+            let done = if group.about.policy.rua.is_empty() { self.drop_some(group, rest) } else { self.part(group, rest) };
+            let (done, left) = rest.split_at(done);
             // Writing into memory does not fail; were it to, the window would stay open.
-            let Ok(Some(made)) = next_part(&self.head(group, profile), part, self.progress.limits, reported) else {
-                return rest.len();
-            };
-            let (done, left) = rest.split_at(made.rows.min(rest.len()));
-            self.progress.reports += 1;
-            self.progress.rows += made.rows as u64;
-            self.progress.messages += made.messages;
-            let after = done.last().map(|(bytes, _)| bytes.clone()).unwrap_or_default();
-            self.progress.within = Some((group.id, part + 1, after));
-            self.report_bytes += made.bytes.len();
-            let submitter = &self.settings.submitter;
-            self.outputs.push(self.destination.report(about, submitter, profile, made, part, self.now));
-            self.delete(group, done);
+            let Some((last, _)) = done.last() else { return rest.len() };
+            if let Some((_, _, after)) = &mut self.progress.within {
+                *after = *last;
+            }
+            self.delete(done);
             rest = left;
         }
-        self.end_of(group)
+        self.progress.within = None;
+        self.outputs.push(self.settings.changelog(self.destination.partition, changelog::group_key(&group.id), None));
+        0
+    }
+
+    /// Counts some rows of a group that nobody wants a report about; returns how many.
+    fn drop_some(&mut self, group: &Group, rows: &[Sorted]) -> usize {
+        let some = rows.get(..RECORDS.min(rows.len())).unwrap_or_default();
+        self.progress.no_reporting_address +=
+            some.iter().filter_map(|(_, index)| group.rows.get(*index)).map(|(_, count)| count).sum::<u64>();
+        self.progress.within = Some((group.id, 0, Place::default()));
+        some.len()
+    }
+
+    /// Writes the next part of a group; returns how many rows it took.
+    fn part(&mut self, group: &Group, rows: &[Sorted]) -> usize {
+        let part = match self.progress.within {
+            Some((id, part, _)) if id == group.id => part,
+            _ => 0,
+        };
+        let profile = self.settings.reports.profile_of(&group.about.policy_domain);
+        let reported = rows.iter().filter_map(|(_, index)| group.rows.to_report(*index));
+        let Ok(Some(made)) = next_part(&self.head(group, profile), part, self.progress.limits, reported) else { return 0 };
+        let taken = made.rows;
+        self.progress.reports += 1;
+        self.progress.rows += made.rows as u64;
+        self.progress.messages += made.messages;
+        self.progress.within = Some((group.id, part + 1, Place::default()));
+        self.report_bytes += made.bytes.len();
+        self.outputs.push(self.destination.report(&group.about, &self.settings.submitter, profile, made, part, self.now));
+        taken
     }
 
     fn head<'g>(&'g self, group: &'g Group, profile: Profile) -> Head<'g> {
@@ -275,19 +288,8 @@ impl Writing<'_> {
         }
     }
 
-    fn end_of(&mut self, group: &Group) -> usize {
-        self.progress.within = None;
-        self.outputs.push(self.settings.changelog(self.destination.partition, changelog::group_key(&group.id), None));
-        0
-    }
-
-    fn delete(&mut self, group: &Group, rows: &[Sorted]) {
+    fn delete(&mut self, rows: &[Sorted]) {
         let partition = self.destination.partition;
-        let deletions = rows.iter().map(|(bytes, _)| changelog::row_key(&row_id(&group.id, bytes)));
-        self.outputs.extend(deletions.map(|key| self.settings.changelog(partition, key, None)));
+        self.outputs.extend(rows.iter().map(|((_, id), _)| self.settings.changelog(partition, changelog::row_key(id), None)));
     }
-}
-
-fn count(group: &Group, rows: &[Sorted]) -> u64 {
-    rows.iter().filter_map(|(_, index)| group.rows.get(*index)).map(|(_, count)| count).sum()
 }

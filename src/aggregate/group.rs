@@ -7,7 +7,7 @@ use crate::auth::dmarc::{RecordFault, ReportAddress};
 use crate::config::Discovery;
 use crate::dns::Domain;
 use crate::event::{FailureEvent, PublishedPolicy};
-use crate::report::Collapse;
+use crate::report::{Collapse, ReportRow};
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
@@ -39,6 +39,12 @@ impl About {
             discovery: event.discovery,
             errors: event.record_errors.iter().copied().collect(),
         }
+    }
+
+    /// Bytes in memory, about.
+    fn bytes(&self) -> usize {
+        let addresses = self.policy.rua.iter().map(|address| address.local_part.len() + address.domain.as_str().len() + 96);
+        GROUP_BYTES + self.policy_domain.as_str().len() + addresses.sum::<usize>()
     }
 
     /// Takes over what may change within a group; whether anything did.
@@ -102,6 +108,8 @@ pub(super) struct Rows {
 /// Where a message was counted.
 pub(super) struct Placed {
     pub(super) row: usize,
+    /// Bytes of it in the changelog, about.
+    pub(super) written: usize,
     /// It was not dirty before.
     pub(super) newly_dirty: bool,
     /// What the group says of itself changed.
@@ -111,8 +119,8 @@ pub(super) struct Placed {
 
 /// A row's entry, its hash, its places in the table.
 const ROW_BYTES: usize = size_of::<Key>() + size_of::<Counted>() + 8 + 12;
-/// A group without rows: itself, its policy, its place in the table.
-pub(super) const GROUP_BYTES: usize = 1_024;
+/// A group without rows: itself, its policy, its tables and its place in one.
+const GROUP_BYTES: usize = 1_024;
 
 impl Group {
     pub(super) fn new(about: About, id: [u8; 16]) -> Self {
@@ -122,13 +130,14 @@ impl Group {
     /// Counts a message in its row, or in one that gives something up when there are too many rows.
     pub(super) fn count(&mut self, event: &FailureEvent, caps: Caps) -> Placed {
         let about_changed = self.about.update(&event.report_addresses, &event.record_errors);
-        let (row, newly_dirty, collapse) = self.rows.count(&Canonical::of(&event.row), self.about.policy_domain.as_str(), caps);
-        Placed { row, newly_dirty, about_changed, collapse }
+        let canonical = Canonical::of(&event.row);
+        let (row, newly_dirty, collapse) = self.rows.count(&canonical, self.about.policy_domain.as_str(), caps);
+        Placed { row, written: canonical.bytes(), newly_dirty, about_changed, collapse }
     }
 
     /// Bytes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        GROUP_BYTES + self.rows.bytes()
+        self.about.bytes() + self.rows.bytes()
     }
 }
 
@@ -189,9 +198,19 @@ impl Rows {
         self.counted.len()
     }
 
-    /// Every row with its count, in the order in which they came.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Canonical<'_>, u64)> {
-        self.counted.iter().map(|(key, counted)| (key.canonical(&self.names), counted.count))
+    /// Every row in the order in which they came.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, Canonical<'_>)> {
+        self.counted.keys().map(|key| (key, key.canonical(&self.names)))
+    }
+
+    /// Messages in all rows.
+    pub(super) fn messages(&self) -> u64 {
+        self.counted.values().map(|counted| counted.count).sum()
+    }
+
+    /// A row for a report.
+    pub(super) fn to_report(&self, row: usize) -> Option<ReportRow<'_>> {
+        self.counted.get_index(row).map(|(key, counted)| key.to_report(&self.names, counted.count))
     }
 
     pub(super) fn get(&self, row: usize) -> Option<(Canonical<'_>, u64)> {

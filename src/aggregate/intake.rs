@@ -10,8 +10,8 @@ pub enum Intake {
     Failure(Box<FailureEvent>),
     /// Something to be done.
     Control(CloseWindows),
-    /// A type that this version does not know: left alone.
-    Unknown,
+    /// A `ce_type` that this version does not know.
+    Unknown(String),
 }
 
 /// A record that says what it is and is not.
@@ -39,7 +39,7 @@ pub fn read(record: &Record) -> Result<Intake, Unreadable> {
     match kind {
         Some(kind) if kind == FAILURE.as_bytes() => failure(value).map(|event| Intake::Failure(Box::new(event))),
         Some(kind) if kind == CLOSE_WINDOWS.as_bytes() => json(value, CLOSE_WINDOWS).map(Intake::Control),
-        Some(_) => Ok(Intake::Unknown),
+        Some(kind) => Ok(Intake::Unknown(String::from_utf8_lossy(kind).into_owned())),
         None => Err(Unreadable { kind: FAILURE, reason: "it has no ce_type".to_owned() }),
     }
 }

@@ -44,7 +44,7 @@ impl State {
             window,
             generation: group.about.generation,
             rows: group.rows.len(),
-            messages: group.rows.iter().map(|(_, count)| count).sum(),
+            messages: group.rows.messages(),
             addresses: group.about.policy.rua.clone(),
             due,
         });

@@ -25,7 +25,8 @@ pub(super) struct Canonical<'a> {
     pub(super) collapse: Collapse,
     #[serde(borrow)]
     pub(super) dkim: Vec<(&'a str, &'a str, ResultWord)>,
-    pub(super) spf_domain: Option<&'a str>,
+    /// The domain that SPF judged; the author domain, with the result `none`, when it judged none (B72).
+    pub(super) spf_domain: &'a str,
     pub(super) spf_result: ResultWord,
 }
 
@@ -54,8 +55,8 @@ impl<'a> Canonical<'a> {
             overrides,
             collapse: Collapse::Exact,
             dkim,
-            spf_domain: row.spf.domain.as_ref().map(|domain| name(domain.as_str())),
-            spf_result: row.spf.result,
+            spf_domain: name(row.spf.domain.as_ref().unwrap_or(&row.header_from).as_str()),
+            spf_result: if row.spf.domain.is_some() { row.spf.result } else { ResultWord::None },
         }
     }
 
@@ -66,8 +67,10 @@ impl<'a> Canonical<'a> {
         if level >= Collapse::Identifiers {
             row.header_from = name(policy_domain);
             row.envelope_from = None;
-            row.spf_domain = None;
             row.dkim = Vec::new();
+            // Another domain's result must not stand beside this one, of which only an aligned pass says something.
+            row.spf_domain = row.header_from;
+            row.spf_result = if row.spf_aligned { ResultWord::Pass } else { ResultWord::None };
         }
         match level {
             Collapse::Exact | Collapse::Identifiers => {}
@@ -94,7 +97,7 @@ impl<'a> Canonical<'a> {
             })
             .collect();
         let envelope_from = self.envelope_from.map(|name| names.keep(name));
-        let spf_domain = self.spf_domain.map(|name| names.keep(name));
+        let spf_domain = names.keep(self.spf_domain);
         let header_from = names.keep(self.header_from);
         self.key(header_from, envelope_from, spf_domain, names.keep_list(&list))
     }
@@ -109,11 +112,11 @@ impl<'a> Canonical<'a> {
             Some(name) => names.find(name).map(Some),
             None => Some(None),
         };
-        let (envelope_from, spf_domain) = (optional(self.envelope_from)?, optional(self.spf_domain)?);
+        let (envelope_from, spf_domain) = (optional(self.envelope_from)?, names.find(self.spf_domain)?);
         Some(self.key(names.find(self.header_from)?, envelope_from, spf_domain, names.find_list(&list)?))
     }
 
-    fn key(&self, header_from: Name, envelope_from: Option<Name>, spf_domain: Option<Name>, signatures: List) -> Key {
+    fn key(&self, header_from: Name, envelope_from: Option<Name>, spf_domain: Name, signatures: List) -> Key {
         let overrides = self.overrides.iter().fold(0, |set, reason| set | bit(*reason));
         Key {
             source: match self.source {
@@ -131,28 +134,11 @@ impl<'a> Canonical<'a> {
         }
     }
 
-    /// For a report.
-    pub(super) fn to_report(&'a self, count: u64) -> ReportRow<'a> {
-        ReportRow {
-            source_ip: self.source,
-            header_from: self.header_from,
-            envelope_from: self.envelope_from,
-            disposition: self.disposition,
-            dkim_aligned: self.dkim_aligned,
-            spf_aligned: self.spf_aligned,
-            overrides: &self.overrides,
-            collapse: self.collapse,
-            dkim: {
-                let mut dkim: Vec<Signature<'a>> =
-                    self.dkim.iter().map(|(domain, selector, result)| Signature { domain, selector, result: *result }).collect();
-                // Passes first; which of them are aligned shows in their domains.
-                dkim.sort_by_key(|signature| signature.result != ResultWord::Pass);
-                dkim
-            },
-            spf_domain: self.spf_domain,
-            spf_result: self.spf_result,
-            count,
-        }
+    /// Bytes of the row in the changelog, about.
+    pub(super) fn bytes(&self) -> usize {
+        let names = |(domain, selector, _): &(&str, &str, ResultWord)| domain.len() + selector.len() + 4;
+        let others = self.spf_domain.len() + self.envelope_from.map_or(0, str::len);
+        64 + self.header_from.len() + others + self.dkim.iter().map(names).sum::<usize>()
     }
 }
 
@@ -163,7 +149,7 @@ pub(super) struct Key {
     source: [u8; 16],
     header_from: Name,
     envelope_from: Option<Name>,
-    spf_domain: Option<Name>,
+    spf_domain: Name,
     signatures: List,
     disposition: Disposition,
     spf_result: ResultWord,
@@ -179,6 +165,34 @@ struct Flags {
 }
 
 impl Key {
+    /// The client, IPv4 as IPv4-mapped IPv6.
+    pub(super) fn source(self) -> [u8; 16] {
+        self.source
+    }
+
+    /// For a report.
+    pub(super) fn to_report<'n>(self, names: &'n Names, count: u64) -> ReportRow<'n> {
+        let row = self.canonical(names);
+        let mut dkim: Vec<Signature<'n>> =
+            row.dkim.into_iter().map(|(domain, selector, result)| Signature { domain, selector, result }).collect();
+        // Passes first; which of them are aligned shows in their domains.
+        dkim.sort_by_key(|signature| signature.result != ResultWord::Pass);
+        ReportRow {
+            source_ip: row.source,
+            header_from: row.header_from,
+            envelope_from: row.envelope_from,
+            disposition: row.disposition,
+            dkim_aligned: row.dkim_aligned,
+            spf_aligned: row.spf_aligned,
+            overrides: row.overrides,
+            collapse: row.collapse,
+            dkim,
+            spf_domain: row.spf_domain,
+            spf_result: row.spf_result,
+            count,
+        }
+    }
+
     /// The row again.
     pub(super) fn canonical<'n>(&self, names: &'n Names) -> Canonical<'n> {
         let name = |name: Name| names.name(name);
@@ -192,7 +206,7 @@ impl Key {
             overrides: OVERRIDES.into_iter().filter(|reason| self.flags.overrides & bit(*reason) != 0).collect(),
             collapse: self.collapse,
             dkim: names.list(self.signatures).iter().map(|kept| (name(kept.domain), name(kept.selector), kept.result)).collect(),
-            spf_domain: self.spf_domain.map(name),
+            spf_domain: name(self.spf_domain),
             spf_result: self.spf_result,
         }
     }
@@ -209,7 +223,10 @@ fn name(name: &str) -> &str {
     if name.len() <= MAX_NAME {
         return name;
     }
-    let rest = &name[name.ceil_char_boundary(name.len() - MAX_NAME)..];
+    let (before, rest) = name.split_at(name.ceil_char_boundary(name.len() - MAX_NAME));
+    if before.ends_with('.') {
+        return rest;
+    }
     rest.split_once('.').map_or(rest, |(_, labels)| labels)
 }
 

@@ -140,6 +140,8 @@ pub struct State {
     rows: Vec<Place>,
     abouts: Vec<(Window, u32, usize)>,
     frozen: Vec<Window>,
+    /// Bytes of the rows that are to be written, about.
+    unwritten: usize,
     in_flight: Option<InFlight>,
     pub(super) bytes: usize,
     totals: Totals,
@@ -151,7 +153,11 @@ struct InFlight {
     rows: Vec<Place>,
     abouts: Vec<(Window, u32, usize)>,
     frozen: Vec<Window>,
+    unwritten: usize,
 }
+
+/// Bytes of rows in one transaction, about.
+const BATCH_BYTES: usize = 32 << 20;
 
 /// A group has so many exact rows, however many bytes it or others take.
 const FAIR_ROWS: usize = 1_000;
@@ -171,6 +177,7 @@ impl State {
             rows: Vec::new(),
             abouts: Vec::new(),
             frozen: Vec::new(),
+            unwritten: 0,
             in_flight: None,
             bytes: 0,
             totals: Totals::default(),
@@ -181,7 +188,7 @@ impl State {
     #[must_use]
     pub fn count(&mut self, event: &FailureEvent, taken: i64) -> bool {
         let window = self.settings.calendar.window(event.arrival.as_second());
-        if taken > self.settings.calendar.over(window) || window.end <= self.over {
+        if taken > self.settings.calendar.over(window) || self.is_over(window) {
             self.totals.too_late += 1;
             return false;
         }
@@ -194,23 +201,31 @@ impl State {
             let about = About::of(event, window, generation);
             let id = group_id(&about);
             self.abouts.push((window, generation, index));
-            self.bytes += super::group::GROUP_BYTES;
-            Group::new(about, id)
+            let group = Group::new(about, id);
+            self.bytes += group.bytes();
+            group
         });
         let before = group.bytes();
         let pressed = (under_pressure || before >= self.settings.group_bytes) && group.rows.exact() >= FAIR_ROWS;
         let caps = Caps::of(if pressed { FAIR_ROWS } else { self.settings.group_rows });
         let placed = group.count(event, caps);
-        self.bytes += group.bytes() - before;
+        self.bytes = (self.bytes + group.bytes()).saturating_sub(before);
         if placed.about_changed && !std::mem::replace(&mut group.dirty, true) {
             self.abouts.push((window, generation, index));
         }
         if placed.newly_dirty {
             self.rows.push((window, generation, index, placed.row));
+            self.unwritten += placed.written;
         }
         self.totals.counted += 1;
         self.totals.merged += u64::from(placed.collapse != Collapse::Exact);
         true
+    }
+
+    /// Whether nothing is counted for a window any more, or after the closing that is under way.
+    fn is_over(&self, window: Window) -> bool {
+        let closing = self.windows.get(&window).and_then(|open| open.closing.as_ref());
+        window.end <= self.over || closing.is_some_and(|closing| closing.progress().last)
     }
 
     /// Does what an operator asks for.
@@ -297,17 +312,22 @@ impl State {
         }
     }
 
-    /// Whether so much is held that reading should wait for a closing.
+    /// Whether so much is held that reading should wait: for a closing, or for a transaction.
     pub fn is_full(&self) -> bool {
-        self.bytes > self.settings.partition_bytes + self.settings.partition_bytes / 4
+        self.bytes > self.settings.partition_bytes + self.settings.partition_bytes / 4 || self.unwritten > 2 * BATCH_BYTES
     }
 
-    /// Whether there is something to write although no record was read.
+    /// Whether there is something to write although no record was read, the next step of a closing apart.
     pub fn has_outputs(&self) -> bool {
-        !self.rows.is_empty() || self.windows.values().any(|open| open.closing.is_some())
+        !self.rows.is_empty() || !self.abouts.is_empty() || !self.frozen.is_empty()
     }
 
-    /// Whether a closing is under way, which should not wait for the next commit's time.
+    /// Whether that should not wait for the next commit's time.
+    pub fn is_urgent(&self) -> bool {
+        self.unwritten > BATCH_BYTES || !self.frozen.is_empty()
+    }
+
+    /// Whether a closing is under way.
     pub fn is_closing(&self) -> bool {
         self.windows.values().any(|open| open.closing.is_some())
     }
@@ -322,40 +342,39 @@ impl State {
         if open.groups.is_empty() { over } else { over.min(calendar.due(window, open.closed)) }
     }
 
-    /// What a transaction writes that commits the position `next`: absolute values of what changed, reports, the marker. The
-    /// transaction before must have ended.
-    pub fn cut(&mut self, next: i64, now: Timestamp) -> Vec<Output> {
+    /// What a transaction writes that commits the position `next`: absolute values of what changed, the marker, and when it is its
+    /// turn the next step of a closing. The transaction before must have ended.
+    pub fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
         let mut outputs = Vec::with_capacity(self.rows.len() + self.abouts.len() + 2);
         let flight = InFlight {
             rows: std::mem::take(&mut self.rows),
             abouts: std::mem::take(&mut self.abouts),
             frozen: std::mem::take(&mut self.frozen),
+            unwritten: std::mem::take(&mut self.unwritten),
         };
+        let (settings, partition) = (self.settings.clone(), self.destination.partition);
+        // The mark that freezes a window comes first, so that nobody who reads half of this takes later rows for a contradiction.
+        for window in &flight.frozen {
+            let Some(closing) = self.windows.get(window).and_then(|open| open.closing.as_ref()) else { continue };
+            let value = changelog::value(&closing.progress().window_value(false));
+            outputs.push(settings.changelog(partition, changelog::window_key(*window), Some(value)));
+        }
         for (window, generation, index) in &flight.abouts {
             if let Some(group) = self.group_mut(*window, *generation, *index) {
                 group.dirty = false;
-                let (key, value) = (group_key(&group.id), changelog::value(&(&group.about)));
-                outputs.push(self.settings.changelog(self.destination.partition, key, Some(value)));
+                outputs.push(settings.changelog(partition, group_key(&group.id), Some(changelog::value(&group.about))));
             }
         }
         for (window, generation, index, row) in &flight.rows {
             outputs.extend(self.row(*window, *generation, *index, *row));
         }
-        let settings = self.settings.clone();
-        // First the mark that freezes a window; its reports follow in transactions of their own, one window after the other.
-        for window in &flight.frozen {
-            let Some(closing) = self.windows.get(window).and_then(|open| open.closing.as_ref()) else { continue };
-            let value = changelog::value(&closing.progress().window_value(false));
-            outputs.push(settings.changelog(self.destination.partition, changelog::window_key(*window), Some(value)));
-        }
-        let mut under_way = self.windows.iter_mut().filter(|(window, _)| !flight.frozen.contains(window));
+        // The reports of a frozen window follow in transactions of their own, one window after the other.
+        let mut under_way = self.windows.iter_mut().filter(|(window, _)| with_step && !flight.frozen.contains(window));
         if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
             outputs.extend(closing.step(&settings, &self.destination, now));
         }
-        let over = self.over_after();
-        let marker = Marker { next, partitions: self.partitions, over };
-        let value = changelog::marker_value(&marker);
-        outputs.push(settings.changelog(self.destination.partition, changelog::marker_key(), Some(value)));
+        let marker = Marker { next, partitions: self.partitions, over: self.over_after() };
+        outputs.push(settings.changelog(partition, changelog::marker_key(), Some(changelog::marker_value(&marker))));
         self.in_flight = Some(flight);
         outputs
     }
@@ -421,6 +440,7 @@ impl State {
             }
         }
         self.frozen.extend(flight.frozen);
+        self.unwritten += flight.unwritten;
         for closing in self.windows.values_mut().filter_map(|open| open.closing.as_mut()) {
             closing.aborted();
         }

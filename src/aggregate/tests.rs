@@ -189,7 +189,7 @@ impl Process {
 
     fn commit(&mut self) {
         let next = self.state.next().unwrap_or(0);
-        let outputs = self.state.cut(next, at(self.clock));
+        let outputs = self.state.cut(next, at(self.clock), true);
         self.brokers.commit(outputs, next);
         self.state.committed();
     }
@@ -200,13 +200,13 @@ impl Process {
             Event::Commit => self.commit(),
             Event::Abort => {
                 let next = self.state.next().unwrap_or(0);
-                let _ = self.state.cut(next, at(self.clock));
+                let _ = self.state.cut(next, at(self.clock), true);
                 self.state.aborted();
             }
             Event::Crash => self.state = self.brokers.restore(&self.settings),
             Event::CrashAfterCommit => {
                 let next = self.state.next().unwrap_or(0);
-                let outputs = self.state.cut(next, at(self.clock));
+                let outputs = self.state.cut(next, at(self.clock), true);
                 self.brokers.commit(outputs, next);
                 self.state = self.brokers.restore(&self.settings);
             }
@@ -373,6 +373,38 @@ fn a_window_does_not_close_before_what_stood_in_the_log_is_counted() {
     process.commit();
     process.commit();
     assert_eq!(process.brokers.messages(), 2, "a clock that goes back stops no closing");
+}
+
+#[test]
+fn an_end_of_the_log_closes_only_what_was_due_when_it_was_asked_for() {
+    let mut process = Process::new(settings());
+    assert!(process.state.count(&failure(1, 0, 1, 1, 1, NOON - DAY), NOON));
+    assert!(process.state.count(&failure(1, 0, 1, 1, 1, NOON), NOON));
+    process.state.advance(2);
+    process.state.end_of_log(2, NOON);
+    process.clock = NOON + 3 * DAY;
+    process.state.freeze(2, process.clock);
+    process.commit();
+    process.commit();
+    let days: Vec<i64> = process.brokers.closed.iter().map(|closed| closed.begin).collect();
+    assert_eq!(days, [NOON - DAY / 2 - DAY], "the other day was not over then");
+}
+
+#[test]
+fn while_a_window_closes_for_good_nothing_more_is_counted_for_it() {
+    let mut process = Process::new(settings());
+    let (event, over) = (failure(1, 0, 1, 1, 1, NOON), NOON + DAY / 2 + 7 * DAY);
+    assert!(process.state.count(&event, over));
+    process.state.advance(1);
+    process.state.end_of_log(1, over);
+    process.state.freeze(1, over);
+    assert!(!process.state.count(&event, over), "its generation would be without its window");
+    process.commit();
+    process.happens(Event::Crash);
+    assert!(!process.state.count(&event, over));
+    process.commit();
+    process.happens(Event::Crash);
+    assert_eq!((process.brokers.messages(), process.state.counts()), (1, Counts::default()));
 }
 
 #[test]

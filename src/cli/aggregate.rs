@@ -1,7 +1,7 @@
 //! `verdmarc aggregate repair`
 
 use super::{Exit, Failure, Settings};
-use crate::aggregate::changelog::{Marker, read_marker};
+use crate::aggregate::changelog::{Marker, forgotten_window, read_marker};
 use crate::config::Config;
 use crate::kafka::repair::{Found, Loss, Remedy, Repair, RepairError};
 use crate::kafka::topics;
@@ -43,7 +43,8 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
     let (input, changelog) = (names.full(&names.failures), names.full(&names.windows));
     let group = config.kafka.group(roles::aggregate::NAME);
     let partitions = topics::partitions(&config.kafka, &input)?;
-    let running = roles::aggregate::calendar(config).window(Timestamp::now().as_second());
+    let now = Timestamp::now().as_second();
+    let running = roles::aggregate::calendar(config).window(now);
     let over: RefCell<BTreeMap<i32, i64>> = RefCell::default();
     let repair = Repair {
         config,
@@ -56,9 +57,14 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
             Some(marker.next)
         },
         mark: &|partition, next| {
-            // With the state its closings are forgotten: what ended before now must not be reported under the same ids again.
-            let over = over.borrow().get(&partition).copied().unwrap_or(running.begin);
-            roles::aggregate::marker_record(config, partition, &Marker { next, partitions, over })
+            let known = over.borrow().get(&partition).copied();
+            // With the state its closings are forgotten: no report may get an id that is used already.
+            let over = known.unwrap_or(running.begin);
+            let mut records = vec![roles::aggregate::marker_record(config, partition, &Marker { next, partitions, over })];
+            if known.is_none() {
+                records.push(forgotten_window(&changelog.as_str().into(), partition, running, now));
+            }
+            records
         },
     };
     let found = repair.look()?;

@@ -129,7 +129,7 @@ impl From<crate::kafka::Error> for Failure {
             Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) => Exit::Usage,
             Error::Fenced(_) => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
-            Error::State { .. } => Exit::State,
+            Error::State { .. } | Error::Gone(_) => Exit::State,
             Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,
             _ => Exit::Kafka,
         };

@@ -19,7 +19,7 @@ pub struct AggregateRole {
     pub group_rows: usize,
     /// Bytes of memory for the rows of one policy domain, window and policy above which further ones are merged. Default 64 MiB.
     pub group_bytes: usize,
-    /// Bytes of memory for the rows of one partition. Above half of it policy domains with more than a thousand rows have further
+    /// Bytes of memory for the rows of each partition that a process holds. Above half of it policy domains with more than a thousand rows have further
     /// ones merged, above all of it windows close early. Default 1 GiB.
     pub partition_bytes: usize,
     /// Rows in one report at most; more make several reports. Default 50 000.
@@ -70,6 +70,14 @@ impl AggregateRole {
                 "aggregate.window_s is {}, below one hour: domain owners would get a report as often; for tests set \
                  aggregate.allow_short_windows",
                 self.window_s
+            ));
+        }
+        if self.horizon_s < self.grace_s.saturating_add(self.window_s) {
+            problems.push(format!(
+                "aggregate.horizon_s must be at least aggregate.grace_s and a window ({} s), found {}: what comes within the grace would be \
+                 too late",
+                self.grace_s.saturating_add(self.window_s),
+                self.horizon_s
             ));
         }
         if self.report_bytes < LEAST_REPORT {

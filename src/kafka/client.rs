@@ -40,6 +40,13 @@ fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error
     Ok(config)
 }
 
+/// A member of the group of a role that counts: where what is to be read next is gone, reading ends.
+pub(super) fn counting(kafka: &Kafka, group: &str, instance: &Instance) -> Result<ClientConfig, Error> {
+    let mut config = consumer(kafka, group, instance)?;
+    config.set("auto.offset.reset", "error");
+    Ok(config)
+}
+
 /// A member of the role's consumer group. Offsets are committed by us alone, and read from the start when there are none.
 pub(super) fn consumer(kafka: &Kafka, group: &str, instance: &Instance) -> Result<ClientConfig, Error> {
     let mut extra = vec![

@@ -11,7 +11,7 @@ use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
 use super::refusals::Refusals;
 use super::sentinel::Sentinel;
 use super::start::Starts;
-use super::state::States;
+use super::state::{Applied, States};
 use super::status::Status;
 use super::transaction::{Abort, Batch, Outcome as Ended, Transactions};
 use crate::config::Delivery;
@@ -142,8 +142,12 @@ impl Desk {
         let Some(slot) = self.assignment.charge(&record)? else { return Ok(()) };
         self.tally.read += 1;
         if let Some(states) = &mut self.states {
-            let outputs = states.apply(record)?;
-            return self.assignment.complete(slot, outputs).map(|_| ());
+            let Applied { outputs, refused } = states.apply(record)?;
+            self.tally.refused += u64::from(refused);
+            if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
+                self.stop_for_refusals();
+            }
+            return Ok(());
         }
         let due = (self.handlers.due)(&record);
         let work = Work { slot, record };
@@ -193,7 +197,7 @@ impl Desk {
             self.begin(consumer)?;
         }
         if let Some(states) = &mut self.states {
-            states.look(consumer, Timestamp::now())?;
+            states.find_ends(Timestamp::now())?;
         }
         self.collect()?;
         self.release();
@@ -266,6 +270,10 @@ impl Desk {
         }
         if let Some(cut) = self.uncommitted.take() {
             self.commit(consumer, cut)?;
+        }
+        // A closing that begins now is left to the next owner.
+        if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped) {
+            states.freeze(consumer, Timestamp::now());
         }
         let now = Instant::now();
         let early = now.duration_since(self.last_cut) < self.commit_interval

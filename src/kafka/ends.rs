@@ -3,6 +3,7 @@
 use super::assignment::Partition;
 use super::client;
 use super::error::Error;
+use super::ledger::Generation;
 use super::reader::Quiet;
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -34,25 +35,32 @@ pub(super) fn log_of(kafka: &Kafka, topic: &str, partition: i32) -> Result<(i64,
     Uncommitted::new(kafka)?.0.fetch_watermarks(topic, partition, PATIENCE).map_err(failed)
 }
 
+/// A partition whose end is asked for, by the owner in this generation.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) partition: Partition,
+    pub(super) generation: Generation,
+}
+
 /// Asks on a thread of its own, which ends when this is dropped.
 pub(super) struct Ends {
-    questions: mpsc::Sender<Partition>,
-    answers: mpsc::Receiver<(Partition, Option<i64>)>,
+    questions: mpsc::Sender<Asked>,
+    answers: mpsc::Receiver<(Asked, Option<i64>)>,
 }
 
 impl Ends {
     pub(super) fn start(kafka: &Kafka) -> Result<Self, Error> {
         let client = Uncommitted::new(kafka)?;
-        let (questions, asked) = mpsc::channel::<Partition>();
+        let (questions, asked) = mpsc::channel::<Asked>();
         let (found, answers) = mpsc::channel();
         let answer = move || {
-            for partition in asked {
-                let end = client.end(&partition.topic, partition.number);
+            for asked in asked {
+                let end = client.end(&asked.partition.topic, asked.partition.number);
                 if let Err(error) = &end {
-                    tracing::warn!(%error, ?partition, "the end of a log is not known yet");
+                    tracing::warn!(%error, ?asked, "the end of a log is not known yet");
                 }
                 // The owner is gone only when nothing is to be closed any more.
-                let _ = found.send((partition, end.ok()));
+                let _ = found.send((asked, end.ok()));
             }
         };
         std::thread::Builder::new()
@@ -62,13 +70,13 @@ impl Ends {
         Ok(Self { questions, answers })
     }
 
-    pub(super) fn ask(&self, partition: Partition) {
+    pub(super) fn ask(&self, asked: Asked) {
         // A thread that has ended is noticed where its answers are taken.
-        let _ = self.questions.send(partition);
+        let _ = self.questions.send(asked);
     }
 
     /// What was found since the last time; none for a partition without answer.
-    pub(super) fn found(&self) -> Result<Vec<(Partition, Option<i64>)>, Error> {
+    pub(super) fn found(&self) -> Result<Vec<(Asked, Option<i64>)>, Error> {
         let mut found = Vec::new();
         loop {
             match self.answers.try_recv() {

@@ -78,6 +78,12 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
+    /// Records were deleted before they were read, by a role that must read all.
+    #[error(
+        "what is to be read next is not in the log any more: {0}; records were deleted before they were counted, or the topic was made \
+         anew: `verdmarc aggregate repair` shows it"
+    )]
+    Gone(KafkaError),
     /// Partitions were assigned or revoked and the library did not take it.
     #[error("rebalance failed: {0}")]
     Rebalance(String),

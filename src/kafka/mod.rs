@@ -69,5 +69,5 @@ pub use range::{Range, Span};
 pub use reader::{Reader, Start, existing_topics};
 pub use sentinel::Sentinel;
 pub use sole::GroupError;
-pub use state::{PartitionState, Restoring, Stateful};
+pub use state::{Applied, PartitionState, Restoring, Stateful};
 pub use status::{Phase, Sample, Status};

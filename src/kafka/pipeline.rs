@@ -184,8 +184,9 @@ impl Pipeline {
             &intake,
             status,
         );
+        let member = if intake.state.is_some() { client::counting } else { client::consumer };
         let consumer: BaseConsumer<Context> =
-            client::consumer(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
+            member(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
         let consumer = Arc::new(consumer);
         #[cfg(feature = "failpoints")]
         super::membership::Membership::remember(&consumer);
@@ -305,6 +306,9 @@ impl Owner {
             Some(Ok(message)) => message,
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 return Err(gone(code, "the consumer cannot go on".to_owned()));
+            }
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                return Err(Error::Gone(error));
             }
             Some(Err(error)) => {
                 super::log::reading(&error);

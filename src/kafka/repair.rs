@@ -21,8 +21,8 @@ pub struct Repair<'r> {
     pub changelog: &'r str,
     /// The position that a record of the partition's state says, when it is the marker.
     pub marker: &'r dyn Fn(i32, &[u8], Option<&[u8]>) -> Option<i64>,
-    /// A marker for a partition.
-    pub mark: &'r dyn Fn(i32, i64) -> Output,
+    /// What the state of a partition is told, so that counting goes on at an offset.
+    pub mark: &'r dyn Fn(i32, i64) -> Vec<Output>,
 }
 
 /// What is known of a partition.
@@ -124,7 +124,7 @@ impl Repair<'_> {
                 Remedy::None => {}
                 Remedy::Position(next) => positions.push((partition.partition, next)),
                 Remedy::GiveUp { at, .. } => {
-                    outputs.push((self.mark)(partition.partition, at));
+                    outputs.extend((self.mark)(partition.partition, at));
                     positions.push((partition.partition, at));
                 }
             }

@@ -57,7 +57,7 @@ impl Restorer {
         let wanted = Wanted::default();
         let worker = Worker {
             reader: client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?,
-            committed_only: kafka.clone(),
+            kafka: kafka.clone(),
             uncommitted: Uncommitted::new(kafka)?,
             stall: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
             wanted: wanted.clone(),
@@ -107,7 +107,7 @@ fn lock(wanted: &Wanted) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Genera
 
 struct Worker {
     reader: BaseConsumer<Quiet>,
-    committed_only: Kafka,
+    kafka: Kafka,
     uncommitted: Uncommitted,
     stall: Duration,
     wanted: Wanted,
@@ -192,7 +192,7 @@ impl Worker {
         let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
         self.answered(job, || {
             if Mutant::CommittedTarget.is_on() {
-                return reader::end(&self.committed_only, topic, number);
+                return reader::end(&self.kafka, topic, number);
             }
             self.uncommitted.end(topic, number).map_err(failed)
         })
@@ -212,24 +212,24 @@ impl Worker {
         }
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, number, Offset::Beginning).map_err(Error::Consume)?;
-        self.reader.assign(&list).map_err(Error::Consume)?;
-        let read = self.read_to(job, number, target, take);
-        self.reader.unassign().map_err(Error::Consume)?;
-        read
+        // A client that has read this partition before would still know its position, which may be beyond the end already.
+        let reader: BaseConsumer<Quiet> =
+            client::reader(&self.kafka).and_then(|config| config.create_with_context(Quiet).map_err(Error::Client))?;
+        reader.assign(&list).map_err(Error::Consume)?;
+        self.read_to(job, &Log { reader, topic, number, target }, take)
     }
 
     fn read_to(
         &self,
         job: &Job,
-        number: i32,
-        target: i64,
+        log: &Log<'_>,
         take: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
     ) -> Result<(), Ended> {
-        let topic = self.role.changelog();
+        let Log { topic, number, target, .. } = *log;
         let (begun, mut reported, mut moved) = (Instant::now(), Instant::now(), Instant::now());
         let (mut records, mut noted, mut at) = (0_u64, 0, -1);
         loop {
-            match self.reader.poll(POLL) {
+            match log.reader.poll(POLL) {
                 Some(Ok(message)) => {
                     records += 1;
                     if message.offset() < target {
@@ -244,7 +244,7 @@ impl Worker {
                 None => {}
             }
             self.is_wanted(job)?;
-            let position = self.position(topic, number).max(self.low(topic, number, at));
+            let position = log.position(at);
             if position > at {
                 (at, moved) = (position, Instant::now());
             }
@@ -259,26 +259,32 @@ impl Worker {
                 tracing::info!(partition = number, records, at, target, "restoring the state");
             }
             if moved.elapsed() > self.stall {
-                let reason = format!("restoring does not go on at offset {at} of {target} in {topic}: its brokers are away");
+                let reason = format!(
+                    "restoring does not go on at offset {at} of {target} in {topic}: a transaction is open there, or its brokers are away"
+                );
                 return Err(Error::State { partition: number, reason }.into());
             }
         }
     }
+}
 
-    /// The next offset that would be read, transaction markers passed over; -1 before the first record.
-    fn position(&self, topic: &str, number: i32) -> i64 {
+/// A partition of a changelog that is read to `target`.
+struct Log<'t> {
+    reader: BaseConsumer<Quiet>,
+    topic: &'t str,
+    number: i32,
+    target: i64,
+}
+
+impl Log<'_> {
+    /// The next offset that would be read, transaction markers passed over. As long as that is not known, and nothing was before
+    /// (`at` is -1), the oldest offset: everything may have been deleted.
+    fn position(&self, at: i64) -> i64 {
         let positions = self.reader.position().ok();
-        match positions.as_ref().and_then(|list| list.find_partition(topic, number)).map(|element| element.offset()) {
+        match positions.as_ref().and_then(|list| list.find_partition(self.topic, self.number)).map(|element| element.offset()) {
             Some(Offset::Offset(position)) => position,
-            _ => -1,
+            _ if at >= 0 => at,
+            _ => self.reader.fetch_watermarks(self.topic, self.number, POLL * 10).map_or(-1, |(low, _)| low),
         }
-    }
-
-    /// The oldest offset, when nothing has been read at all: everything may have been deleted.
-    fn low(&self, topic: &str, number: i32, at: i64) -> i64 {
-        if at >= 0 {
-            return -1;
-        }
-        self.reader.fetch_watermarks(topic, number, POLL * 10).map_or(-1, |(low, _)| low)
     }
 }

@@ -11,7 +11,7 @@
 
 use super::assignment::{Assignment, Cut, Partition};
 use super::consumer::Context;
-use super::ends::Ends;
+use super::ends::{Asked, Ends};
 use super::error::Error;
 use super::ledger::Generation;
 use super::restore::{Job, Restorer};
@@ -56,33 +56,50 @@ pub trait Restoring: Send {
 
 /// The state of one partition. All its methods are called by one thread.
 pub trait PartitionState: Send {
-    /// Applies a record, in offset order; returns what is to be written because of it alone.
-    fn apply(&mut self, record: Record) -> Vec<Output>;
+    /// Applies a record, in offset order; what is to be written because of it alone.
+    ///
+    /// # Errors
+    /// Why the role must not go on.
+    fn apply(&mut self, record: Record) -> Result<Applied, String>;
     /// Whether it wants to know where the input's log ends.
     fn wants_end(&self, now: Timestamp) -> bool;
-    /// The input's log ended here at `now`, open transactions included.
-    fn end_of_log(&mut self, end: i64, now: Timestamp);
+    /// The input's log ended here, open transactions included, when that was asked at `asked` or later.
+    fn end_of_log(&mut self, end: i64, asked: Timestamp);
     /// Whether it waits until everything below the end is applied.
     fn waits_for_position(&self) -> bool;
-    /// Everything below `position` is applied. Not called while a batch is under way.
-    fn look(&mut self, position: i64, now: Timestamp);
+    /// Everything below `position` is applied. Called just before a batch is cut, never while one is under way.
+    fn freeze(&mut self, position: i64, now: Timestamp);
     /// Whether reading should wait until something is written.
     fn is_full(&self) -> bool;
-    /// Whether there is something to write although nothing was read.
+    /// Whether there is something to write although nothing was read, long work apart.
     fn has_outputs(&self) -> bool;
     /// Whether that should not wait for the next commit's time.
     fn is_urgent(&self) -> bool;
-    /// What a batch writes that commits the position `next`. The batch before has ended.
-    fn cut(&mut self, next: i64, now: Timestamp) -> Vec<Output>;
+    /// Whether there is long work to do, a step in each batch.
+    fn is_closing(&self) -> bool;
+    /// What a batch writes that commits the position `next`, with a step of the long work when it is this partition's turn. The batch
+    /// before has ended.
+    fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output>;
     /// The batch is committed.
     fn committed(&mut self);
     /// The batch is not: what it held is cut again.
     fn aborted(&mut self);
 }
 
+/// What a record came to by itself.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// What is to be written because of it.
+    pub outputs: Vec<Output>,
+    /// It breaks the producer's contract. When most records do, the pipeline stops.
+    pub refused: bool,
+}
+
 /// The states of the partitions that are ours.
 pub(super) struct States {
     parts: BTreeMap<Partition, Part>,
+    /// The partition whose long work had a step in the last batch: another one is next.
+    stepped: Option<Partition>,
     restorer: Restorer,
     ends: Ends,
 }
@@ -92,15 +109,20 @@ struct Part {
     state: Box<dyn PartitionState>,
     /// Where reading began.
     start: Option<i64>,
-    /// The log's end is asked for.
-    asked: bool,
+    /// When the log's end was asked for.
+    asked: Option<Timestamp>,
     /// The batch under way holds something of it.
     in_flight: bool,
 }
 
 impl States {
     pub(super) fn new(kafka: &Kafka, role: Arc<dyn Stateful>, status: Arc<Status>) -> Result<Self, Error> {
-        Ok(Self { parts: BTreeMap::new(), restorer: Restorer::start(kafka, role, status)?, ends: Ends::start(kafka)? })
+        Ok(Self {
+            parts: BTreeMap::new(),
+            stepped: None,
+            restorer: Restorer::start(kafka, role, status)?,
+            ends: Ends::start(kafka)?,
+        })
     }
 
     /// Restores the partitions whose position is known.
@@ -128,7 +150,7 @@ impl States {
     pub(super) fn restored(&mut self) -> Result<Vec<Answer>, Error> {
         let mut ready = Vec::new();
         while let Some((Job { partition, generation, committed }, state)) = self.restorer.restored()? {
-            let part = Part { generation, state, start: committed, asked: false, in_flight: false };
+            let part = Part { generation, state, start: committed, asked: None, in_flight: false };
             self.parts.insert(partition.clone(), part);
             ready.push(Answer { partition, generation, start: committed.map_or(Start::Beginning, Start::At) });
         }
@@ -142,46 +164,50 @@ impl States {
     }
 
     /// Applies a record; what comes of it alone.
-    pub(super) fn apply(&mut self, record: Record) -> Result<Vec<Output>, Error> {
+    pub(super) fn apply(&mut self, record: Record) -> Result<Applied, Error> {
         let partition = Partition { topic: record.topic.clone(), number: record.partition };
         let part = self.parts.get_mut(&partition);
         let part = part.ok_or_else(|| Error::Inconsistent(format!("a record of {partition:?}, which is not restored")))?;
-        Ok(part.state.apply(record))
+        let (number, offset) = (record.partition, record.offset);
+        let failed = |reason| Error::State { partition: number, reason: format!("offset {offset}: {reason}") };
+        part.state.apply(record).map_err(failed)
     }
 
-    /// Tells every state what it wants to know, but for what would change a batch that is under way.
-    pub(super) fn look(&mut self, consumer: &BaseConsumer<Context>, now: Timestamp) -> Result<(), Error> {
-        for (partition, end) in self.ends.found()? {
-            if let Some(part) = self.parts.get_mut(&partition) {
-                part.asked = false;
-                if let Some(end) = end {
-                    part.state.end_of_log(end, now);
-                }
+    /// Tells every state where its log ends, if it wants to know.
+    pub(super) fn find_ends(&mut self, now: Timestamp) -> Result<(), Error> {
+        for (Asked { partition, generation }, end) in self.ends.found()? {
+            // An answer to an earlier owner's question is older than what this one asks.
+            let Some(part) = self.parts.get_mut(&partition).filter(|part| part.generation == generation) else { continue };
+            if let Some((asked, end)) = part.asked.take().zip(end) {
+                part.state.end_of_log(end, asked);
             }
         }
+        for (partition, part) in &mut self.parts {
+            if part.asked.is_none() && part.state.wants_end(now) {
+                part.asked = Some(now);
+                self.ends.ask(Asked { partition: partition.clone(), generation: part.generation });
+            }
+        }
+        Ok(())
+    }
+
+    /// Has every state do what it waited for everything below some offset for. Between two batches.
+    pub(super) fn freeze(&mut self, consumer: &BaseConsumer<Context>, now: Timestamp) {
         let waits = |part: &Part| part.state.waits_for_position();
         let positions = self.parts.values().any(waits).then(|| consumer.position().ok()).flatten();
         for (partition, part) in &mut self.parts {
-            if !part.asked && part.state.wants_end(now) {
-                part.asked = true;
-                self.ends.ask(partition.clone());
-            }
-            if part.in_flight {
-                continue;
-            }
             let read = positions.as_ref().and_then(|list| list.find_partition(&partition.topic, partition.number));
             let position = match read.map(|element| element.offset()) {
                 Some(Offset::Offset(position)) => Some(position),
                 _ => part.start,
             };
-            part.state.look(position.unwrap_or(0), now);
+            part.state.freeze(position.unwrap_or(0), now);
         }
-        Ok(())
     }
 
     /// Whether there is something to write that should not wait.
     pub(super) fn are_urgent(&self) -> bool {
-        self.parts.values().any(|part| part.state.is_urgent())
+        self.parts.values().any(|part| part.state.is_urgent() || part.state.is_closing())
     }
 
     /// Partitions whose reading should wait.
@@ -189,13 +215,16 @@ impl States {
         self.parts.iter().filter(|(_, part)| part.state.is_full()).map(|(partition, _)| partition.clone())
     }
 
-    /// Adds to a cut what the states want written. `cut` holds what was read since the last; others have something to write too.
+    /// Adds to a cut what the states want written, and a step of one partition's long work. `cut` holds what was read since the last;
+    /// others have something to write too.
     pub(super) fn cut(&mut self, cut: &mut Cut, assignment: &Assignment, now: Timestamp) {
+        let stepping = self.next_to_step();
         for (partition, part) in &mut self.parts {
+            let steps = stepping.as_ref() == Some(partition);
             let read = cut.positions.iter().find(|position| position.partition == *partition).map(|position| position.next);
             let next = match read {
                 Some(next) => next,
-                None if !part.state.has_outputs() => continue,
+                None if !steps && !part.state.has_outputs() => continue,
                 None => {
                     // Something stands in the state, so something was read and committed before.
                     let Some(next) = assignment.position(partition).or(part.start) else { continue };
@@ -203,9 +232,16 @@ impl States {
                     next
                 }
             };
-            cut.state.extend(part.state.cut(next, now));
+            cut.state.extend(part.state.cut(next, now, steps));
             part.in_flight = true;
         }
+        self.stepped = stepping;
+    }
+
+    /// The partition that has long work, behind the one that had its turn.
+    fn next_to_step(&self) -> Option<Partition> {
+        let busy = || self.parts.iter().filter(|(_, part)| part.state.is_closing()).map(|(partition, _)| partition);
+        busy().find(|partition| self.stepped.as_ref().is_none_or(|last| *partition > last)).or_else(|| busy().next()).cloned()
     }
 
     /// The batch under way ended.

@@ -4,7 +4,7 @@
 
 use super::head::Head;
 use super::identity::Identity;
-use super::row::{Collapse, ReportRow, Signature};
+use super::row::{ReportRow, Signature};
 use super::text::{MAX_NAME, MAX_TEXT, safe};
 use crate::auth::cause::ResultWord;
 use crate::auth::dmarc::AlignmentMode;
@@ -164,20 +164,17 @@ impl<W: Write> Document<W> {
         })
     }
 
-    /// Always written (B72): readers of the older format need one. Without a domain that was judged the author domain stands there
-    /// with the result `none`.
+    /// Always written (B72): readers of the older format need one.
     fn spf(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
-        let (domain, result) = match row.spf_domain {
-            Some(domain) => (domain, row.spf_result),
-            None if row.collapse > Collapse::Exact => (row.header_from, row.spf_result),
-            None => (row.header_from, ResultWord::None),
-        };
         self.element("spf", |document| {
-            document.leaf("domain", &safe(domain, MAX_NAME))?;
+            document.leaf("domain", &safe(row.spf_domain, MAX_NAME))?;
             document.leaf("scope", "mfrom")?;
-            // The older schema has no such result.
-            let unknown_there = result == ResultWord::Policy && !document.is_current();
-            document.leaf("result", if unknown_there { ResultWord::PermError } else { result }.as_str())
+            let result = match row.spf_result {
+                // The older schema has no such result.
+                ResultWord::Policy if !document.is_current() => ResultWord::PermError,
+                result => result,
+            };
+            document.leaf("result", result.as_str())
         })
     }
 

@@ -73,7 +73,7 @@ impl Head<'_> {
         match (self.content, &self.submitter.extra_contact_info) {
             (Content::All, own) => own.clone(),
             (Content::Failures, None) => Some(FAILURES.to_owned()),
-            (Content::Failures, Some(own)) => Some(format!("{own} {FAILURES}")),
+            (Content::Failures, Some(own)) => Some(format!("{FAILURES} {own}")),
         }
     }
 }

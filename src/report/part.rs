@@ -34,6 +34,8 @@ pub struct Part {
 
 /// More than what the compressor may still write when it is told to finish: its window and its pending blocks.
 const HELD_BACK: usize = 256 << 10;
+/// Most bytes of a document before it is compressed: a reader has to hold it.
+const MAX_DOCUMENT: u64 = 64 << 20;
 /// Operating system "unknown" in a gzip header (RFC 1952 2.3.1).
 const UNKNOWN_SYSTEM: u8 = 255;
 
@@ -54,16 +56,35 @@ pub fn next_part<'r>(
     let identity = Identity::of(head, part);
     let compressor =
         GzBuilder::new().mtime(0).operating_system(UNKNOWN_SYSTEM).write(Vec::with_capacity(16 << 10), Compression::default());
-    let mut document = Document::begin(compressor, head, &identity)?;
+    let mut document = Document::begin(Counted { writer: compressor, bytes: 0 }, head, &identity)?;
     let (mut taken, mut messages) = (0, 0_u64);
     for row in rows {
         document.row(&row)?;
         taken += 1;
         messages += row.count;
-        if document.writer().get_ref().len() + HELD_BACK >= limits.bytes {
+        let Counted { writer, bytes } = document.writer();
+        if writer.get_ref().len() + HELD_BACK >= limits.bytes || *bytes >= MAX_DOCUMENT {
             break;
         }
     }
-    let bytes = document.end()?.finish()?;
+    let bytes = document.end()?.writer.finish()?;
     Ok(Some(Part { identity, bytes, rows: taken, messages }))
+}
+
+/// A writer that knows how much it was given.
+struct Counted<W> {
+    writer: W,
+    bytes: u64,
+}
+
+impl<W: io::Write> io::Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.writer.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }

@@ -21,13 +21,13 @@ pub struct ReportRow<'a> {
     /// SPF gave an aligned pass.
     pub spf_aligned: bool,
     /// Why something else was done than was asked for.
-    pub overrides: &'a [Override],
+    pub overrides: Vec<Override>,
     /// What this row gave up of its messages.
     pub collapse: Collapse,
     /// Signatures, the telling ones first.
     pub dkim: Vec<Signature<'a>>,
-    /// The domain that SPF judged.
-    pub spf_domain: Option<&'a str>,
+    /// The domain that SPF judged; the author domain, with the result `none`, when it judged none (B72).
+    pub spf_domain: &'a str,
     /// SPF's result.
     pub spf_result: ResultWord,
     /// Messages, at least one.

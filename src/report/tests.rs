@@ -42,11 +42,11 @@ fn rows() -> Vec<ReportRow<'static>> {
         disposition: Disposition::Quarantine,
         dkim_aligned: false,
         spf_aligned: false,
-        overrides: &[Override::PolicyTestMode],
+        overrides: vec![Override::PolicyTestMode],
         collapse: Collapse::Exact,
         dkim: vec![signature("s1", ResultWord::Pass), signature("s2", ResultWord::PermError)],
-        spf_domain: None,
-        spf_result: ResultWord::TempError,
+        spf_domain: "news.owner.example",
+        spf_result: ResultWord::None,
         count: 3,
     };
     let merged = ReportRow {
@@ -55,10 +55,10 @@ fn rows() -> Vec<ReportRow<'static>> {
         envelope_from: Some(""),
         disposition: Disposition::Pass,
         spf_aligned: true,
-        overrides: &[],
+        overrides: Vec::new(),
         collapse: Collapse::Networks,
         dkim: Vec::new(),
-        spf_domain: Some("bounce.example"),
+        spf_domain: "bounce.example",
         spf_result: ResultWord::Policy,
         count: u64::MAX / 2,
         ..first.clone()

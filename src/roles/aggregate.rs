@@ -14,7 +14,8 @@ use crate::config::{Config, Delivery};
 use crate::event::dead_letter::letter;
 use crate::event::{Lineage, Output, Record};
 use crate::kafka::{
-    Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally, existing_topics,
+    Applied, Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
+    existing_topics,
 };
 use crate::report::{Limits, Submitter};
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ use std::time::Duration;
 /// Name of the role, and of its group behind the prefix.
 pub const NAME: &str = "aggregate";
 
+/// What the `ce_type` of every version of a failure event begins with.
+const FAILURES: &str = "verdmarc.failure.";
 /// Reason of the dead letter of a failure whose window is over.
 const TOO_LATE: &str = "too_late";
 
@@ -170,7 +173,12 @@ impl Restoring for Restored {
     fn finish(self: Box<Self>, committed: Option<i64>) -> Result<Box<dyn PartitionState>, String> {
         let Self { restore, partition, dead_letters, meters } = *self;
         let state = restore.finish(committed).map_err(|error| error.to_string())?;
-        let counting = Counting { state, partition, dead_letters, meters };
+        let number = meters.note(|measured| {
+            measured.started += 1;
+            measured.started
+        });
+        let (counted, settled) = (Totals::default(), Totals::default());
+        let counting = Counting { state, partition, dead_letters, meters, number, counted, settled };
         counting.measure();
         Ok(Box::new(counting))
     }
@@ -182,11 +190,17 @@ struct Counting {
     partition: i32,
     dead_letters: Arc<str>,
     meters: Meters,
+    /// What tells it from another of the same partition.
+    number: u64,
+    /// Sums when the last batch was cut, and as far as they are committed.
+    counted: Totals,
+    settled: Totals,
 }
 
 impl Counting {
     fn measure(&self) {
-        self.meters.set(self.partition, self.state.totals(), self.state.counts());
+        let now = (self.settled, self.state.counts());
+        self.meters.note(|measured| measured.live.insert(self.number, now));
     }
 
     fn dead_letter(&self, record: Record, code: &str, why: &str) -> Output {
@@ -198,26 +212,33 @@ impl Counting {
 }
 
 impl PartitionState for Counting {
-    fn apply(&mut self, record: Record) -> Vec<Output> {
+    fn apply(&mut self, record: Record) -> Result<Applied, String> {
         self.state.advance(record.offset + 1);
         match read(&record) {
             Ok(Said::Failure(event)) => {
                 let taken = record.timestamp.unwrap_or_else(Timestamp::now).as_second();
                 if self.state.count(&event, taken) {
-                    return Vec::new();
+                    return Ok(Applied::default());
                 }
-                vec![self.dead_letter(record, TOO_LATE, "it came after aggregate.horizon_s of its window")]
+                let why = "it came after aggregate.horizon_s of its window";
+                Ok(Applied { outputs: vec![self.dead_letter(record, TOO_LATE, why)], refused: false })
             }
             Ok(Said::Control(control)) => {
                 tracing::info!(partition = self.partition, ?control, "windows are closed early");
                 self.state.control(&control);
-                Vec::new()
+                Ok(Applied::default())
             }
-            Ok(Said::Unknown) => {
-                self.meters.unknown();
-                Vec::new()
+            Ok(Said::Unknown(kind)) if kind.starts_with(FAILURES) => {
+                Err(format!("{} is a failure of a newer version: update this role before those that write", kind.escape_debug()))
             }
-            Err(error) => vec![self.dead_letter(record, Unreadable::CODE, &error.to_string())],
+            Ok(Said::Unknown(_)) => {
+                self.meters.note(|measured| measured.unknown += 1);
+                Ok(Applied::default())
+            }
+            Err(error) => {
+                self.meters.note(|measured| measured.unreadable += 1);
+                Ok(Applied { outputs: vec![self.dead_letter(record, Unreadable::CODE, &error.to_string())], refused: true })
+            }
         }
     }
 
@@ -225,15 +246,15 @@ impl PartitionState for Counting {
         self.state.wants_end(now.as_second())
     }
 
-    fn end_of_log(&mut self, end: i64, now: Timestamp) {
-        self.state.end_of_log(end, now.as_second());
+    fn end_of_log(&mut self, end: i64, asked: Timestamp) {
+        self.state.end_of_log(end, asked.as_second());
     }
 
     fn waits_for_position(&self) -> bool {
         self.state.waits_for_position()
     }
 
-    fn look(&mut self, position: i64, now: Timestamp) {
+    fn freeze(&mut self, position: i64, now: Timestamp) {
         self.state.freeze(position, now.as_second());
     }
 
@@ -246,15 +267,27 @@ impl PartitionState for Counting {
     }
 
     fn is_urgent(&self) -> bool {
+        self.state.is_urgent()
+    }
+
+    fn is_closing(&self) -> bool {
         self.state.is_closing()
     }
 
-    fn cut(&mut self, next: i64, now: Timestamp) -> Vec<Output> {
-        self.state.cut(next, now)
+    fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
+        self.counted = self.state.totals();
+        self.state.cut(next, now, with_step)
     }
 
     fn committed(&mut self) {
         self.state.committed();
+        // What was read since the cut is committed with the next one.
+        self.settled = Totals {
+            counted: self.counted.counted,
+            merged: self.counted.merged,
+            too_late: self.counted.too_late,
+            ..self.state.totals()
+        };
         self.measure();
     }
 
@@ -265,7 +298,10 @@ impl PartitionState for Counting {
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.meters.retire(self.partition, self.state.totals());
+        self.meters.note(|measured| {
+            measured.live.remove(&self.number);
+            measured.retired = measured.retired.plus(&self.settled);
+        });
     }
 }
 
@@ -275,33 +311,20 @@ struct Meters(Arc<Mutex<Measured>>);
 
 #[derive(Debug, Default)]
 struct Measured {
-    live: BTreeMap<i32, (Totals, Counts)>,
+    live: BTreeMap<u64, (Totals, Counts)>,
+    started: u64,
     retired: Totals,
     unknown: u64,
+    unreadable: u64,
 }
 
 impl Meters {
-    fn with<T>(&self, of: impl FnOnce(&mut Measured) -> T) -> T {
+    fn note<T>(&self, of: impl FnOnce(&mut Measured) -> T) -> T {
         of(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set(&self, partition: i32, totals: Totals, counts: Counts) {
-        self.with(|measured| measured.live.insert(partition, (totals, counts)));
-    }
-
-    fn retire(&self, partition: i32, totals: Totals) {
-        self.with(|measured| {
-            measured.live.remove(&partition);
-            measured.retired = measured.retired.plus(&totals);
-        });
-    }
-
-    fn unknown(&self) {
-        self.with(|measured| measured.unknown += 1);
-    }
-
     fn samples(&self) -> Vec<Sample> {
-        self.with(|measured| {
+        self.note(|measured| {
             let totals = measured.live.values().fold(measured.retired, |sum, (totals, _)| sum.plus(totals));
             let sum = |of: fn(&Counts) -> usize| measured.live.values().map(|(_, counts)| of(counts) as u64).sum();
             vec![
@@ -312,6 +335,11 @@ impl Meters {
                     totals.merged,
                 ),
                 Sample::counter("failures_too_late", "Failures of windows that are over.", totals.too_late),
+                Sample::counter(
+                    "failures_unreadable",
+                    "Records that are no failure events, now dead letters.",
+                    measured.unreadable,
+                ),
                 Sample::counter("failures_skipped", "Records of a type that this version does not know.", measured.unknown),
                 Sample::counter("reports", "Reports written.", totals.reports),
                 Sample::counter("messages_reported", "Messages in them.", totals.reported),

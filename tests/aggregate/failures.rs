@@ -199,6 +199,15 @@ impl<'b> Failures<'b> {
         });
     }
 
+    /// Deletes what lies below an offset, as retention does.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.broker.config().create().unwrap();
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_offset(&self.topic(topic), partition, rdkafka::Offset::Offset(before)).unwrap();
+        let deleted = futures::executor::block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()));
+    }
+
     /// More partitions for a topic, as somebody does who knows nothing of the others.
     pub fn grow(&self, topic: &str, partitions: usize) {
         let admin: AdminClient<DefaultClientContext> = self.broker.config().create().unwrap();

@@ -7,7 +7,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, Threa
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_mins(3);
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_lost_position_stops_the_role_and_repair_puts_it_back() {
@@ -36,6 +36,35 @@ fn a_lost_position_stops_the_role_and_repair_puts_it_back() {
         });
         assert_eq!(repair(&["aggregate", "repair"]).0, Some(0), "nothing is left to repair");
         let _process = fleet.start("one", &[]);
+        assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
+        let found = stream.wait_until_reported(SOON, &fleet);
+        stream.assert_exact(&found, &fleet);
+    });
+}
+
+#[test]
+fn records_deleted_before_they_were_counted_stop_the_role_until_that_is_accepted() {
+    alone(LIMIT, || {
+        let mut stream = Failures::new(shared(), "gone-", 1);
+        let fleet = stream.fleet(86_400);
+        let process = fleet.start("one", &[]);
+        let arrival = now();
+        stream.produce((0..50).map(|_| Failure::of(1, 1, arrival)));
+        stream.wait_until_read();
+        process.stop();
+        let before = stream.expected.clone();
+        stream.produce((0..50).map(|_| Failure::of(1, 1, arrival)));
+        stream.expected = before;
+        stream.delete_records("mail.failures", 0, 100);
+        stream.produce((0..10).map(|_| Failure::of(1, 1, arrival)));
+        let mut process = fleet.start("one", &[]);
+        assert_eq!(process.exit_code(), Some(8));
+        eventually("a repair", || {
+            let ran = fleet.command(&["aggregate", "repair", "--yes", "--accept-loss"]).output().unwrap();
+            (ran.status.code() == Some(0)).then_some(())
+        });
+        let _process = fleet.start("one", &[]);
+        stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
         let found = stream.wait_until_reported(SOON, &fleet);
         stream.assert_exact(&found, &fleet);

@@ -30,6 +30,56 @@ fn p7_a_window_closes_by_the_clock_although_nothing_comes() {
 }
 
 #[test]
+fn p7_a_window_closes_although_failures_never_stop_coming() {
+    alone(LIMIT, || {
+        let mut stream = Failures::new(shared(), "busy-", 2);
+        let mut fleet = stream.fleet(2);
+        // The next batch is cut as soon as the one before has ended.
+        fleet.set("AGGREGATE__COMMIT_INTERVAL_MS", "0");
+        let process = fleet.start("one", &[]);
+        process.wait_for("assigned");
+        let started = Instant::now();
+        while stream.found().closed.len() < 4 {
+            assert!(started.elapsed() < SOON, "no window closes\n{}", fleet.tails());
+            stream.produce(some(50));
+        }
+        let found = stream.wait_until_reported(SOON, &fleet);
+        stream.assert_exact(&found, &fleet);
+    });
+}
+
+#[test]
+fn failures_that_cannot_be_read_stop_the_role_before_the_topic_is_drained() {
+    alone(LIMIT, || {
+        let stream = Failures::new(shared(), "garbage-", 1);
+        let mut fleet = stream.fleet(86_400);
+        fleet.set("HEALTH__LISTEN", "127.0.0.1:0");
+        for _ in 0..300 {
+            stream.write("x", "verdmarc.failure.v1", "no JSON", None);
+        }
+        stream.flush();
+        let process = fleet.start("one", &[]);
+        process.wait_for("stopped: most records");
+        assert_eq!(process.ask("/readyz"), "not ready: aggregate: stopped, because most records were refused\n");
+        assert_eq!(process.stop().0, Some(0));
+        assert!(stream.refused().len() <= 50, "{}", stream.refused().len());
+    });
+}
+
+#[test]
+fn a_failure_of_a_newer_version_stops_the_role_instead_of_being_left_out() {
+    alone(LIMIT, || {
+        let stream = Failures::new(shared(), "newer-", 1);
+        let fleet = stream.fleet(86_400);
+        stream.write("x", "verdmarc.failure.v2", "{}", None);
+        stream.flush();
+        let mut process = fleet.start("one", &[]);
+        assert_eq!(process.exit_code(), Some(8));
+        assert_eq!(stream.positions(), [None]);
+    });
+}
+
+#[test]
 fn p8_what_comes_late_is_reported_under_another_id_whatever_was_restarted() {
     alone(LIMIT, || {
         let mut stream = Failures::new(shared(), "late-", 2);

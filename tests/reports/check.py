@@ -1,6 +1,7 @@
 """Checks reports against the standards and against what others read in them.
 
-Every DIR/*.xml.gz must have a neighbour of the same name and `.json` that says what is in the report.
+Every DIR/*.xml.gz must have a neighbour of the same name and `.json` that says what is in the report. It may say what elements of
+`report_metadata` hold, null for one that must not be there, and the subject.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
+import guidance
 import names
 import readers
 from lxml import etree
@@ -62,7 +64,7 @@ def check(path: Path, schemas: dict[str, etree.XMLSchema], totals: Counter[str])
     if "subject" in expected:
         yield from names.check_subject(expected["subject"], expected)
     yield from check_gzip(content)
-    yield from check_schema(content, schemas[expected["profile"]])
+    yield from check_document(content, schemas[expected["profile"]], expected)
     for reader in readers.READERS:
         yield from check_reader(reader, content, expected, totals)
 
@@ -88,13 +90,15 @@ def check_gzip(content: bytes) -> Iterator[str]:
         yield f"gzip: names an operating system: {content[9:10].hex()}"
 
 
-def check_schema(content: bytes, schema: etree.XMLSchema) -> Iterator[str]:
+def check_document(content: bytes, schema: etree.XMLSchema, expected: dict) -> Iterator[str]:
     try:
         tree = etree.fromstring(gzip.decompress(content), etree.XMLParser(resolve_entities=False, no_network=True))
     except (OSError, EOFError, zlib.error, etree.XMLSyntaxError) as error:
         yield f"xml: {error}"
         return
-    if not schema.validate(tree):
+    if schema.validate(tree):
+        yield from guidance.check_guidance(tree, expected)
+    else:
         yield from (f"schema: line {error.line}: {error.message}" for error in schema.error_log)
 
 

@@ -105,6 +105,29 @@ class CheckTest(unittest.TestCase):
         self.assert_noticed("schema: line ", edit=lambda text: text.replace(">reject</d", ">bounce</d"))
         self.assert_noticed("gzip: names an operating system: 03", system=3)
 
+    def test_guidance(self) -> None:
+        dkim = "<dkim><domain>a.example</domain><selector>s</selector><result>fail</result></dkim>"
+        for words, old, new in (
+            ("period: from ", f"<end>{END}<", f"<end>{BEGIN + 86_400}<"),
+            ("record 1: counts nothing", "<count>3<", "<count>0<"),
+            ("record 1: identifiers/header_from is None", "<header_from>example.com<", "<header_from><"),
+            ("record 1: auth_results/spf/domain is ", "<spf><domain>example.com<", f"<spf><domain>{'x' * 254}<"),
+            ("record 1: auth_results/dkim/selector is None", "<auth_results>", f"<auth_results>{dkim.replace('>s<', '><')}"),
+            ("record 1: has more than 100 signatures", "<auth_results>", f"<auth_results>{dkim * 101}"),
+            ("source_ip is ::ffff:", "2001:0db8:0000:0000:0000:0000:0000:0001", "0:0:0:0:0:ffff:c000:0201"),
+        ):
+            self.assert_noticed(words, edit=lambda text, old=old, new=new: text.replace(old, new, 1))
+
+        self.assert_noticed("metadata: email is 'dmarc@recv.example', expected None", metadata={"email": None})
+
+    def test_records_alike(self) -> None:
+        profile, namespace, policy, disposition = NEW
+        report = make_report(namespace, policy, disposition)
+        start, end = report.index("<record>"), report.index("</record>") + len("</record>")
+        report = report.replace("</feedback>", report[start:end].replace("<count>3<", "<count>1<") + "</feedback>")
+        files = {NAME: compress(report), f"{NAME}.json": json.dumps(make_expectation(profile, disposition)).encode()}
+        self.assertIn("record 3: is like another", self.run_check(files)[1])
+
     def test_files_without_their_neighbours(self) -> None:
         self.assertEqual(self.run_check({})[0], 1)
         self.assertIn("expectation: [Errno 2]", self.run_check({NAME: b""})[1])
