@@ -126,8 +126,9 @@ impl Compression {
 }
 
 /// Properties that would take promises back if they were set otherwise.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "transactional.id",
+    "auto.offset.reset",
     "group.id",
     "group.protocol",
     "partition.assignment.strategy",
@@ -163,8 +164,14 @@ impl Kafka {
         for name in self.property_files.0.keys().filter(|name| self.properties.0.contains_key(*name)) {
             problems.push(format!("kafka.property_files: `{name}` stands in kafka.properties too: remove one"));
         }
-        for name in OURS.into_iter().filter(|name| self.properties.0.contains_key(*name)) {
-            problems.push(format!("kafka.properties: `{name}` is set by verdmarc and must stay as it is: remove it"));
+        for name in OURS {
+            let tables = [
+                ("properties", self.properties.0.contains_key(name)),
+                ("property_files", self.property_files.0.contains_key(name)),
+            ];
+            for (table, _) in tables.into_iter().filter(|(_, there)| *there) {
+                problems.push(format!("kafka.{table}: `{name}` is set by verdmarc and must stay as it is: remove it"));
+            }
         }
     }
 }

@@ -91,6 +91,8 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[topics]\nraw = 'x'\nverdicts = 'x'\n", &[], &["topics.raw and topics.verdicts are both `x`"]),
         ("[kafka.properties]\nenable.auto.commit = true\n", &[], &["`enable.auto.commit`", "remove it"]),
         ("[kafka.properties]\npartition.assignment.strategy = 'range'\n", &[], &["`partition.assignment.strategy`", "remove it"]),
+        ("[kafka.properties]\nauto.offset.reset = 'latest'\n", &[], &["kafka.properties", "`auto.offset.reset`", "remove it"]),
+        ("[kafka.property_files]\nacks = '/f'\n", &[], &["kafka.property_files", "`acks`", "remove it"]),
         ("[verdict]\nconcurrency = 0\n", &[], &["verdict.concurrency must be at least 1"]),
         ("[kafka]\ndelivery_timeout_ms = 15000\n", &[], &["kafka.delivery_timeout_ms", "kafka.transaction_timeout_ms"]),
         ("[kafka.properties]\na = 1\n[kafka.property_files]\na = '/f'\n", &[], &["kafka.property_files", "`a`", "remove one"]),
@@ -99,6 +101,13 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[claim_check]\nprefixes = ['s3://mail/../']\n", &[], &["claim_check.prefixes", "`s3://mail/../`", "relative"]),
         ("[claim_check]\nprefixes = ['http://mail/']\n", &[], &["claim_check.prefixes", "`http://mail/`", "s3://"]),
         ("", &[("VERDMARC_CLAIM_CHECK__BUDGET_BYTES", "0")], &["claim_check.budget_bytes must be at least 1"]),
+        ("[aggregate]\nwindow_s = 7000\n", &[], &["aggregate.window_s must divide a day"]),
+        ("[aggregate]\nwindow_s = 900\n", &[], &["aggregate.window_s is 900", "aggregate.allow_short_windows"]),
+        ("[aggregate]\nhorizon_s = 3600\n", &[], &["aggregate.horizon_s must be at least", "90000 s"]),
+        ("[aggregate]\nreport_bytes = 1000\n", &[], &["aggregate.report_bytes must be at least 1048576"]),
+        ("[receiver]\ncontact = 'nobody'\n", &[], &["receiver.contact must be a mail address", "`nobody`"]),
+        ("[receiver]\norganization = ''\n", &[], &["receiver.organization must be 1 to 256 bytes"]),
+        ("[reports]\nprofile = 'rfc7489'\n", &[], &["`reports.profile`", "rfc9990", "compat-7489"]),
         ("[kafka]\nheartbeat_interval_ms = 20000\n", &[], &["kafka.heartbeat_interval_ms", "a third"]),
     ];
     for (file, variables, expected) in cases {

@@ -3,8 +3,9 @@
 use super::scene::Scene;
 use serde_json::Value;
 use std::path::PathBuf;
-use verdmarc::event::schemas;
-use verdmarc::verdict::MailDetail;
+use verdmarc::config::Content;
+use verdmarc::event::{Disposition, schemas};
+use verdmarc::verdict::{MailDetail, ReportScope};
 
 fn project(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -114,6 +115,19 @@ fn b16_passes_and_errors_make_no_failure() {
     for scene in [broken, Scene::from("a@plain.example").spf_pass("plain.example"), Scene::from("nobody")] {
         assert_eq!(scene.failure(), None);
     }
+}
+
+#[test]
+fn b17_passes_are_counted_when_all_are() {
+    let scene = Scene::from("a@victim.example").dmarc("victim.example", "p=reject").spf_pass("victim.example");
+    assert_eq!(scene.failure(), None);
+    let mut origin = scene.origin();
+    origin.report_scope = ReportScope { content: Content::All, ..ReportScope::default() };
+    let counted = verdmarc::verdict::outputs(&scene.message(), &scene.envelope, scene.verdict(), &origin).failure.unwrap();
+    assert_eq!((counted.row.disposition, counted.row.spf_aligned), (Disposition::Pass, true));
+    let none = Scene::from("a@plain.example").spf_pass("plain.example");
+    let outputs = verdmarc::verdict::outputs(&none.message(), &none.envelope, none.verdict(), &origin);
+    assert_eq!(outputs.failure, None, "no policy, no report");
 }
 
 #[test]
