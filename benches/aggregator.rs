@@ -103,7 +103,7 @@ impl Role {
             ("RECEIVER__ORGANIZATION", "Receiver".to_owned()),
             ("RECEIVER__CONTACT", "dmarc@receiver.example".to_owned()),
             // The window of the failures is long over: it is to stay open.
-            ("AGGREGATE__GRACE_S", "4000000000".to_owned()),
+            ("AGGREGATE__GRACE_S", "3000000000".to_owned()),
             ("AGGREGATE__HORIZON_S", "4000000000".to_owned()),
             ("LOG__FORMAT", "json".to_owned()),
         ];
