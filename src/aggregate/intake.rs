@@ -24,11 +24,6 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-impl Unreadable {
-    /// Reason code of its dead letter.
-    pub const CODE: &'static str = "failure_unreadable";
-}
-
 /// Reads a record.
 ///
 /// # Errors

@@ -282,16 +282,21 @@ impl State {
             if open.closing.is_some() || !reached(open) {
                 continue;
             }
-            let last = open.target.is_some_and(|(_, taken)| taken >= calendar.over(*window));
-            let cut = open.target.map_or(position, |(end, _)| end.max(position));
-            let progress = Progress::begin(open.generation, cut, limits, now, last);
+            let last = open.target.is_some_and(|(end, taken)| position >= end && taken >= calendar.over(*window));
+            let progress = Progress::begin(open.generation, position, limits, now, last);
             let groups = std::mem::take(&mut open.groups);
             open.closing = Some(Closing::new(*window, progress, groups.into_values()));
             open.generation += 1;
             open.closed = Some(now);
             (open.target, open.requested) = (None, false);
             self.frozen.push(*window);
-            tracing::info!(partition = self.destination.partition, begin = window.begin, end = window.end, cut, "window closes");
+            tracing::info!(
+                partition = self.destination.partition,
+                begin = window.begin,
+                end = window.end,
+                cut = position,
+                "window closes"
+            );
         }
     }
 

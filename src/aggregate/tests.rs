@@ -408,6 +408,20 @@ fn while_a_window_closes_for_good_nothing_more_is_counted_for_it() {
 }
 
 #[test]
+fn a_request_ends_no_window_for_good_before_its_log_is_read() {
+    let mut process = Process::new(settings());
+    let (event, over) = (failure(1, 0, 1, 1, 1, NOON), NOON + DAY / 2 + 7 * DAY);
+    assert!(process.state.count(&event, over));
+    process.state.advance(1);
+    process.state.end_of_log(2, over);
+    process.state.control(&CloseWindows { at: None });
+    process.state.freeze(1, over);
+    process.commit();
+    process.commit();
+    assert!(process.state.count(&event, over), "it stood in the log when the end was asked for");
+}
+
+#[test]
 fn beyond_the_horizon_a_failure_is_too_late_for_ever() {
     let mut process = Process::new(settings());
     let event = failure(1, 0, 1, 1, 1, NOON);

@@ -32,6 +32,12 @@ pub fn letter(topic: &Arc<str>, record: Record, lineage: &Lineage, (code, error)
     Output { topic: topic.clone(), partition: None, key: record.key, value: record.value, headers }
 }
 
+/// Reason of the dead letter of a failure event that cannot be read.
+pub const FAILURE_UNREADABLE: &str = "failure_unreadable";
+
+/// Reason of the dead letter of a failure event whose window is over.
+pub const TOO_LATE: &str = "too_late";
+
 /// Reason of a dead letter that stands in for outputs that no topic takes.
 pub const OUTPUT_TOO_LARGE: &str = "output_too_large";
 

@@ -4,7 +4,7 @@ use super::assignment::Partition;
 use super::client;
 use super::error::Error;
 use super::ledger::Generation;
-use super::reader::Quiet;
+use super::reader::{Quiet, watermarks};
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -25,7 +25,7 @@ impl Uncommitted {
     pub(super) fn end(&self, topic: &str, partition: i32) -> KafkaResult<i64> {
         // What the library has to say comes only to whoever polls.
         while self.0.poll(Duration::ZERO).is_some() {}
-        self.0.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end)
+        watermarks(&self.0, topic, partition, PATIENCE).map(|(_, end)| end)
     }
 }
 

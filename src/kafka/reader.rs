@@ -7,7 +7,7 @@ use crate::config::Kafka;
 use crate::event::Record;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -119,6 +119,21 @@ pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<
 fn is_refusal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))
+}
+
+/// The oldest offset of a partition and the one behind the newest. After an error the partition's leader is asked for anew, for the
+/// next try: a client that does not read the topic would go on with the leader that it knew, because the library asks again only for
+/// topics that are read.
+pub(super) fn watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+    patience: Duration,
+) -> KafkaResult<(i64, i64)> {
+    consumer.fetch_watermarks(topic, partition, patience).inspect_err(|_| {
+        // Whether this is answered shows at the next try.
+        let _ = consumer.fetch_metadata(Some(topic), patience);
+    })
 }
 
 /// The last stable offset: where a reader of committed records stops.

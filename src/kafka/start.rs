@@ -14,7 +14,7 @@ use super::client;
 use super::consumer::add;
 use super::error::{Error, rebalance};
 use super::ledger::Generation;
-use super::reader::Quiet;
+use super::reader::{Quiet, watermarks};
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
@@ -205,7 +205,7 @@ impl Asker {
                 said = Instant::now();
                 tracing::warn!(
                     partitions = open.len(),
-                    "waiting for committed positions: their coordinator is away, or a transaction that touches them does not end"
+                    "waiting for committed positions: their coordinator or leaders are away, or a transaction that touches them does not end"
                 );
             }
             if !open.is_empty() {
@@ -259,7 +259,7 @@ impl Asker {
         let element = committed.find_partition(&partition.topic, partition.number)?;
         element.error().ok()?;
         let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
-        let (first, end) = self.observer.fetch_watermarks(&partition.topic, partition.number, TOGETHER).ok()?;
+        let (first, end) = watermarks(&self.observer, &partition.topic, partition.number, TOGETHER).ok()?;
         if position > end || position < first {
             return Some(Start::Lost { position, first, end });
         }

@@ -9,9 +9,9 @@
 //! State, position and outputs are one transaction, so a crash repeats nothing and loses nothing.
 
 use crate::aggregate::changelog::{self, Foreign, Marker};
-use crate::aggregate::{Calendar, Counts, Intake as Said, Restore, Settings, State, Targets, Totals, Unreadable, read};
+use crate::aggregate::{Calendar, Counts, Intake as Said, Restore, Settings, State, Targets, Totals, read};
 use crate::config::{Config, Delivery};
-use crate::event::dead_letter::letter;
+use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
 use crate::event::{Lineage, Output, Record};
 use crate::kafka::{
     Applied, Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
@@ -28,8 +28,6 @@ pub const NAME: &str = "aggregate";
 
 /// What the `ce_type` of every version of a failure event begins with.
 const FAILURES: &str = "verdmarc.failure.";
-/// Reason of the dead letter of a failure whose window is over.
-const TOO_LATE: &str = "too_late";
 
 /// Settings that the role cannot do without.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -237,7 +235,7 @@ impl PartitionState for Counting {
             }
             Err(error) => {
                 self.meters.note(|measured| measured.unreadable += 1);
-                Ok(Applied { outputs: vec![self.dead_letter(record, Unreadable::CODE, &error.to_string())], refused: true })
+                Ok(Applied { outputs: vec![self.dead_letter(record, FAILURE_UNREADABLE, &error.to_string())], refused: true })
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Windows that close, late rows, outages, open transactions.
 
 use crate::alone;
-use crate::broker::shared;
+use crate::broker::{eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
@@ -142,6 +142,9 @@ fn beyond_the_horizon_failures_are_dead_letters_and_nothing_else_is() {
         let refused = stream.refused();
         let count = |reason: &str| refused.iter().filter(|found| *found == reason).count();
         assert_eq!((count("too_late"), count("failure_unreadable"), refused.len()), (30, 2, 32));
+        let redriven = fleet.command(&["dead-letters", "redrive", "--reason", "failure_unreadable", "--yes"]).output().unwrap();
+        assert!(redriven.status.success(), "{}", String::from_utf8_lossy(&redriven.stderr));
+        eventually("the same refusals again", || (stream.refused().len() == 34).then_some(()));
         let metrics = process.ask("/metrics");
         for sample in ["failures_too_late_total{role=\"aggregate\"} 30", "failures_skipped_total{role=\"aggregate\"} 1"] {
             assert!(metrics.contains(sample), "{metrics}");

@@ -11,7 +11,8 @@
 
 use super::{Filter, Listed, at, list, raw, topic};
 use crate::config::Config;
-use crate::event::redrive::{MARK_LETTERS, Place, RedrivenEvent, again};
+use crate::event::dead_letter::{FAILURE_UNREADABLE, OUTPUT_TOO_LARGE};
+use crate::event::redrive::{Letter, MARK_LETTERS, Place, RedrivenEvent, again};
 use crate::event::{Lineage, Output, Record};
 use crate::kafka::command::{CommandError, Writer};
 use crate::kafka::error::Error;
@@ -60,7 +61,7 @@ pub enum Unfit {
     #[error("its origin cannot be read from its headers")]
     NoOrigin,
     /// It came from a topic that nothing can be put back into.
-    #[error("its origin is {0}; only records of the raw topic can be put back")]
+    #[error("its origin is {0}; only records of the raw topic and unreadable failure events can be put back")]
     Origin(String),
     /// It is gone.
     #[error("the topic does not hold it any more")]
@@ -73,8 +74,6 @@ pub enum Unfit {
 /// How far a redrive is.
 pub type Progress<'p> = dyn FnMut(&Listed, &Fate) + 'p;
 
-/// The reason of letters that hold no message but speak of a record whose outputs no topic takes.
-const OUTPUT_TOO_LARGE: &str = "output_too_large";
 /// Letters in one transaction at most.
 const BATCH_LETTERS: usize = 500;
 /// Bytes in one transaction, about.
@@ -139,7 +138,7 @@ impl Redrive<'_> {
             return Fate::Left(Unfit::Redriven);
         }
         let Some(lineage) = &letter.lineage else { return Fate::Left(Unfit::NoOrigin) };
-        if lineage.input.topic != *raw(self.config) {
+        if self.home(letter, lineage).is_none() {
             return Fate::Left(Unfit::Origin(lineage.input.topic.clone()));
         }
         Fate::Back(match letter.size {
@@ -149,11 +148,20 @@ impl Redrive<'_> {
         })
     }
 
+    /// The topic that a letter goes back to: the raw one, or for a failure event that could not be read, that of failures.
+    fn home(&self, letter: &Letter, lineage: &Lineage) -> Option<Arc<str>> {
+        let topics = &self.config.topics;
+        let failures = (letter.reason == FAILURE_UNREADABLE).then(|| topics.full(&topics.failures));
+        let homes = [Some(topics.full(&topics.raw)), failures];
+        homes.into_iter().flatten().find(|topic| *topic == lineage.input.topic).map(Arc::from)
+    }
+
     /// The record to be written for a letter.
     fn output(&self, raw: &Arc<str>, record: Record, listed: &Listed, note: Note) -> Result<Result<Output, Unfit>, Error> {
         let Some(lineage) = listed.letter.lineage.clone() else { return Ok(Err(Unfit::NoOrigin)) };
         if note != Note::Original {
-            return Ok(Ok(again(raw, record, lineage)));
+            let home = self.home(&listed.letter, &lineage).unwrap_or_else(|| raw.clone());
+            return Ok(Ok(again(&home, record, lineage)));
         }
         let place = Place { partition: lineage.input.partition, offset: lineage.input.offset };
         let Some(original) = at(self.config, raw, place)? else { return Ok(Err(Unfit::OriginalGone)) };
@@ -208,7 +216,6 @@ fn bounds<'p>(places: impl Iterator<Item = &'p Place>) -> BTreeMap<i32, (i64, i6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::redrive::Letter;
 
     fn listed(reason: &str, origin: Option<&str>, size: Option<usize>, redriven: u32) -> Listed {
         let record = origin.map(|topic| Record {
@@ -242,6 +249,13 @@ mod tests {
         assert_eq!(
             fate(true, &listed("too_late", Some("mail.failures"), Some(3), 0)),
             Fate::Left(Unfit::Origin("mail.failures".into()))
+        );
+        let unreadable = listed("failure_unreadable", Some("mail.failures"), Some(3), 0);
+        assert_eq!(fate(false, &unreadable), Fate::Back(Note::Plain));
+        let redrive = Redrive { config: &config, filter: Filter::default(), again: false };
+        assert_eq!(
+            redrive.home(&unreadable.letter, unreadable.letter.lineage.as_ref().unwrap()).as_deref(),
+            Some("mail.failures")
         );
         assert_eq!(fate(true, &listed("base64", None, Some(3), 0)), Fate::Left(Unfit::NoOrigin));
         for size in [None, Some(0)] {
