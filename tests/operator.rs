@@ -38,20 +38,20 @@ fn what_create_makes_is_what_check_wants() {
         );
 
         let dry = desk.run(&["topics", "create", "--dry-run", "--partitions", "3"]);
-        assert_eq!((dry.code, dry.count("would be made with 3 partitions")), (0, 8), "{dry}");
+        assert_eq!((dry.code, dry.count("would be made with 3 partitions")), (0, 10), "{dry}");
         let refused = desk.run(&["topics", "create", "--partitions", "3"]);
-        assert_eq!((refused.code, refused.count("fewer brokers than replicas")), (1, 8), "{refused}");
+        assert_eq!((refused.code, refused.count("fewer brokers than replicas")), (1, 10), "{refused}");
         assert_eq!(desk.run(&["topics", "create", "--min-insync-replicas", "4"]).code, 2);
 
         let create = [&["topics", "create", "--partitions", "3"][..], &ONE_BROKER].concat();
         let made = desk.run(&create);
-        assert_eq!((made.code, made.count("made with 3 partitions")), (0, 8), "{made}");
+        assert_eq!((made.code, made.count("made with 3 partitions")), (0, 10), "{made}");
         let fine = desk.run(&["topics", "check"]);
         // A single broker is worth a warning for each topic in use, and no error.
         assert_eq!((fine.code, fine.count("error"), fine.count("the loss of one broker")), (0, 0, 4), "{fine}");
         assert!(fine.out.contains("create.mail.raw") && fine.out.contains("56 MiB") && fine.out.contains("7.0 d"), "{fine}");
         let again = desk.run(&create);
-        assert_eq!((again.code, again.count("is there with 3 partitions, left alone")), (0, 8), "{again}");
+        assert_eq!((again.code, again.count("is there with 3 partitions, left alone")), (0, 10), "{again}");
     });
 }
 
@@ -113,7 +113,7 @@ fn topics_grow_and_never_shrink() {
             "{dry}"
         );
         let grown = desk.run(&["topics", "grow", "--partitions", "5", "--yes"]);
-        assert_eq!((grown.code, grown.count("grown from 2 to 5"), grown.count("is not there")), (0, 2, 6), "{grown}");
+        assert_eq!((grown.code, grown.count("grown from 2 to 5"), grown.count("is not there")), (0, 2, 8), "{grown}");
         eventually("five partitions", || (partitions() == 5).then_some(()));
         let smaller = desk.run(&["topics", "grow", "--partitions", "3", "--yes"]);
         assert_eq!((smaller.code, smaller.count("has 5 partitions, left alone"), partitions()), (0, 2, 5), "{smaller}");
@@ -126,7 +126,8 @@ fn resources_for_strimzi_are_yaml_and_name_every_topic() {
     assert_eq!(printed.code, 0, "{printed}");
     let resources: Vec<serde_json::Value> = serde_saphyr::from_multiple(&printed.out).unwrap();
     let names: Vec<&str> = resources.iter().map(|resource| resource["spec"]["topicName"].as_str().unwrap()).collect();
-    let expected = ["raw", "verdicts", "annotated", "failures", "retries.1", "retries.2", "retries.3", "dead-letters"];
+    let expected =
+        ["raw", "verdicts", "annotated", "failures", "windows", "reports", "retries.1", "retries.2", "retries.3", "dead-letters"];
     assert_eq!(names, expected.map(|name| format!("P_mail.{name}")));
     for resource in &resources {
         assert_eq!(
@@ -137,7 +138,10 @@ fn resources_for_strimzi_are_yaml_and_name_every_topic() {
         let name = resource["metadata"]["name"].as_str().unwrap();
         assert!(name.starts_with("p-mail.") && !name.contains('_'), "{name}");
         assert_eq!((resource["spec"]["partitions"].as_i64(), resource["spec"]["replicas"].as_i64()), (Some(6), Some(3)));
-        assert!(resource["spec"]["config"]["retention.ms"].as_i64().unwrap() >= 604_800_000);
+        let config = &resource["spec"]["config"];
+        let is_state = resource["spec"]["topicName"] == "P_mail.windows";
+        assert_eq!(config["cleanup.policy"], if is_state { "compact" } else { "delete" });
+        assert!(is_state || config["retention.ms"].as_i64().unwrap() >= 604_800_000);
     }
 }
 

@@ -275,6 +275,7 @@ impl State {
         if self.in_flight.is_some() {
             return;
         }
+        let position = position.max(self.next.unwrap_or(0));
         self.relieve();
         let (calendar, limits) = (self.settings.calendar, self.settings.limits);
         let reached = |open: &Open| open.requested || open.target.is_some_and(|(end, _)| position >= end);

@@ -111,7 +111,7 @@ fn is_label_byte_or_dot(byte: u8) -> bool {
 
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
     }
 }
 

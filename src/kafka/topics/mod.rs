@@ -19,7 +19,7 @@ use crate::config::{Config, Kafka};
 use crate::event::Output;
 use admin::Admin;
 use rdkafka::consumer::BaseConsumer;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Looks at the topics and says what is wrong with them. Blocks until the brokers answer.
 ///
@@ -74,7 +74,26 @@ pub fn create(config: &Config, layout: &Layout, dry: bool) -> Result<Vec<(Topic,
         },
     };
     let outcomes: Vec<Outcome> = plan.iter().map(outcome).collect();
+    let made = plan.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Outcome::Made).map(|(topic, _)| topic.name.as_str());
+    wait_for(&admin, &plan, &made.collect::<Vec<_>>())?;
     Ok(plan.into_iter().zip(outcomes).collect())
+}
+
+/// Longest wait until every broker may know of a topic that was made.
+const KNOWN: Duration = Duration::from_secs(10);
+
+/// Waits until the brokers name these topics: they do so some time after they have agreed to make them, and whoever looks meanwhile
+/// is told that there are none.
+fn wait_for(admin: &Admin, plan: &[Topic], made: &[&str]) -> Result<(), Error> {
+    let deadline = Instant::now() + KNOWN;
+    while !made.is_empty() && Instant::now() < deadline {
+        let cluster = admin.cluster(plan)?;
+        if made.iter().all(|name| cluster.topics.contains_key(*name)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
 }
 
 /// More partitions for a topic.
