@@ -73,10 +73,8 @@ pub(super) struct Assignment {
 pub(super) struct Cut {
     pub(super) outputs: Vec<Done>,
     pub(super) positions: Vec<Position>,
-    /// What states want written beside that.
-    pub(super) state: Vec<Output>,
     /// Positions of partitions of which nothing was read since, and whose states have something to write.
-    pub(super) unread: Vec<(Partition, Generation, i64)>,
+    pub(super) unread: Vec<(Partition, i64)>,
 }
 
 /// How far one partition is done once the cut is written.
@@ -97,14 +95,13 @@ impl Cut {
 
     /// Whether it holds records of any of `partitions`.
     pub(super) fn touches(&self, partitions: &BTreeSet<Partition>) -> bool {
-        let unread = self.unread.iter().map(|(partition, ..)| partition);
-        self.positions.iter().map(|position| &position.partition).chain(unread).any(|partition| partitions.contains(partition))
+        self.next().any(|(partition, _)| partitions.contains(partition))
     }
 
     /// The next offset to read of every partition that it touches.
     pub(super) fn next(&self) -> impl Iterator<Item = (&Partition, i64)> {
         let read = self.positions.iter().map(|position| (&position.partition, position.next));
-        read.chain(self.unread.iter().map(|(partition, _, next)| (partition, *next)))
+        read.chain(self.unread.iter().map(|(partition, next)| (partition, *next)))
     }
 }
 

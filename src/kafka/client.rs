@@ -96,12 +96,9 @@ pub(super) fn observer(kafka: &Kafka, group: &str) -> Result<ClientConfig, Error
 
 /// A client that is told where logs end, open transactions included; it reads nothing.
 pub(super) fn uncommitted(kafka: &Kafka) -> Result<ClientConfig, Error> {
-    let extra = [
-        ("group.id", format!("{}verdmarc-reader", kafka.group_prefix)),
-        ("enable.auto.commit", "false".to_owned()),
-        ("isolation.level", "read_uncommitted".to_owned()),
-    ];
-    client(kafka, &extra)
+    let mut config = reader(kafka)?;
+    config.set("isolation.level", "read_uncommitted");
+    Ok(config)
 }
 
 /// A reader without a group, which commits nothing.

@@ -15,7 +15,7 @@ use super::state::{Applied, States};
 use super::status::Status;
 use super::transaction::{Abort, Batch, Outcome as Ended, Transactions};
 use crate::config::Delivery;
-use crate::event::Record;
+use crate::event::{Output, Record};
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -143,11 +143,7 @@ impl Desk {
         self.tally.read += 1;
         if let Some(states) = &mut self.states {
             let Applied { outputs, refused } = states.apply(record)?;
-            self.tally.refused += u64::from(refused);
-            if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
-                self.stop_for_refusals();
-            }
-            return Ok(());
+            return self.done(slot, outputs, refused);
         }
         let due = (self.handlers.due)(&record);
         let work = Work { slot, record };
@@ -230,10 +226,16 @@ impl Desk {
                     continue;
                 }
             };
-            self.tally.refused += u64::from(refused);
-            if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
-                self.stop_for_refusals();
-            }
+            self.done(slot, outputs, refused)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what a record came to.
+    fn done(&mut self, slot: Slot, outputs: Vec<Output>, refused: bool) -> Result<(), Error> {
+        self.tally.refused += u64::from(refused);
+        if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
+            self.stop_for_refusals();
         }
         Ok(())
     }
@@ -300,17 +302,12 @@ impl Desk {
                 membership => membership,
             },
         };
-        let read = self.assignment.cut(self.commit_records, self.commit_bytes);
-        let cut = match &mut self.states {
-            None => read,
-            Some(states) => {
-                let mut cut = read.unwrap_or_default();
-                states.cut(&mut cut, &self.assignment, Timestamp::now());
-                Some(cut).filter(|cut| cut.next().next().is_some())
-            }
-        };
-        let Some(mut cut) = cut else { return Ok(()) };
-        let state = std::mem::take(&mut cut.state).into();
+        let mut cut = self.assignment.cut(self.commit_records, self.commit_bytes).unwrap_or_default();
+        let states = self.states.as_mut().map(|states| states.cut(&mut cut, &self.assignment, Timestamp::now()));
+        if cut.next().next().is_none() {
+            return Ok(());
+        }
+        let state = states.unwrap_or_default().into();
         let offsets = offsets(&cut)?;
         if offsets.count() == 0 {
             Sentinel::OutputWithoutOffset.hit();

@@ -3,12 +3,14 @@
 use super::assignment::Partition;
 use super::client;
 use super::error::Error;
+use super::inquiry::Inquiry;
 use super::ledger::Generation;
-use super::reader::{Quiet, watermarks};
+use super::reader::{Quiet, log};
 use crate::config::Kafka;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
-use std::sync::mpsc::{self, TryRecvError};
+use rdkafka::error::KafkaResult;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// Longest wait for an answer; a question without one is asked again by whoever wants to know.
@@ -19,20 +21,20 @@ pub(super) struct Uncommitted(BaseConsumer<Quiet>);
 
 impl Uncommitted {
     pub(super) fn new(kafka: &Kafka) -> Result<Self, Error> {
-        client::uncommitted(kafka)?.create_with_context(Quiet).map(Self).map_err(Error::Client)
+        Quiet::consumer(&client::uncommitted(kafka)?).map(Self)
     }
 
-    pub(super) fn end(&self, topic: &str, partition: i32) -> KafkaResult<i64> {
+    /// The oldest record's offset and the one behind the newest.
+    pub(super) fn log(&self, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), Error> {
         // What the library has to say comes only to whoever polls.
         while self.0.poll(Duration::ZERO).is_some() {}
-        watermarks(&self.0, topic, partition, PATIENCE).map(|(_, end)| end)
+        log(&self.0, topic, partition, patience)
     }
-}
 
-/// The oldest record's offset and the one behind the newest.
-pub(super) fn log_of(kafka: &Kafka, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
-    let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
-    Uncommitted::new(kafka)?.0.fetch_watermarks(topic, partition, PATIENCE).map_err(failed)
+    /// The first offsets that are not older than the times which stand in their place.
+    pub(super) fn at_times(&self, asked: TopicPartitionList, patience: Duration) -> KafkaResult<TopicPartitionList> {
+        self.0.offsets_for_times(asked, patience)
+    }
 }
 
 /// A partition whose end is asked for, by the owner in this generation.
@@ -43,49 +45,30 @@ pub(super) struct Asked {
 }
 
 /// Asks on a thread of its own, which ends when this is dropped.
-pub(super) struct Ends {
-    questions: mpsc::Sender<Asked>,
-    answers: mpsc::Receiver<(Asked, Option<i64>)>,
-}
+pub(super) struct Ends(Inquiry<Asked, (Asked, Option<i64>)>);
 
 impl Ends {
     pub(super) fn start(kafka: &Kafka) -> Result<Self, Error> {
         let client = Uncommitted::new(kafka)?;
-        let (questions, asked) = mpsc::channel::<Asked>();
-        let (found, answers) = mpsc::channel();
-        let answer = move || {
-            for asked in asked {
-                let end = client.end(&asked.partition.topic, asked.partition.number);
-                if let Err(error) = &end {
+        let inquiry = Inquiry::start("ends", move |questions: &mpsc::Receiver<Asked>, found: &mpsc::Sender<_>| {
+            for asked in questions {
+                let log = client.log(&asked.partition.topic, asked.partition.number, PATIENCE);
+                if let Err(error) = &log {
                     tracing::warn!(%error, ?asked, "the end of a log is not known yet");
                 }
                 // The owner is gone only when nothing is to be closed any more.
-                let _ = found.send((asked, end.ok()));
+                let _ = found.send((asked, log.ok().map(|(_, end)| end)));
             }
-        };
-        std::thread::Builder::new()
-            .name("ends".to_owned())
-            .spawn(answer)
-            .map_err(|error| Error::Inconsistent(format!("cannot start the thread for the ends of logs: {error}")))?;
-        Ok(Self { questions, answers })
+        })?;
+        Ok(Self(inquiry))
     }
 
     pub(super) fn ask(&self, asked: Asked) {
-        // A thread that has ended is noticed where its answers are taken.
-        let _ = self.questions.send(asked);
+        self.0.ask(asked);
     }
 
-    /// What was found since the last time; none for a partition without answer.
-    pub(super) fn found(&self) -> Result<Vec<(Asked, Option<i64>)>, Error> {
-        let mut found = Vec::new();
-        loop {
-            match self.answers.try_recv() {
-                Ok(answer) => found.push(answer),
-                Err(TryRecvError::Empty) => return Ok(found),
-                Err(TryRecvError::Disconnected) => {
-                    return Err(Error::Inconsistent("the thread that asks for the ends of logs has ended".to_owned()));
-                }
-            }
-        }
+    /// The next that was found; none for a partition without answer.
+    pub(super) fn found(&self) -> Result<Option<(Asked, Option<i64>)>, Error> {
+        self.0.answer()
     }
 }

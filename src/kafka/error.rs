@@ -83,7 +83,7 @@ pub enum Error {
         "what is to be read next is not in the log any more: {0}; records were deleted before they were counted, or the topic was made \
          anew: `verdmarc aggregate repair` shows it"
     )]
-    Gone(KafkaError),
+    Gone(String),
     /// Partitions were assigned or revoked and the library did not take it.
     #[error("rebalance failed: {0}")]
     Rebalance(String),
@@ -93,6 +93,11 @@ pub enum Error {
     /// The embedded broker could not be started.
     #[error("embedded broker: {0}")]
     Embedded(String),
+}
+
+/// A topic cannot be looked up, because of this.
+pub(super) fn of_topic(topic: &str) -> impl Fn(KafkaError) -> Error {
+    move |error| Error::Topic { topic: topic.to_owned(), reason: error.to_string() }
 }
 
 /// The library did not take what was assigned or given up.

@@ -10,6 +10,7 @@
 //! | `state` | what a stateful role keeps of each partition |
 //! | `restore` | states from their changelogs |
 //! | `ends` | where logs end, open transactions included |
+//! | `inquiry` | questions to a thread of their own |
 //! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction |
@@ -41,6 +42,7 @@ mod ends;
 mod error;
 pub mod failpoint;
 mod headers;
+mod inquiry;
 pub mod instance;
 pub mod ledger;
 mod log;

@@ -308,7 +308,7 @@ impl Owner {
                 return Err(gone(code, "the consumer cannot go on".to_owned()));
             }
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
-                return Err(Error::Gone(error));
+                return Err(Error::Gone(error.to_string()));
             }
             Some(Err(error)) => {
                 super::log::reading(&error);

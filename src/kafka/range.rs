@@ -1,6 +1,7 @@
 //! Reading a topic from somewhere to its end of this moment, once and completely.
 
-use super::error::Error;
+use super::ends::Uncommitted;
+use super::error::{Error, of_topic};
 use super::reader::{METADATA_PATIENCE, Quiet, partitions};
 use super::{client, headers};
 use crate::config::Kafka;
@@ -48,7 +49,7 @@ impl Range {
     /// # Errors
     /// No broker answers, or there is no such topic.
     pub fn open(kafka: &Kafka, topic: &Arc<str>, span: &Span) -> Result<Self, Error> {
-        let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+        let consumer = Quiet::consumer(&client::reader(kafka)?)?;
         let mut list = TopicPartitionList::new();
         let mut ends = BTreeMap::new();
         for (partition, (start, end)) in starts(kafka, &consumer, topic, span)? {
@@ -121,17 +122,14 @@ impl Range {
 
 /// Start and end of each partition.
 fn starts(kafka: &Kafka, consumer: &BaseConsumer<Quiet>, topic: &str, span: &Span) -> Result<BTreeMap<i32, (i64, i64)>, Error> {
-    let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
-    let mut config = client::reader(kafka)?;
-    // Watermarks are told according to this.
-    config.set("isolation.level", "read_uncommitted");
-    let observer: BaseConsumer<Quiet> = config.create_with_context(Quiet).map_err(Error::Client)?;
+    let failed = of_topic(topic);
+    let observer = Uncommitted::new(kafka)?;
     let mut ranges = BTreeMap::new();
     for partition in 0..partitions(consumer, topic)? {
         if matches!(span, Span::Offsets(wanted) if !wanted.contains_key(&partition)) {
             continue;
         }
-        let (low, high) = observer.fetch_watermarks(topic, partition, METADATA_PATIENCE).map_err(failed)?;
+        let (low, high) = observer.log(topic, partition, METADATA_PATIENCE)?;
         let range = match span {
             Span::Offsets(wanted) => {
                 wanted.get(&partition).map_or((high, high), |(start, end)| (low.max(*start), high.min(*end)))
@@ -143,9 +141,9 @@ fn starts(kafka: &Kafka, consumer: &BaseConsumer<Quiet>, topic: &str, span: &Spa
     if let Span::Time(time) = span {
         let mut asked = TopicPartitionList::new();
         for partition in ranges.keys() {
-            asked.add_partition_offset(topic, *partition, Offset::Offset(time.as_millisecond())).map_err(failed)?;
+            asked.add_partition_offset(topic, *partition, Offset::Offset(time.as_millisecond())).map_err(&failed)?;
         }
-        let answered = observer.offsets_for_times(asked, METADATA_PATIENCE).map_err(failed)?;
+        let answered = observer.at_times(asked, METADATA_PATIENCE).map_err(&failed)?;
         for (partition, (start, end)) in &mut ranges {
             match answered.find_partition(topic, *partition).map(|found| found.offset()) {
                 Some(Offset::Offset(offset)) => *start = (*start).max(offset),

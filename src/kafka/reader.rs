@@ -1,13 +1,13 @@
 //! Reading topics from all partitions without a group.
 
-use super::error::{Error, is_passing};
+use super::error::{Error, is_passing, of_topic};
 use super::pipeline::Stop;
 use super::{client, headers};
 use crate::config::Kafka;
 use crate::event::Record;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Reader {
     /// # Errors
     /// No broker answers, or a topic does not exist.
     pub fn new(kafka: &Kafka, topics: &[&str], start: Start) -> Result<Self, Error> {
-        let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+        let consumer = Quiet::consumer(&client::reader(kafka)?)?;
         let mut list = TopicPartitionList::new();
         for topic in topics {
             for partition in 0..partitions(&consumer, topic)? {
@@ -41,9 +41,7 @@ impl Reader {
                 let offset = match start {
                     Start::Beginning => Offset::Beginning,
                     Start::End => {
-                        let (_, high) = consumer
-                            .fetch_watermarks(topic, partition, METADATA_PATIENCE)
-                            .map_err(|error| Error::Topic { topic: (*topic).to_owned(), reason: error.to_string() })?;
+                        let (_, high) = log(&consumer, topic, partition, METADATA_PATIENCE)?;
                         Offset::Offset(high)
                     }
                 };
@@ -75,7 +73,7 @@ impl Reader {
     /// # Errors
     /// No broker answers.
     pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
-        let consumer: BaseConsumer<Quiet> = client::observer(kafka, group)?.create_with_context(Quiet).map_err(Error::Client)?;
+        let consumer = Quiet::consumer(&client::observer(kafka, group)?)?;
         let mut list = TopicPartitionList::new();
         let count = partitions(&consumer, topic)?;
         for partition in 0..count {
@@ -95,7 +93,7 @@ impl Reader {
 /// # Errors
 /// Settings that the client library refuses, or brokers that refuse us.
 pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<Option<Vec<String>>, Error> {
-    let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+    let consumer = Quiet::consumer(&client::reader(kafka)?)?;
     while !stop.is_requested() {
         match consumer.fetch_metadata(None, Duration::from_secs(2)) {
             Ok(metadata) => {
@@ -121,26 +119,20 @@ fn is_refusal(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))
 }
 
-/// The oldest offset of a partition and the one behind the newest. After an error the partition's leader is asked for anew, for the
-/// next try: a client that does not read the topic would go on with the leader that it knew, because the library asks again only for
-/// topics that are read.
-pub(super) fn watermarks<C: ConsumerContext>(
+/// The oldest offset of a partition and the one behind the newest that this client may see. After an error the partition's leader is
+/// asked for anew, for the next try: a client that does not read the topic would go on with the leader that it knew, because the
+/// library asks again only for topics that are read.
+pub(super) fn log<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partition: i32,
     patience: Duration,
-) -> KafkaResult<(i64, i64)> {
-    consumer.fetch_watermarks(topic, partition, patience).inspect_err(|_| {
+) -> Result<(i64, i64), Error> {
+    let found = consumer.fetch_watermarks(topic, partition, patience).inspect_err(|_| {
         // Whether this is answered shows at the next try.
         let _ = consumer.fetch_metadata(Some(topic), patience);
-    })
-}
-
-/// The last stable offset: where a reader of committed records stops.
-pub(super) fn end(kafka: &Kafka, topic: &str, partition: i32) -> Result<i64, Error> {
-    let consumer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
-    let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
-    consumer.fetch_watermarks(topic, partition, METADATA_PATIENCE).map(|(_, end)| end).map_err(failed)
+    });
+    found.map_err(of_topic(topic))
 }
 
 pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<i32, Error> {
@@ -156,6 +148,13 @@ pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: 
 
 /// A context that only passes log lines on.
 pub(super) struct Quiet;
+
+impl Quiet {
+    /// A client with these settings.
+    pub(super) fn consumer(config: &ClientConfig) -> Result<BaseConsumer<Self>, Error> {
+        config.create_with_context(Self).map_err(Error::Client)
+    }
+}
 
 impl ClientContext for Quiet {
     fn stats_raw(&self, _: &[u8]) {}

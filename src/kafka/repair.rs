@@ -1,9 +1,10 @@
 //! Positions of a stateful role's group that do not fit its state: what is wrong, and putting it right.
 
 use super::command::{CommandError, Writer};
-use super::ends::log_of;
+use super::ends::Uncommitted;
 use super::error::Error;
 use super::range::{Range, Span};
+use super::reader::METADATA_PATIENCE;
 use super::sole::{self, GroupError, Member};
 use crate::config::Config;
 use crate::event::Output;
@@ -102,9 +103,10 @@ impl Repair<'_> {
                 *marker = Some(next);
             }
         }
+        let client = Uncommitted::new(kafka)?;
         let mut found = Vec::with_capacity(positions.len());
         for (partition, (committed, marker)) in (0..).zip(positions.into_iter().zip(markers)) {
-            let (first, end) = log_of(kafka, self.input, partition)?;
+            let (first, end) = client.log(self.input, partition, METADATA_PATIENCE)?;
             found.push(Found { partition, committed, marker, first, end });
         }
         Ok(found)

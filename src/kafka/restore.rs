@@ -9,6 +9,7 @@ use super::client;
 use super::ends::Uncommitted;
 use super::error::Error;
 use super::failpoint::Mutant;
+use super::inquiry::Inquiry;
 use super::ledger::Generation;
 use super::reader::{self, Quiet};
 use super::state::{PartitionState, Stateful};
@@ -16,10 +17,9 @@ use super::status::Status;
 use super::transaction::MARGIN;
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{self, TryRecvError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,14 +37,15 @@ type Restored = Result<Box<dyn PartitionState>, Error>;
 
 /// The owner's side.
 pub(super) struct Restorer {
-    jobs: mpsc::Sender<Job>,
-    done: mpsc::Receiver<(Job, Restored)>,
+    inquiry: Inquiry<Job, (Job, Restored)>,
     /// What is still to be restored: a job of another generation is dropped.
     wanted: Wanted,
 }
 
 /// Between two lines about a restore that takes long.
 const REPORT: Duration = Duration::from_secs(5);
+/// Longest wait for the end of a log.
+const END: Duration = Duration::from_secs(5);
 /// Longest wait for one record.
 const POLL: Duration = Duration::from_millis(100);
 /// Between two tries of a request that was not answered.
@@ -52,11 +53,9 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 
 impl Restorer {
     pub(super) fn start(kafka: &Kafka, role: Arc<dyn Stateful>, status: Arc<Status>) -> Result<Self, Error> {
-        let (jobs, asked) = mpsc::channel();
-        let (found, done) = mpsc::channel();
         let wanted = Wanted::default();
         let worker = Worker {
-            reader: client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?,
+            reader: Quiet::consumer(&client::reader(kafka)?)?,
             kafka: kafka.clone(),
             uncommitted: Uncommitted::new(kafka)?,
             stall: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
@@ -64,17 +63,13 @@ impl Restorer {
             role,
             status,
         };
-        std::thread::Builder::new()
-            .name("restore".to_owned())
-            .spawn(move || worker.run(&asked, &found))
-            .map_err(|error| Error::Inconsistent(format!("cannot start the thread that restores: {error}")))?;
-        Ok(Self { jobs, done, wanted })
+        let inquiry = Inquiry::start("restore", move |asked, found| worker.run(asked, found))?;
+        Ok(Self { inquiry, wanted })
     }
 
     pub(super) fn ask(&self, job: Job) {
         lock(&self.wanted).insert(job.partition.clone(), job.generation);
-        // A thread that has ended is noticed where its results are taken.
-        let _ = self.jobs.send(job);
+        self.inquiry.ask(job);
     }
 
     pub(super) fn forget(&self, partitions: &BTreeSet<Partition>) {
@@ -83,21 +78,14 @@ impl Restorer {
 
     /// The next partition that is restored.
     pub(super) fn restored(&self) -> Result<Option<(Job, Box<dyn PartitionState>)>, Error> {
-        loop {
-            match self.done.try_recv() {
-                Ok((job, state)) => {
-                    let mut wanted = lock(&self.wanted);
-                    if wanted.get(&job.partition) == Some(&job.generation) {
-                        wanted.remove(&job.partition);
-                        return state.map(|state| Some((job, state)));
-                    }
-                }
-                Err(TryRecvError::Empty) => return Ok(None),
-                Err(TryRecvError::Disconnected) => {
-                    return Err(Error::Inconsistent("the thread that restores has ended".to_owned()));
-                }
+        while let Some((job, state)) = self.inquiry.answer()? {
+            let mut wanted = lock(&self.wanted);
+            if wanted.get(&job.partition) == Some(&job.generation) {
+                wanted.remove(&job.partition);
+                return state.map(|state| Some((job, state)));
             }
         }
+        Ok(None)
     }
 }
 
@@ -189,12 +177,11 @@ impl Worker {
     /// The end of a changelog's partition.
     fn target(&self, job: &Job, number: i32) -> Result<i64, Ended> {
         let topic = self.role.changelog();
-        let failed = |error: KafkaError| Error::Topic { topic: topic.to_owned(), reason: error.to_string() };
         self.answered(job, || {
             if Mutant::CommittedTarget.is_on() {
-                return reader::end(&self.kafka, topic, number);
+                return reader::log(&self.reader, topic, number, END).map(|(_, end)| end);
             }
-            self.uncommitted.end(topic, number).map_err(failed)
+            self.uncommitted.log(topic, number, END).map(|(_, end)| end)
         })
     }
 
@@ -213,8 +200,7 @@ impl Worker {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, number, Offset::Beginning).map_err(Error::Consume)?;
         // A client that has read this partition before would still know its position, which may be beyond the end already.
-        let reader: BaseConsumer<Quiet> =
-            client::reader(&self.kafka).and_then(|config| config.create_with_context(Quiet).map_err(Error::Client))?;
+        let reader = client::reader(&self.kafka).and_then(|config| Quiet::consumer(&config))?;
         reader.assign(&list).map_err(Error::Consume)?;
         self.read_to(job, &Log { reader, topic, number, target }, take)
     }

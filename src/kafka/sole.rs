@@ -69,7 +69,7 @@ fn is_unstable(error: &KafkaError) -> bool {
 /// Nobody is in the group, as far as the brokers say; of a group with the protocol `consumer` they do not (KIP-848), and whoever
 /// is there is found when it is joined.
 pub(super) fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), GroupError> {
-    let observer: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+    let observer = Quiet::consumer(&client::reader(kafka)?)?;
     let groups = observer.fetch_group_list(Some(group), METADATA_PATIENCE).map_err(Error::Consume)?;
     let members = groups.groups().iter().filter(|found| found.name() == group).flat_map(GroupInfo::members);
     let members: Vec<String> = members.map(|member| format!("{} at {}", member.client_id(), member.client_host())).collect();
@@ -90,9 +90,7 @@ pub(super) struct Member {
 impl Member {
     /// Joins and waits until every partition of the topic is ours.
     pub(super) fn join(kafka: &Kafka, group: &str, topic: &str) -> Result<Self, GroupError> {
-        let consumer: BaseConsumer<Quiet> = client::consumer(kafka, group, &Instance { name: "skip".to_owned(), lasts: false })?
-            .create_with_context(Quiet)
-            .map_err(Error::Client)?;
+        let consumer = Quiet::consumer(&client::consumer(kafka, group, &Instance { name: "skip".to_owned(), lasts: false })?)?;
         let all = partitions(&consumer, topic)?;
         consumer.subscribe(&[topic]).map_err(|reason| Error::Subscribe { topics: topic.to_owned(), reason })?;
         let started = Instant::now();

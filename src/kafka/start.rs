@@ -13,8 +13,9 @@ use super::assignment::{Assignment, Partition};
 use super::client;
 use super::consumer::add;
 use super::error::{Error, rebalance};
+use super::inquiry::Inquiry;
 use super::ledger::Generation;
-use super::reader::{Quiet, watermarks};
+use super::reader::{Quiet, log};
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
@@ -57,8 +58,7 @@ struct Question {
 /// this is dropped.
 #[derive(Debug)]
 pub(super) struct Starts {
-    questions: mpsc::Sender<Question>,
-    answers: mpsc::Receiver<(Question, Start)>,
+    inquiry: Inquiry<Question, (Question, Start)>,
     waiting: BTreeMap<Partition, Generation>,
 }
 
@@ -79,23 +79,16 @@ impl Starts {
     /// Starts the thread that asks. It has a client of its own: on the connection that the consumer fetches by, every answer would
     /// wait for the end of a fetch.
     pub(super) fn new(kafka: &Kafka, group: &str) -> Result<Self, Error> {
-        let observer = client::observer(kafka, group)?.create_with_context(Quiet).map_err(Error::Client)?;
-        let (questions, asked) = mpsc::channel();
-        let (found, answers) = mpsc::channel();
-        let asker = Asker { observer, found };
-        std::thread::Builder::new()
-            .name("positions".to_owned())
-            .spawn(move || asker.run(&asked))
-            .map_err(|error| Error::Inconsistent(format!("cannot start the thread for positions: {error}")))?;
-        Ok(Self { questions, answers, waiting: BTreeMap::new() })
+        let observer = Quiet::consumer(&client::observer(kafka, group)?)?;
+        let inquiry = Inquiry::start("positions", move |asked, found| Asker { observer, found: found.clone() }.run(asked))?;
+        Ok(Self { inquiry, waiting: BTreeMap::new() })
     }
 
-    /// Asks where these partitions start. Until [`Self::apply`] has started them the library does not know them.
+    /// Asks where these partitions start. Until [`Self::begin`] has started them the library does not know them.
     pub(super) fn ask(&mut self, partitions: impl IntoIterator<Item = (Partition, Generation)>) {
         for (partition, generation) in partitions {
             self.waiting.insert(partition.clone(), generation);
-            // A thread that has ended is noticed where its answers are taken.
-            let _ = self.questions.send(Question { partition, generation, since: Instant::now() });
+            self.inquiry.ask(Question { partition, generation, since: Instant::now() });
         }
     }
 
@@ -117,18 +110,12 @@ impl Starts {
     /// The partitions for which there is an answer since the last time.
     pub(super) fn answers(&mut self) -> Result<Vec<Answer>, Error> {
         let mut answers = Vec::new();
-        loop {
-            let (Question { partition, generation, .. }, start) = match self.answers.try_recv() {
-                Ok(answer) => answer,
-                Err(mpsc::TryRecvError::Empty) => return Ok(answers),
-                Err(mpsc::TryRecvError::Disconnected) => {
-                    return Err(Error::Inconsistent("the thread that asks for positions has ended".to_owned()));
-                }
-            };
+        while let Some((Question { partition, generation, .. }, start)) = self.inquiry.answer()? {
             if self.waiting.get(&partition) == Some(&generation) {
                 answers.push(Answer { partition, generation, start });
             }
         }
+        Ok(answers)
     }
 
     /// Gives the library these partitions.
@@ -259,7 +246,7 @@ impl Asker {
         let element = committed.find_partition(&partition.topic, partition.number)?;
         element.error().ok()?;
         let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
-        let (first, end) = watermarks(&self.observer, &partition.topic, partition.number, TOGETHER).ok()?;
+        let (first, end) = log(&self.observer, &partition.topic, partition.number, TOGETHER).ok()?;
         if position > end || position < first {
             return Some(Start::Lost { position, first, end });
         }

@@ -132,13 +132,10 @@ impl States {
                 Start::At(position) => Some(position),
                 Start::Beginning => None,
                 Start::Lost { position, first, end } => {
-                    return Err(Error::State {
-                        partition: answer.partition.number,
-                        reason: format!(
-                            "the group's committed position {position} is not in the log, which goes from {first} to {end}: records \
-                             were deleted before they were counted, or the topic was made anew; `verdmarc aggregate repair` shows it"
-                        ),
-                    });
+                    let number = answer.partition.number;
+                    return Err(Error::Gone(format!(
+                        "position {position} of partition {number}, whose log goes from {first} to {end}"
+                    )));
                 }
             };
             self.restorer.ask(Job { partition: answer.partition, generation: answer.generation, committed });
@@ -175,7 +172,7 @@ impl States {
 
     /// Tells every state where its log ends, if it wants to know.
     pub(super) fn find_ends(&mut self, now: Timestamp) -> Result<(), Error> {
-        for (Asked { partition, generation }, end) in self.ends.found()? {
+        while let Some((Asked { partition, generation }, end)) = self.ends.found()? {
             // An answer to an earlier owner's question is older than what this one asks.
             let Some(part) = self.parts.get_mut(&partition).filter(|part| part.generation == generation) else { continue };
             if let Some((asked, end)) = part.asked.take().zip(end) {
@@ -215,9 +212,10 @@ impl States {
         self.parts.iter().filter(|(_, part)| part.state.is_full()).map(|(partition, _)| partition.clone())
     }
 
-    /// Adds to a cut what the states want written, and a step of one partition's long work. `cut` holds what was read since the last;
-    /// others have something to write too.
-    pub(super) fn cut(&mut self, cut: &mut Cut, assignment: &Assignment, now: Timestamp) {
+    /// What the states want written with a cut, a step of one partition's long work among it. `cut` holds what was read since the last;
+    /// others may have something to write too, whose positions are added.
+    pub(super) fn cut(&mut self, cut: &mut Cut, assignment: &Assignment, now: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
         let stepping = self.next_to_step();
         for (partition, part) in &mut self.parts {
             let steps = stepping.as_ref() == Some(partition);
@@ -228,14 +226,15 @@ impl States {
                 None => {
                     // Something stands in the state, so something was read and committed before.
                     let Some(next) = assignment.position(partition).or(part.start) else { continue };
-                    cut.unread.push((partition.clone(), part.generation, next));
+                    cut.unread.push((partition.clone(), next));
                     next
                 }
             };
-            cut.state.extend(part.state.cut(next, now, steps));
+            outputs.extend(part.state.cut(next, now, steps));
             part.in_flight = true;
         }
         self.stepped = stepping;
+        outputs
     }
 
     /// The partition that has long work, behind the one that had its turn.

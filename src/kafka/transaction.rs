@@ -309,7 +309,8 @@ impl Worker {
                 self.delivered(&deliveries, index)?;
             }
         }
-        self.delivered(&deliveries, Some(0).filter(|_| !batch.entries.is_empty()))?;
+        // Which one is refused, if one is, shows when each travels alone.
+        self.delivered(&deliveries, Some(0))?;
         Ok(written)
     }
 

@@ -101,6 +101,7 @@ impl From<Error> for SkipError {
 
 /// The reason of letters made here.
 const REASON: &str = "skipped_by_operator";
+
 /// Writes the record to the dead letters and sets the group's position behind it, both or neither; returns it. Unless `act` is
 /// set it only says whether that could be done.
 ///

@@ -28,7 +28,7 @@ pub(super) struct Admin {
 impl Admin {
     pub(super) fn new(kafka: &Kafka) -> Result<Self, Error> {
         let admin = client::admin(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
-        let observer = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+        let observer = Quiet::consumer(&client::reader(kafka)?)?;
         Ok(Self { admin, observer })
     }
 

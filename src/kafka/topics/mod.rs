@@ -18,7 +18,6 @@ use super::reader::{self, Quiet};
 use crate::config::{Config, Kafka};
 use crate::event::Output;
 use admin::Admin;
-use rdkafka::consumer::BaseConsumer;
 use std::time::{Duration, Instant};
 
 /// Looks at the topics and says what is wrong with them. Blocks until the brokers answer.
@@ -36,7 +35,7 @@ pub fn check(config: &Config) -> Result<Report, Error> {
 /// # Errors
 /// No broker answers, or there is no such topic.
 pub fn partitions(kafka: &Kafka, topic: &str) -> Result<i32, Error> {
-    let reader: BaseConsumer<Quiet> = client::reader(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+    let reader = Quiet::consumer(&client::reader(kafka)?)?;
     reader::partitions(&reader, topic)
 }
 
