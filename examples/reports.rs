@@ -17,11 +17,10 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use verdmarc::aggregate::{self, Calendar, Intake, Settings, State, Targets};
-use verdmarc::config::{Content, Profile, Reports};
+use verdmarc::aggregate::{self, Intake, Settings, State};
+use verdmarc::config::{Config, Content, Profile, Reports};
 use verdmarc::dns::Domain;
 use verdmarc::event::{CloseWindows, FAILURE, FailureEvent, Headers, Record, ReportAttributes, WindowClosed};
-use verdmarc::report::{Limits, Submitter};
 
 /// Write a seeded set of reports with what tests/reports/check.py expects of each
 #[derive(Parser)]
@@ -90,26 +89,13 @@ struct Receiver {
 impl Receiver {
     fn new(partition: i32, content: Content, profile: Profile) -> Result<Self> {
         let others = OWNERS.iter().skip(1).step_by(2).map(|owner| Domain::parse(owner.name)).collect::<Result<_, _>>()?;
-        let settings = Arc::new(Settings {
-            deltas: false,
-            calendar: Calendar { length: 86_400, grace: 3_600, horizon: 7 * 86_400 },
-            submitter: Submitter {
-                domain: Domain::parse(SUBMITTER)?,
-                organization: ORGANIZATION.into(),
-                contact: CONTACT.into(),
-                extra_contact_info: (content == Content::Failures).then(|| MORE.into()),
-            },
-            reports: Reports { content, profile, other_profile_for: others, ..Reports::default() },
-            limits: Limits { rows: PART_ROWS, bytes: 5 << 20 },
-            group_rows: GROUP_ROWS,
-            group_bytes: 64 << 20,
-            partition_bytes: 1 << 30,
-            targets: Targets {
-                windows: "mail.windows".into(),
-                reports: "mail.reports".into(),
-                source: "/verdmarc/example".into(),
-            },
-        });
+        let mut config = Config::default();
+        config.receiver.domain = Some(Domain::parse(SUBMITTER)?);
+        (config.receiver.organization, config.receiver.contact) = (Some(ORGANIZATION.into()), Some(CONTACT.into()));
+        config.receiver.extra_contact_info = (content == Content::Failures).then(|| MORE.into());
+        config.reports = Reports { content, profile, other_profile_for: others, ..Reports::default() };
+        (config.aggregate.report_rows, config.aggregate.group_rows) = (PART_ROWS, GROUP_ROWS);
+        let settings = Arc::new(Settings::of(&config)?);
         let state = State::new(settings.clone(), partition, RUNS.len() as i32);
         Ok(Self { settings, partition, state, groups: Groups::default(), made: Made::new(), unasked: 0 })
     }

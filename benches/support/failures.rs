@@ -2,34 +2,22 @@
 
 use jiff::Timestamp;
 use std::net::IpAddr;
-use verdmarc::aggregate::{Calendar, Settings, Targets};
+use verdmarc::aggregate::Settings;
 use verdmarc::auth::cause::ResultWord;
 use verdmarc::auth::dmarc::{AlignmentMode, Policy, Psd};
-use verdmarc::config::{Discovery, Reports};
+use verdmarc::config::{Config, Discovery};
 use verdmarc::dns::Domain;
 use verdmarc::event::{Disposition, DkimRow, FailureEvent, Input, PublishedPolicy, Row, SpfRow};
-use verdmarc::report::{Limits, Submitter};
 
 /// Noon of some day.
 pub const NOON: i64 = 1_779_969_600 + 43_200;
 
 pub fn settings() -> Settings {
-    Settings {
-        calendar: Calendar { length: 86_400, grace: 3_600, horizon: 7 * 86_400 },
-        submitter: Submitter {
-            domain: Domain::parse("mx.receiver.example").unwrap(),
-            organization: "Receiver".into(),
-            contact: "dmarc@receiver.example".into(),
-            extra_contact_info: None,
-        },
-        reports: Reports::default(),
-        limits: Limits { rows: 50_000, bytes: 5 << 20 },
-        group_rows: 100_000,
-        group_bytes: 64 << 20,
-        partition_bytes: 8 << 30,
-        targets: Targets { windows: "mail.windows".into(), reports: "mail.reports".into(), source: "/verdmarc/bench".into() },
-        deltas: false,
-    }
+    let mut config = Config::default();
+    config.receiver.domain = Domain::parse("mx.receiver.example").ok();
+    (config.receiver.organization, config.receiver.contact) = (Some("Receiver".into()), Some("dmarc@receiver.example".into()));
+    config.aggregate.partition_bytes = 8 << 30;
+    Settings::of(&config).unwrap()
 }
 
 /// A failure of this owner, from this source, signed with one of the signer's selectors.

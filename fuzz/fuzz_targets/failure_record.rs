@@ -4,11 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
-use verdmarc::aggregate::{Calendar, Intake, Restore, Settings, State, Targets, read};
-use verdmarc::config::Reports;
+use verdmarc::aggregate::{Intake, Restore, Settings, State, read};
+use verdmarc::config::Config;
 use verdmarc::dns::Domain;
 use verdmarc::event::{CloseWindows, Headers, Record, ReportAttributes};
-use verdmarc::report::{Limits, Submitter};
 
 fuzz_target!(|data: &[u8]| {
     let (key, value) = data.split_at(data.len().min(18));
@@ -51,20 +50,9 @@ fn close(mut state: State) -> u64 {
 }
 
 fn settings() -> Settings {
-    Settings {
-        calendar: Calendar { length: 86_400, grace: 3_600, horizon: 604_800 },
-        submitter: Submitter {
-            domain: Domain::parse("mx.example").unwrap(),
-            organization: "x".into(),
-            contact: "x@mx.example".into(),
-            extra_contact_info: None,
-        },
-        reports: Reports::default(),
-        limits: Limits { rows: 100, bytes: 5 << 20 },
-        group_rows: 100,
-        group_bytes: 1 << 20,
-        partition_bytes: 1 << 30,
-        targets: Targets { windows: "w".into(), reports: "r".into(), source: "/x".into() },
-        deltas: false,
-    }
+    let mut config = Config::default();
+    config.receiver.domain = Domain::parse("mx.example").ok();
+    (config.receiver.organization, config.receiver.contact) = (Some("x".into()), Some("x@mx.example".into()));
+    (config.aggregate.report_rows, config.aggregate.group_rows, config.aggregate.group_bytes) = (100, 100, 1 << 20);
+    Settings::of(&config).unwrap()
 }

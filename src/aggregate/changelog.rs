@@ -83,7 +83,7 @@ pub(super) fn group_id(about: &About) -> Id {
     digest.update(about.policy_domain.as_str());
     digest.update([0]);
     digest.update(&about.policy_hash);
-    first(&digest)
+    first(digest)
 }
 
 /// The hash of a row, from its group and its canonical form.
@@ -91,12 +91,12 @@ pub(super) fn row_id(group: &Id, row: &[u8]) -> Id {
     let mut digest = Sha256::new();
     digest.update(group);
     digest.update(row);
-    first(&digest)
+    first(digest)
 }
 
-fn first(digest: &Sha256) -> Id {
+fn first(digest: Sha256) -> Id {
     let mut id = Id::default();
-    id.iter_mut().zip(digest.clone().finalize()).for_each(|(to, from)| *to = from);
+    id.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
     id
 }
 
@@ -112,23 +112,8 @@ pub(super) fn window_key(window: Window) -> Vec<u8> {
     key(b'w', &[window.begin.to_be_bytes(), window.end.to_be_bytes()].concat())
 }
 
-/// Key of the marker.
-pub fn marker_key() -> Vec<u8> {
-    key(b'p', &[])
-}
-
-/// Key of the partition count.
-pub fn layout_key() -> Vec<u8> {
-    key(b'l', &[])
-}
-
-/// The value that a partition count is.
-pub fn layout_value(partitions: i32) -> Vec<u8> {
-    value(&partitions)
-}
-
 /// A record of the changelog.
-pub fn record(topic: &Arc<str>, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
+pub(super) fn record(topic: &Arc<str>, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
     Output { topic: topic.clone(), partition: Some(partition), key: Some(key), value, headers: Headers::default() }
 }
 
@@ -141,9 +126,14 @@ pub(super) fn value(value: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
 }
 
-/// The value of a marker.
-pub fn marker_value(marker: &Marker) -> Vec<u8> {
-    value(marker)
+/// The record that says up to where a partition is counted.
+pub fn marker(topic: &Arc<str>, partition: i32, marker: &Marker) -> Output {
+    record(topic, partition, key(b'p', &[]), Some(value(marker)))
+}
+
+/// The record that lets partitions be more or fewer than the state was written with.
+pub fn layout(topic: &Arc<str>, partition: i32, partitions: i32) -> Output {
+    record(topic, partition, key(b'l', &[]), Some(value(&partitions)))
 }
 
 /// The record of a window whose closings are not known any more: it goes on with a generation that no earlier closing had, as long as

@@ -4,7 +4,7 @@ use super::changelog::{self, Id, WindowValue, row_id};
 use super::group::Group;
 use super::outputs::Destination;
 use super::row::{Canonical, Key};
-use super::state::Settings;
+use super::settings::Settings;
 use super::window::Window;
 use crate::config::Profile;
 use crate::event::{Output, WindowClosed};
@@ -32,15 +32,22 @@ pub(super) struct Progress {
     pub(super) last: bool,
     /// The group that is divided, the next part's number, and the last row that is done.
     pub(super) within: Option<(Id, u32, Place)>,
+    pub(super) sums: Sums,
+}
+
+/// What came of a closing so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sums {
     pub(super) reports: u64,
     pub(super) rows: u64,
+    /// Messages in reports.
     pub(super) messages: u64,
     pub(super) no_reporting_address: u64,
 }
 
 impl Progress {
     pub(super) fn begin(generation: u32, cut: i64, limits: Limits, began: i64, last: bool) -> Self {
-        Self { generation, cut, limits, began, last, within: None, reports: 0, rows: 0, messages: 0, no_reporting_address: 0 }
+        Self { generation, cut, limits, began, last, within: None, sums: Sums::default() }
     }
 
     /// What the changelog says of the window.
@@ -86,8 +93,8 @@ pub(super) struct Step {
     pub(super) freed: usize,
     /// The closing is over.
     pub(super) done: bool,
-    /// What was added to the sums.
-    pub(super) added: WindowClosed,
+    /// The sums before and after.
+    pub(super) sums: (Sums, Sums),
 }
 
 impl Closing {
@@ -134,7 +141,7 @@ impl Closing {
         }
         let Writing { progress, mut outputs, .. } = step;
         let is_over = done == self.order.len();
-        if is_over && progress.messages + progress.no_reporting_address > 0 {
+        if is_over && progress.sums.messages + progress.sums.no_reporting_address > 0 {
             outputs.push(destination.closed(&closed(self.window, destination.partition, &progress), now));
         }
         let value = (!(is_over && progress.last)).then(|| changelog::value(&progress.window_value(is_over)));
@@ -151,11 +158,11 @@ impl Closing {
     /// The step is committed.
     pub(super) fn committed(&mut self) -> Option<Step> {
         let advance = self.pending.take()?;
-        let added = since(&closed(self.window, 0, &self.progress), closed(self.window, 0, &advance.progress));
+        let sums = (self.progress.sums, advance.progress.sums);
         let done = self.order.drain(..advance.groups);
         let freed = done.filter_map(|index| self.groups.get_mut(index)?.take()).map(|group| group.bytes()).sum();
         (self.progress, self.rows) = (advance.progress, advance.rows);
-        Some(Step { freed, done: advance.done, added })
+        Some(Step { freed, done: advance.done, sums })
     }
 
     /// The step is not: it is made again.
@@ -164,27 +171,18 @@ impl Closing {
     }
 }
 
-/// What was added since.
-fn since(before: &WindowClosed, mut after: WindowClosed) -> WindowClosed {
-    after.reports -= before.reports;
-    after.rows -= before.rows;
-    after.messages -= before.messages;
-    after.no_reporting_address -= before.no_reporting_address;
-    after
-}
-
 fn closed(window: Window, partition: i32, progress: &Progress) -> WindowClosed {
-    let period = window.period();
+    let (period, sums) = (window.period(), progress.sums);
     WindowClosed {
         begin: period.begin,
         end: period.end,
         generation: progress.generation,
         partition,
         cut: progress.cut,
-        reports: progress.reports,
-        rows: progress.rows,
-        messages: progress.messages,
-        no_reporting_address: progress.no_reporting_address,
+        reports: sums.reports,
+        rows: sums.rows,
+        messages: sums.messages,
+        no_reporting_address: sums.no_reporting_address,
     }
 }
 
@@ -245,7 +243,7 @@ impl Writing<'_> {
     /// Counts some rows of a group that nobody wants a report about; returns how many.
     fn drop_some(&mut self, group: &Group, rows: &[Sorted]) -> usize {
         let some = rows.get(..RECORDS.min(rows.len())).unwrap_or_default();
-        self.progress.no_reporting_address +=
+        self.progress.sums.no_reporting_address +=
             some.iter().filter_map(|(_, index)| group.rows.get(*index)).map(|(_, count)| count).sum::<u64>();
         self.progress.within = Some((group.id, 0, Place::default()));
         some.len()
@@ -261,9 +259,10 @@ impl Writing<'_> {
         let reported = rows.iter().filter_map(|(_, index)| group.rows.to_report(*index));
         let Ok(Some(made)) = next_part(&self.head(group, profile), part, self.progress.limits, reported) else { return 0 };
         let taken = made.rows;
-        self.progress.reports += 1;
-        self.progress.rows += made.rows as u64;
-        self.progress.messages += made.messages;
+        let sums = &mut self.progress.sums;
+        sums.reports += 1;
+        sums.rows += made.rows as u64;
+        sums.messages += made.messages;
         self.progress.within = Some((group.id, part + 1, Place::default()));
         self.report_bytes += made.bytes.len();
         self.outputs.push(self.destination.report(&group.about, &self.settings.submitter, profile, made, part, self.now));

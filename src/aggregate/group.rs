@@ -1,5 +1,6 @@
 //! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: Group of rows).
 
+use super::changelog::Id;
 use super::names::Names;
 use super::row::{Canonical, Key};
 use super::window::Window;
@@ -90,7 +91,7 @@ struct Counted {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) about: About,
-    pub(super) id: [u8; 16],
+    pub(super) id: Id,
     pub(super) rows: Rows,
     /// What it says of itself is not written.
     pub(super) dirty: bool,
@@ -123,7 +124,7 @@ const ROW_BYTES: usize = size_of::<Key>() + size_of::<Counted>() + 8 + 12;
 const GROUP_BYTES: usize = 1_024;
 
 impl Group {
-    pub(super) fn new(about: About, id: [u8; 16]) -> Self {
+    pub(super) fn new(about: About, id: Id) -> Self {
         Self { about, id, rows: Rows::default(), dirty: true }
     }
 

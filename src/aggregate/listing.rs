@@ -2,7 +2,7 @@
 
 use super::closing::Closing;
 use super::state::{Open, State};
-use super::window::Window;
+use super::window::{Calendar, Window};
 use crate::auth::dmarc::ReportAddress;
 use crate::dns::Domain;
 use serde::Serialize;
@@ -28,18 +28,18 @@ pub struct OpenGroup {
 }
 
 impl State {
-    /// Every group, by window and policy domain.
-    pub fn open_groups(&self) -> Vec<OpenGroup> {
-        let mut groups: Vec<OpenGroup> = self.windows.iter().flat_map(|(window, open)| self.of_window(*window, open)).collect();
-        groups.sort_by(|a, b| (a.window, &a.policy_domain, a.generation).cmp(&(b.window, &b.policy_domain, b.generation)));
-        groups
+    /// Every group, in no order.
+    pub fn open_groups(&self) -> impl Iterator<Item = OpenGroup> {
+        self.windows.iter().flat_map(|(window, open)| open.listed(*window, &self.settings.calendar))
     }
+}
 
-    fn of_window(&self, window: Window, open: &Open) -> Vec<OpenGroup> {
-        let due = Some(self.due(window, open));
-        let taking = open.groups.values().map(|group| (group, due));
-        let closing = open.closing.iter().flat_map(Closing::groups).map(|group| (group, None));
-        let listed = taking.chain(closing).map(|(group, due)| OpenGroup {
+impl Open {
+    fn listed(&self, window: Window, calendar: &Calendar) -> impl Iterator<Item = OpenGroup> {
+        let due = Some(self.due(window, calendar));
+        let taking = self.groups.values().map(move |group| (group, due));
+        let closing = self.closing.iter().flat_map(Closing::groups).map(|group| (group, None));
+        taking.chain(closing).map(move |(group, due)| OpenGroup {
             policy_domain: group.about.policy_domain.clone(),
             window,
             generation: group.about.generation,
@@ -47,7 +47,6 @@ impl State {
             messages: group.rows.messages(),
             addresses: group.about.policy.rua.clone(),
             due,
-        });
-        listed.collect()
+        })
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `settings` | what bears on counting and closing |
 //! | `window` | which period an arrival belongs to, when it is due, when it is over |
 //! | `names` | names kept once |
 //! | `row` | a row in memory, its canonical form, what it may give up |
@@ -26,6 +27,7 @@ mod names;
 mod outputs;
 mod restore;
 mod row;
+mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -34,5 +36,6 @@ mod window;
 pub use intake::{Intake, Unreadable, read};
 pub use listing::OpenGroup;
 pub use restore::{Restore, Unrestorable};
-pub use state::{Counts, Settings, State, Targets, Totals};
+pub use settings::{Missing, Settings, Targets};
+pub use state::{Counts, State, Totals};
 pub use window::{Calendar, Window};

@@ -3,7 +3,8 @@
 use super::changelog::{self, Entry, Foreign, Id, Marker, WindowValue};
 use super::closing::Closing;
 use super::group::{About, Group, Rows};
-use super::state::{Settings, State, policy_hash};
+use super::settings::Settings;
+use super::state::{State, policy_hash};
 use super::window::Window;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -138,9 +139,10 @@ impl Restore {
         if marker != committed && !self.unchecked {
             return Err(Unrestorable::Position { marker, committed });
         }
-        let known = self.marker.map(|marker| marker.partitions).into_iter().chain(self.layout);
-        if let Some(expected) =
-            known.clone().next().filter(|_| !self.unchecked && !known.clone().any(|known| known == self.partitions))
+        let known = [self.marker.map(|marker| marker.partitions), self.layout];
+        if let Some(expected) = known.into_iter().flatten().next()
+            && !known.contains(&Some(self.partitions))
+            && !self.unchecked
         {
             return Err(Unrestorable::Partitions { expected, found: self.partitions });
         }

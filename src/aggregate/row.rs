@@ -3,12 +3,10 @@
 use super::names::{Kept, List, Name, Names};
 use crate::auth::cause::ResultWord;
 use crate::event::{Disposition, Override, Row};
-use crate::report::{Collapse, ReportRow, Signature};
+use crate::report::{Collapse, MAX_NAME, ReportRow, Signature};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Longest name in a row; DNS cannot be asked for longer ones.
-const MAX_NAME: usize = 253;
 /// Most signatures in a row (B13).
 const MAX_SIGNATURES: usize = 100;
 

@@ -4,56 +4,16 @@ use super::changelog::{self, Marker, RowValue, group_id, group_key, row_id, row_
 use super::closing::{Closing, Progress, canonical_bytes};
 use super::group::{About, Caps, Group};
 use super::outputs::Destination;
+use super::settings::Settings;
 use super::window::{Calendar, Window};
-use crate::config::Reports;
 use crate::dns::Domain;
 use crate::event::{CloseWindows, FailureEvent, Output};
-use crate::report::{Collapse, Limits, Submitter};
+use crate::report::Collapse;
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// What bears on counting and closing.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How time is divided.
-    pub calendar: Calendar,
-    /// Who makes the reports.
-    pub submitter: Submitter,
-    /// What they say, and how.
-    pub reports: Reports,
-    /// What one of them may measure.
-    pub limits: Limits,
-    /// Rows of a group above which further ones are merged.
-    pub group_rows: usize,
-    /// Bytes of memory of a group above which they are.
-    pub group_bytes: usize,
-    /// Bytes of memory of one partition.
-    pub partition_bytes: usize,
-    /// Where what comes out goes.
-    pub targets: Targets,
-    /// Write that a row grew instead of what it came to: a rule that a test switches off.
-    pub deltas: bool,
-}
-
-/// Topics, and who says to have written there.
-#[derive(Debug, Clone)]
-pub struct Targets {
-    /// mail.windows.
-    pub windows: Arc<str>,
-    /// mail.reports.
-    pub reports: Arc<str>,
-    /// `ce_source`.
-    pub source: Arc<str>,
-}
-
-impl Settings {
-    pub(super) fn changelog(&self, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
-        changelog::record(&self.targets.windows, partition, key, value)
-    }
-}
 
 /// Sums since the process took the partition over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -123,13 +83,31 @@ pub(super) struct Open {
     requested: bool,
 }
 
-/// A row that is not written: window, generation, group, row.
-type Place = (Window, u32, usize, usize);
+/// Where a group is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    window: Window,
+    generation: u32,
+    /// Within the generation.
+    index: usize,
+}
+
+/// What is not written, or is about to be.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Rows, by their group and their place in it.
+    rows: Vec<(Place, usize)>,
+    /// Groups that say something else of themselves.
+    abouts: Vec<Place>,
+    frozen: Vec<Window>,
+    /// Bytes of the rows, about.
+    bytes: usize,
+}
 
 /// The windows of one partition.
 #[derive(Debug)]
 pub struct State {
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     destination: Destination,
     partitions: i32,
     pub(super) windows: BTreeMap<Window, Open>,
@@ -137,23 +115,24 @@ pub struct State {
     pub(super) next: Option<i64>,
     /// Windows that end here or before are over.
     pub(super) over: i64,
-    rows: Vec<Place>,
-    abouts: Vec<(Window, u32, usize)>,
-    frozen: Vec<Window>,
-    /// Bytes of the rows that are to be written, about.
-    unwritten: usize,
-    in_flight: Option<InFlight>,
+    changes: Changes,
+    /// What the transaction under way holds, in case it is taken back.
+    in_flight: Option<Changes>,
     pub(super) bytes: usize,
     totals: Totals,
 }
 
-/// What the transaction under way holds, in case it is taken back.
-#[derive(Debug, Default)]
-struct InFlight {
-    rows: Vec<Place>,
-    abouts: Vec<(Window, u32, usize)>,
-    frozen: Vec<Window>,
-    unwritten: usize,
+impl Open {
+    /// When the window is closed next: at its time when it has rows, and for good when it is over.
+    pub(super) fn due(&self, window: Window, calendar: &Calendar) -> i64 {
+        let over = calendar.over(window);
+        if self.groups.is_empty() { over } else { over.min(calendar.due(window, self.closed)) }
+    }
+
+    /// Whether it should be closed and is not told yet where the log ends.
+    fn wants_end(&self, window: Window, calendar: &Calendar, now: i64) -> bool {
+        self.target.is_none() && self.closing.is_none() && now >= self.due(window, calendar)
+    }
 }
 
 /// Bytes of rows in one transaction, about.
@@ -174,10 +153,7 @@ impl State {
             windows: BTreeMap::new(),
             next: None,
             over: i64::MIN,
-            rows: Vec::new(),
-            abouts: Vec::new(),
-            frozen: Vec::new(),
-            unwritten: 0,
+            changes: Changes::default(),
             in_flight: None,
             bytes: 0,
             totals: Totals::default(),
@@ -196,11 +172,11 @@ impl State {
         let open = self.windows.entry(window).or_default();
         let generation = open.generation;
         let entry = open.groups.entry((event.policy_domain.clone(), policy_hash(&event.policy_hash)));
-        let index = entry.index();
+        let place = Place { window, generation, index: entry.index() };
         let group = entry.or_insert_with(|| {
             let about = About::of(event, window, generation);
             let id = group_id(&about);
-            self.abouts.push((window, generation, index));
+            self.changes.abouts.push(place);
             let group = Group::new(about, id);
             self.bytes += group.bytes();
             group
@@ -211,11 +187,11 @@ impl State {
         let placed = group.count(event, caps);
         self.bytes = (self.bytes + group.bytes()).saturating_sub(before);
         if placed.about_changed && !std::mem::replace(&mut group.dirty, true) {
-            self.abouts.push((window, generation, index));
+            self.changes.abouts.push(place);
         }
         if placed.newly_dirty {
-            self.rows.push((window, generation, index, placed.row));
-            self.unwritten += placed.written;
+            self.changes.rows.push((place, placed.row));
+            self.changes.bytes += placed.written;
         }
         self.totals.counted += 1;
         self.totals.merged += u64::from(placed.collapse != Collapse::Exact);
@@ -247,19 +223,13 @@ impl State {
 
     /// Whether a window waits for the end of the log.
     pub fn wants_end(&self, now: i64) -> bool {
-        self.windows.iter().any(|(window, open)| open.target.is_none() && self.is_due(*window, open, now))
+        self.windows.iter().any(|(window, open)| open.wants_end(*window, &self.settings.calendar, now))
     }
 
     /// The end of the log was here at this time: what is due closes when everything below is counted.
     pub fn end_of_log(&mut self, end: i64, now: i64) {
-        let due: Vec<Window> = self
-            .windows
-            .iter()
-            .filter(|(window, open)| open.target.is_none() && self.is_due(**window, open, now))
-            .map(|(window, _)| *window)
-            .collect();
-        for window in due {
-            if let Some(open) = self.windows.get_mut(&window) {
+        for (window, open) in &mut self.windows {
+            if open.wants_end(*window, &self.settings.calendar, now) {
                 open.target = Some((end, now));
             }
         }
@@ -290,7 +260,7 @@ impl State {
             open.generation += 1;
             open.closed = Some(now);
             (open.target, open.requested) = (None, false);
-            self.frozen.push(*window);
+            self.changes.frozen.push(*window);
             tracing::info!(
                 partition = self.destination.partition,
                 begin = window.begin,
@@ -320,17 +290,18 @@ impl State {
 
     /// Whether so much is held that reading should wait: for a closing, or for a transaction.
     pub fn is_full(&self) -> bool {
-        self.bytes > self.settings.partition_bytes + self.settings.partition_bytes / 4 || self.unwritten > 2 * BATCH_BYTES
+        self.bytes > self.settings.partition_bytes + self.settings.partition_bytes / 4 || self.changes.bytes > 2 * BATCH_BYTES
     }
 
     /// Whether there is something to write although no record was read, the next step of a closing apart.
     pub fn has_outputs(&self) -> bool {
-        !self.rows.is_empty() || !self.abouts.is_empty() || !self.frozen.is_empty()
+        let Changes { rows, abouts, frozen, .. } = &self.changes;
+        !(rows.is_empty() && abouts.is_empty() && frozen.is_empty())
     }
 
     /// Whether that should not wait for the next commit's time.
     pub fn is_urgent(&self) -> bool {
-        self.unwritten > BATCH_BYTES || !self.frozen.is_empty()
+        self.changes.bytes > BATCH_BYTES || !self.changes.frozen.is_empty()
     }
 
     /// Whether a closing is under way.
@@ -338,50 +309,35 @@ impl State {
         self.windows.values().any(|open| open.closing.is_some())
     }
 
-    fn is_due(&self, window: Window, open: &Open, now: i64) -> bool {
-        open.closing.is_none() && now >= self.due(window, open)
-    }
-
-    /// When a window is closed next: at its time when it has rows, and for good when it is over.
-    pub(super) fn due(&self, window: Window, open: &Open) -> i64 {
-        let (calendar, over) = (&self.settings.calendar, self.settings.calendar.over(window));
-        if open.groups.is_empty() { over } else { over.min(calendar.due(window, open.closed)) }
-    }
-
     /// What a transaction writes that commits the position `next`: absolute values of what changed, the marker, and when it is its
     /// turn the next step of a closing. The transaction before must have ended.
     pub fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
-        let mut outputs = Vec::with_capacity(self.rows.len() + self.abouts.len() + 2);
-        let flight = InFlight {
-            rows: std::mem::take(&mut self.rows),
-            abouts: std::mem::take(&mut self.abouts),
-            frozen: std::mem::take(&mut self.frozen),
-            unwritten: std::mem::take(&mut self.unwritten),
-        };
+        let changes = std::mem::take(&mut self.changes);
+        let mut outputs = Vec::with_capacity(changes.rows.len() + changes.abouts.len() + 2);
         let (settings, partition) = (self.settings.clone(), self.destination.partition);
         // The mark that freezes a window comes first, so that nobody who reads half of this takes later rows for a contradiction.
-        for window in &flight.frozen {
+        for window in &changes.frozen {
             let Some(closing) = self.windows.get(window).and_then(|open| open.closing.as_ref()) else { continue };
             let value = changelog::value(&closing.progress().window_value(false));
             outputs.push(settings.changelog(partition, changelog::window_key(*window), Some(value)));
         }
-        for (window, generation, index) in &flight.abouts {
-            if let Some(group) = self.group_mut(*window, *generation, *index) {
+        for place in &changes.abouts {
+            if let Some(group) = self.group_mut(*place) {
                 group.dirty = false;
                 outputs.push(settings.changelog(partition, group_key(&group.id), Some(changelog::value(&group.about))));
             }
         }
-        for (window, generation, index, row) in &flight.rows {
-            outputs.extend(self.row(*window, *generation, *index, *row));
+        for (place, row) in &changes.rows {
+            outputs.extend(self.row(*place, *row));
         }
         // The reports of a frozen window follow in transactions of their own, one window after the other.
-        let mut under_way = self.windows.iter_mut().filter(|(window, _)| with_step && !flight.frozen.contains(window));
+        let mut under_way = self.windows.iter_mut().filter(|(window, _)| with_step && !changes.frozen.contains(window));
         if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
             outputs.extend(closing.step(&settings, &self.destination, now));
         }
         let marker = Marker { next, partitions: self.partitions, over: self.over_after() };
-        outputs.push(settings.changelog(partition, changelog::marker_key(), Some(changelog::marker_value(&marker))));
-        self.in_flight = Some(flight);
+        outputs.push(changelog::marker(&settings.targets.windows, partition, &marker));
+        self.in_flight = Some(changes);
         outputs
     }
 
@@ -391,9 +347,9 @@ impl State {
         ending.map(|(window, _)| window.end).fold(self.over, i64::max)
     }
 
-    fn row(&mut self, window: Window, generation: u32, index: usize, row: usize) -> Option<Output> {
+    fn row(&mut self, place: Place, row: usize) -> Option<Output> {
         let (partition, deltas) = (self.destination.partition, self.settings.deltas);
-        let group = self.group_mut(window, generation, index)?;
+        let group = self.group_mut(place)?;
         group.rows.set_dirty(row, false)?;
         let (canonical, count) = group.rows.get(row).map(|(row, count)| (row, if deltas { 1 } else { count }))?;
         let key = row_key(&row_id(&group.id, &canonical_bytes(&canonical)));
@@ -402,7 +358,7 @@ impl State {
     }
 
     /// A group, whether it still takes rows or is frozen.
-    fn group_mut(&mut self, window: Window, generation: u32, index: usize) -> Option<&mut Group> {
+    fn group_mut(&mut self, Place { window, generation, index }: Place) -> Option<&mut Group> {
         let open = self.windows.get_mut(&window)?;
         if open.generation == generation {
             return open.groups.get_index_mut(index).map(|(_, group)| group);
@@ -417,9 +373,10 @@ impl State {
         for open in self.windows.values_mut() {
             let Some(step) = open.closing.as_mut().and_then(Closing::committed) else { continue };
             self.bytes = self.bytes.saturating_sub(step.freed);
-            self.totals.reports += step.added.reports;
-            self.totals.reported += step.added.messages;
-            self.totals.no_reporting_address += step.added.no_reporting_address;
+            let (before, after) = step.sums;
+            self.totals.reports += after.reports - before.reports;
+            self.totals.reported += after.messages - before.messages;
+            self.totals.no_reporting_address += after.no_reporting_address - before.no_reporting_address;
             if step.done {
                 open.closing = None;
                 self.totals.windows_closed += 1;
@@ -431,22 +388,19 @@ impl State {
 
     /// The transaction under way is not: what it held is written again.
     pub fn aborted(&mut self) {
-        let Some(flight) = self.in_flight.take() else { return };
-        for (window, generation, index) in flight.abouts {
-            if let Some(group) = self.group_mut(window, generation, index)
-                && !std::mem::replace(&mut group.dirty, true)
-            {
-                self.abouts.push((window, generation, index));
+        let Some(changes) = self.in_flight.take() else { return };
+        for place in changes.abouts {
+            if self.group_mut(place).is_some_and(|group| !std::mem::replace(&mut group.dirty, true)) {
+                self.changes.abouts.push(place);
             }
         }
-        for place @ (window, generation, index, row) in flight.rows {
-            let group = self.group_mut(window, generation, index);
-            if group.and_then(|group| group.rows.set_dirty(row, true)) == Some(false) {
-                self.rows.push(place);
+        for (place, row) in changes.rows {
+            if self.group_mut(place).and_then(|group| group.rows.set_dirty(row, true)) == Some(false) {
+                self.changes.rows.push((place, row));
             }
         }
-        self.frozen.extend(flight.frozen);
-        self.unwritten += flight.unwritten;
+        self.changes.frozen.extend(changes.frozen);
+        self.changes.bytes += changes.bytes;
         for closing in self.windows.values_mut().filter_map(|open| open.closing.as_mut()) {
             closing.aborted();
         }

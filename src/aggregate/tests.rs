@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::auth::dmarc::{AlignmentMode, Policy, Psd, RecordFault};
-use crate::config::{Discovery, Profile, Reports};
+use crate::config::{Config, Discovery, Profile};
 use crate::dns::Domain;
 use crate::event::{
     CloseWindows, Disposition, DkimRow, FailureEvent, Input, Output, PublishedPolicy, ReportAttributes, Row, SpfRow, WindowClosed,
 };
-use crate::report::{Limits, Submitter};
+use crate::report::Limits;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,22 +18,11 @@ const DAY: i64 = 86_400;
 const NOON: i64 = 1_780_000_000 - 1_780_000_000 % DAY + DAY / 2;
 
 fn settings() -> Settings {
-    Settings {
-        calendar: Calendar { length: 86_400, grace: 3_600, horizon: 7 * 86_400 },
-        submitter: Submitter {
-            domain: domain("mx.receiver.example"),
-            organization: "Receiver".into(),
-            contact: "dmarc@receiver.example".into(),
-            extra_contact_info: None,
-        },
-        reports: Reports::default(),
-        limits: Limits { rows: 7, bytes: 5 << 20 },
-        group_rows: 100_000,
-        group_bytes: 64 << 20,
-        partition_bytes: 1 << 30,
-        targets: Targets { windows: "mail.windows".into(), reports: "mail.reports".into(), source: "/verdmarc/test".into() },
-        deltas: false,
-    }
+    let mut config = Config::default();
+    config.receiver.domain = Domain::parse("mx.receiver.example").ok();
+    (config.receiver.organization, config.receiver.contact) = (Some("Receiver".into()), Some("dmarc@receiver.example".into()));
+    config.aggregate.report_rows = 7;
+    Settings::of(&config).unwrap()
 }
 
 fn domain(name: &str) -> Domain {

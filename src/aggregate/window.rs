@@ -1,5 +1,6 @@
 //! Which period an arrival belongs to, when that is due, when it is over. All times are Unix seconds, UTC.
 
+use crate::config::Config;
 use crate::report::Period;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,12 @@ pub struct Calendar {
 }
 
 impl Calendar {
+    /// What the configuration says.
+    pub fn of(config: &Config) -> Self {
+        let role = &config.aggregate;
+        Self { length: role.window_s, grace: role.grace_s, horizon: role.horizon_s }
+    }
+
     /// The window of an arrival, whatever the clock says now.
     pub fn window(&self, arrival: i64) -> Window {
         let length = i64::from(self.length.max(1));

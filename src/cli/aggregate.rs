@@ -1,7 +1,8 @@
 //! `verdmarc aggregate repair`
 
 use super::{Exit, Failure, Settings};
-use crate::aggregate::changelog::{Marker, forgotten_window, read_marker};
+use crate::aggregate::Calendar;
+use crate::aggregate::changelog::{self, Marker};
 use crate::config::Config;
 use crate::kafka::repair::{Found, Loss, Remedy, Repair, RepairError};
 use crate::kafka::topics;
@@ -11,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Arc;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -40,19 +42,19 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 
 fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure> {
     let names = &config.topics;
-    let (input, changelog) = (names.full(&names.failures), names.full(&names.windows));
+    let (input, windows) = (names.full(&names.failures), Arc::from(names.full(&names.windows)));
     let group = config.kafka.group(roles::aggregate::NAME);
     let partitions = topics::partitions(&config.kafka, &input)?;
     let now = Timestamp::now().as_second();
-    let running = roles::aggregate::calendar(config).window(now);
+    let running = Calendar::of(config).window(now);
     let over: RefCell<BTreeMap<i32, i64>> = RefCell::default();
     let repair = Repair {
         config,
         group: &group,
         input: &input,
-        changelog: &changelog,
+        changelog: &windows,
         marker: &|partition, key, value| {
-            let marker = read_marker(key, value)?;
+            let marker = changelog::read_marker(key, value)?;
             over.borrow_mut().insert(partition, marker.over);
             Some(marker.next)
         },
@@ -60,9 +62,9 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
             let known = over.borrow().get(&partition).copied();
             // With the state its closings are forgotten: no report may get an id that is used already.
             let over = known.unwrap_or(running.begin);
-            let mut records = vec![roles::aggregate::marker_record(config, partition, &Marker { next, partitions, over })];
+            let mut records = vec![changelog::marker(&windows, partition, &Marker { next, partitions, over })];
             if known.is_none() {
-                records.push(forgotten_window(&changelog.as_str().into(), partition, running, now));
+                records.push(changelog::forgotten_window(&windows, partition, running, now));
             }
             records
         },

@@ -137,6 +137,12 @@ impl From<crate::kafka::Error> for Failure {
     }
 }
 
+impl From<crate::aggregate::Missing> for Failure {
+    fn from(error: crate::aggregate::Missing) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 /// What a command without Kafka fails over is its input.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {

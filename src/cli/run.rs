@@ -1,6 +1,7 @@
 //! `verdmarc run`
 
 use super::{Exit, Failure, Settings};
+use crate::aggregate::Settings as Counting;
 use crate::claim_check::ClaimChecks;
 use crate::config::Config;
 use crate::kafka::{Status, Stop, Tally};
@@ -105,7 +106,7 @@ async fn verdict(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tal
 }
 
 async fn aggregate(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tally, Failure> {
-    let settings = roles::aggregate::settings(config).map_err(|missing| Failure::usage(missing.to_string()))?;
+    let settings = Counting::of(config)?;
     Ok(roles::aggregate::run(config, settings, status, stop).await?)
 }
 

@@ -1,6 +1,7 @@
 //! `verdmarc topics create|check|grow|print`
 
 use super::{Exit, Failure, Settings};
+use crate::aggregate::changelog;
 use crate::kafka::topics::{self, Cleanup, Found, Growth, Layout, Outcome, Topic};
 use crate::telemetry;
 use anstyle::AnsiColor;
@@ -161,7 +162,8 @@ fn grow(arguments: &Grow) -> Result<Exit, Failure> {
     let config = arguments.settings.load()?;
     telemetry::start(&config.log)?;
     super::run::require_brokers(&config)?;
-    let layout = |partition| crate::roles::aggregate::layout_record(&config, partition, arguments.partitions);
+    let windows = config.topics.full(&config.topics.windows).into();
+    let layout = |partition| changelog::layout(&windows, partition, arguments.partitions);
     let growth = topics::grow(&config, arguments.partitions, !arguments.yes, &layout)?;
     let mut text = String::new();
     for Growth { topic, from, to } in &growth {

@@ -1,12 +1,12 @@
 //! `verdmarc windows list|close`
 
 use super::{Exit, Failure, Settings};
-use crate::aggregate::{OpenGroup, Restore};
+use crate::aggregate::{OpenGroup, Restore, Settings as Counting};
 use crate::config::Config;
 use crate::event::headers::{Attributes, JSON, Trace};
 use crate::event::{CLOSE_WINDOWS, CloseWindows, Headers, Output};
 use crate::kafka::{Producer, Range, Span, topics};
-use crate::{roles, telemetry};
+use crate::telemetry;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -75,7 +75,7 @@ fn list(config: &Config, arguments: &List) -> Result<Exit, Failure> {
 
 /// What the changelog says, of all partitions.
 fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
-    let settings = roles::aggregate::settings(config).map_err(|missing| Failure::usage(missing.to_string()))?;
+    let settings = Counting::of(config)?;
     let settings = Arc::new(settings);
     let topic: Arc<str> = settings.targets.windows.clone();
     let mut partitions: BTreeMap<i32, Restore> = BTreeMap::new();

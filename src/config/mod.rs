@@ -77,8 +77,7 @@ impl Config {
 
     /// Whether everything is set that stands in every report, without which there is no aggregate role.
     pub fn makes_reports(&self) -> bool {
-        let receiver = &self.receiver;
-        receiver.domain.is_some() && receiver.organization.is_some() && receiver.contact.is_some()
+        self.receiver.missing_for_reports().is_empty()
     }
 
     /// What is missing or contradictory in settings that are each valid by themselves.

@@ -34,6 +34,16 @@ pub struct Receiver {
 const MAX_TEXT: usize = 256;
 
 impl Receiver {
+    /// What stands in every report and is not set.
+    pub fn missing_for_reports(&self) -> Vec<&'static str> {
+        let wanted = [
+            ("receiver.domain", self.domain.is_some()),
+            ("receiver.organization", self.organization.is_some()),
+            ("receiver.contact", self.contact.is_some()),
+        ];
+        wanted.into_iter().filter(|(_, there)| !there).map(|(key, _)| key).collect()
+    }
+
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
         let texts =
             [("organization", &self.organization), ("contact", &self.contact), ("extra_contact_info", &self.extra_contact_info)];

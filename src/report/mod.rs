@@ -22,3 +22,4 @@ pub use head::{Head, Period, Submitter};
 pub use identity::{Identity, ReportId};
 pub use part::{Limits, Part, next_part};
 pub use row::{Collapse, ReportRow, Signature};
+pub use text::MAX_NAME;

@@ -8,8 +8,8 @@
 //!
 //! State, position and outputs are one transaction, so a crash repeats nothing and loses nothing.
 
-use crate::aggregate::changelog::{self, Foreign, Marker};
-use crate::aggregate::{Calendar, Counts, Intake as Said, Restore, Settings, State, Targets, Totals, read};
+use crate::aggregate::changelog::Foreign;
+use crate::aggregate::{Counts, Intake as Said, Restore, Settings, State, Totals, read};
 use crate::config::{Config, Delivery};
 use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
 use crate::event::{Lineage, Output, Record};
@@ -17,7 +17,6 @@ use crate::kafka::{
     Applied, Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
     existing_topics,
 };
-use crate::report::{Limits, Submitter};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,70 +28,11 @@ pub const NAME: &str = "aggregate";
 /// What the `ce_type` of every version of a failure event begins with.
 const FAILURES: &str = "verdmarc.failure.";
 
-/// Settings that the role cannot do without.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the aggregate role needs {}: they stand in every report", .0.join(", "))]
-pub struct Missing(pub Vec<&'static str>);
-
-/// Who makes the reports.
-///
-/// # Errors
-/// The settings that are missing.
-pub fn submitter(config: &Config) -> Result<Submitter, Missing> {
-    let receiver = &config.receiver;
-    match (&receiver.domain, &receiver.organization, &receiver.contact) {
-        (Some(domain), Some(organization), Some(contact)) => Ok(Submitter {
-            domain: domain.clone(),
-            organization: organization.clone(),
-            contact: contact.clone(),
-            extra_contact_info: receiver.extra_contact_info.clone(),
-        }),
-        (domain, organization, contact) => {
-            let wanted = [
-                ("receiver.domain", domain.is_some()),
-                ("receiver.organization", organization.is_some()),
-                ("receiver.contact", contact.is_some()),
-            ];
-            Err(Missing(wanted.into_iter().filter(|(_, there)| !there).map(|(key, _)| key).collect()))
-        }
-    }
-}
-
-/// How time is divided.
-pub fn calendar(config: &Config) -> Calendar {
-    let role = &config.aggregate;
-    Calendar { length: role.window_s, grace: role.grace_s, horizon: role.horizon_s }
-}
-
-/// What bears on counting and closing.
-///
-/// # Errors
-/// The settings that are missing.
-pub fn settings(config: &Config) -> Result<Settings, Missing> {
-    let (role, names) = (&config.aggregate, &config.topics);
-    let submitter = submitter(config)?;
-    Ok(Settings {
-        calendar: calendar(config),
-        reports: config.reports.clone(),
-        limits: Limits { rows: role.report_rows, bytes: role.report_bytes },
-        group_rows: role.group_rows,
-        group_bytes: role.group_bytes,
-        partition_bytes: role.partition_bytes,
-        targets: Targets {
-            windows: names.full(&names.windows).into(),
-            reports: names.full(&names.reports).into(),
-            source: format!("/verdmarc/{}", submitter.domain).into(),
-        },
-        submitter,
-        deltas: Mutant::Deltas.is_on(),
-    })
-}
-
 /// Runs until `stop` is requested and what was read is committed, or until Kafka fails for good. Delivery is always exactly once.
 ///
 /// # Errors
 /// Settings that the client library refuses, an error of Kafka that does not pass, or a state that does not fit.
-pub async fn run(config: &Config, settings: Settings, status: Arc<Status>, stop: Stop) -> Result<Tally, Error> {
+pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, stop: Stop) -> Result<Tally, Error> {
     let failures = config.topics.full(&config.topics.failures);
     let (kafka, until) = (config.kafka.clone(), stop.clone());
     if super::blocking(move || existing_topics(&kafka, &until, &[])).await?.is_none() {
@@ -101,6 +41,7 @@ pub async fn run(config: &Config, settings: Settings, status: Arc<Status>, stop:
     super::check_topics(config).await?;
     let mut kafka = config.kafka.clone();
     kafka.delivery = Delivery::ExactlyOnce;
+    settings.deltas = Mutant::Deltas.is_on();
     let meters = Meters::default();
     let measured = meters.clone();
     status.measure(move || measured.samples());
@@ -359,16 +300,4 @@ impl Meters {
             ]
         })
     }
-}
-
-/// The record that lets partitions be more or fewer than the state was written with: `verdmarc topics grow` writes one a partition.
-pub fn layout_record(config: &Config, partition: i32, partitions: i32) -> Output {
-    let topic = config.topics.full(&config.topics.windows).into();
-    changelog::record(&topic, partition, changelog::layout_key(), Some(changelog::layout_value(partitions)))
-}
-
-/// The record that says up to where a partition is counted, for `verdmarc aggregate repair`.
-pub fn marker_record(config: &Config, partition: i32, marker: &Marker) -> Output {
-    let topic = config.topics.full(&config.topics.windows).into();
-    changelog::record(&topic, partition, changelog::marker_key(), Some(changelog::marker_value(marker)))
 }

@@ -8,6 +8,7 @@ mod zone;
 
 use super::envelope::{Envelope, Sent, new_id, read_messages};
 use super::{Exit, Failure, tail};
+use crate::aggregate::Settings;
 use crate::claim_check::ClaimChecks;
 use crate::config::{Config, Delivery};
 use crate::dns::{Resolver, Zone};
@@ -181,8 +182,7 @@ impl Stage {
 
     /// Starts the aggregate role too.
     fn aggregate(&mut self) -> Result<(), Failure> {
-        let settings =
-            roles::aggregate::settings(&self.config).map_err(|missing| Failure::new(Exit::Internal, missing.to_string()))?;
+        let settings = Settings::of(&self.config)?;
         let (config, stop) = (self.config.clone(), self.stop.clone());
         let role = async move { roles::aggregate::run(&config, settings, Arc::default(), stop).await };
         self.roles.push(self.runtime.spawn(role));
