@@ -15,16 +15,19 @@
 
 #[path = "../tests/support/broker/mod.rs"]
 mod broker;
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/failures.rs"]
 mod failures;
 
-use broker::{Broker, Client, Options, eventually};
+use broker::{Broker, Client, Options, eventually, send};
+use child::Measured;
 use failures::{event, json};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const PREFIX: &str = "bench-";
@@ -77,17 +80,15 @@ fn produce(broker: &Client) {
     for number in (0..ROUNDS).flat_map(|_| 0..ROWS) {
         let value = json(&event(number % OWNERS, number, number / OWNERS % 50));
         let key = format!("owner{}.example", number % OWNERS);
-        eventually("room to produce", || {
-            let headers = OwnedHeaders::new().insert(Header { key: "ce_type", value: Some("verdmarc.failure.v1") });
-            producer.send(BaseRecord::to(&topic).key(&key).payload(&value).headers(headers)).ok()
-        });
+        let headers = OwnedHeaders::new().insert(Header { key: "ce_type", value: Some("verdmarc.failure.v1") });
+        send(&producer, BaseRecord::to(&topic).key(&key).payload(&value).headers(headers));
     }
     producer.flush(Duration::from_mins(2)).unwrap();
 }
 
 /// The role in a process of its own.
 struct Role {
-    child: Child,
+    child: Measured,
     log: PathBuf,
 }
 
@@ -110,15 +111,7 @@ impl Role {
         let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
         command.args(["run", "--roles", "aggregate"]).stdin(Stdio::null()).stderr(File::create(&log).unwrap());
         command.envs(settings.map(|(name, value)| (format!("VERDMARC_{name}"), value)));
-        Self { child: command.spawn().unwrap(), log }
-    }
-
-    /// CPU time of all its threads.
-    fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        // Fields 14 and 15 of proc(5), in ticks of a hundredth of a second.
-        Duration::from_millis((fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10)
+        Self { child: Measured(command.spawn().unwrap()), log }
     }
 
     /// Records and seconds of every restore, when all partitions are.
@@ -131,13 +124,6 @@ impl Role {
         };
         let found: Vec<_> = log.lines().filter(|line| line.contains("state restored")).filter_map(line).collect();
         (found.len() >= PARTITIONS as usize).then_some(found)
-    }
-}
-
-impl Drop for Role {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -163,9 +149,9 @@ fn count(broker: &Client, role: &Role) -> f64 {
         }
     };
     let first = reached(total / 10);
-    let (cpu, started) = (role.cpu(), Instant::now());
+    let (cpu, started) = (role.child.cpu(), Instant::now());
     let counted = (reached(total) - first) as f64;
-    let (cpu, time) = (role.cpu().saturating_sub(cpu).as_secs_f64(), started.elapsed().as_secs_f64());
+    let (cpu, time) = (role.child.cpu().saturating_sub(cpu).as_secs_f64(), started.elapsed().as_secs_f64());
     println!(
         "{counted:.0} failures: {:.1} µs of CPU each, {:.0} a second beside the broker",
         cpu * 1e6 / counted,

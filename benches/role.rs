@@ -15,6 +15,8 @@
 
 #[path = "../tests/support/broker/mod.rs"]
 mod broker;
+#[path = "support/child.rs"]
+mod child;
 #[path = "../tests/support/corpus/mod.rs"]
 mod corpus;
 #[path = "support/measure.rs"]

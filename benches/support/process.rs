@@ -1,13 +1,14 @@
 //! The role as a process of its own, its topics, and what it takes.
 
-use crate::broker::{Client, eventually};
+use crate::broker::{Client, eventually, send};
+use crate::child::Measured;
 use crate::corpus::{ARRIVAL, Corpus};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 4;
@@ -49,13 +50,11 @@ impl Topics {
         let (ip, arrival) = (case.client_ip.to_string(), jiff::Timestamp::from_second(ARRIVAL).unwrap().to_string());
         let envelope = [("ce_clientip", &ip), ("ce_helo", &case.helo), ("ce_mailfrom", &case.mail_from), ("ce_time", &arrival)];
         let topic = self.named("mail.raw");
-        eventually("room to produce", || {
-            let headers = envelope
-                .iter()
-                .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value.as_bytes()) }));
-            let record = BaseRecord::<str, [u8]>::to(&topic).key(key).payload(&case.message).headers(headers);
-            producer.send(record.partition(index as i32 % PARTITIONS)).ok()
-        });
+        let headers = envelope
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value.as_bytes()) }));
+        let record = BaseRecord::<str, [u8]>::to(&topic).key(key).payload(&case.message).headers(headers);
+        send(producer, record.partition(index as i32 % PARTITIONS));
     }
 }
 
@@ -74,7 +73,7 @@ pub struct Run {
 
 /// The role in a process of its own.
 pub struct Role {
-    child: Child,
+    child: Measured,
     _zone: tempfile::NamedTempFile,
 }
 
@@ -95,7 +94,7 @@ impl Role {
         let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
         command.args(["run", "--roles", "verdict"]).stdin(Stdio::null());
         command.envs(settings.map(|(name, value)| (format!("VERDMARC_{name}"), value)));
-        Self { child: command.spawn().unwrap(), _zone: zone }
+        Self { child: Measured(command.spawn().unwrap()), _zone: zone }
     }
 
     /// From a fifth of the messages, when everything is warm, to the last one.
@@ -108,26 +107,11 @@ impl Role {
             })
         };
         let first = reached(total / 5);
-        let (cpu, started) = (self.cpu(), Instant::now());
+        let (cpu, started) = (self.child.cpu(), Instant::now());
         let last = reached(total);
         let messages = (last - first) as f64;
-        let micros = self.cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / messages;
-        Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: crate::memory::peak(self.child.id()) }
-    }
-
-    /// CPU time of all its threads.
-    fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        // Fields 14 and 15 of proc(5), in ticks of a hundredth of a second.
-        Duration::from_millis((fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10)
-    }
-}
-
-impl Drop for Role {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let micros = self.child.cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / messages;
+        Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: crate::memory::peak(self.child.0.id()) }
     }
 }
 

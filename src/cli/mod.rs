@@ -14,6 +14,7 @@ mod run;
 pub mod schema;
 mod send;
 pub mod setup;
+mod shown;
 mod tail;
 mod topics;
 pub mod verify;

@@ -4,7 +4,7 @@ mod readable;
 
 pub(super) use readable::readable;
 
-use super::{Exit, Failure, Settings};
+use super::{Exit, Failure, Settings, shown};
 use crate::config::Config;
 use crate::dns::Domain;
 use crate::event::{Record, ReportAttributes};
@@ -143,9 +143,7 @@ fn list(config: &Config, List { json, selection }: &List) -> Result<Exit, Failur
 const HEADING: &str = "id                                from                  policy domain                  part       rows   messages  reports to\n";
 
 fn line(Report { attributes, .. }: &Report) -> String {
-    let from = Timestamp::from_second(attributes.begin).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"));
-    let addresses: Vec<String> = attributes.addresses.iter().map(ToString::to_string).collect();
-    let late = if attributes.generation > 0 { format!(" (late, {})", attributes.generation) } else { String::new() };
+    let (from, late) = (shown::time(attributes.begin), shown::late(attributes.generation));
     format!(
         "{:<32}  {from:<20}  {:<30} {:>4} {:>10} {:>10}  {}{late}",
         attributes.id.escape_debug().to_string(),
@@ -153,7 +151,7 @@ fn line(Report { attributes, .. }: &Report) -> String {
         attributes.part + 1,
         attributes.rows,
         attributes.messages,
-        addresses.join(" ").escape_debug()
+        shown::addresses(&attributes.addresses, " ")
     )
 }
 

@@ -1,6 +1,6 @@
 //! `verdmarc windows list|close`
 
-use super::{Exit, Failure, Settings};
+use super::{Exit, Failure, Settings, shown};
 use crate::aggregate::{OpenGroup, Restore, Settings as Counting};
 use crate::config::Config;
 use crate::event::headers::{Attributes, JSON, Trace};
@@ -100,18 +100,16 @@ const HEADING: &str =
     "from                  policy domain                        rows   messages  closes at             reports to\n";
 
 fn line(group: &OpenGroup) -> String {
-    let at = |second| Timestamp::from_second(second).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"));
-    let due = group.due.map_or_else(|| "now".to_owned(), at);
-    let addresses: Vec<String> = group.addresses.iter().map(ToString::to_string).collect();
-    let addresses = if addresses.is_empty() { "nobody".to_owned() } else { addresses.join(" ") };
-    let late = if group.generation > 0 { format!(" (late, {})", group.generation) } else { String::new() };
+    let due = group.due.map_or_else(|| "now".to_owned(), shown::time);
+    let addresses = if group.addresses.is_empty() { "nobody".to_owned() } else { shown::addresses(&group.addresses, " ") };
     format!(
-        "{:<20}  {:<30} {:>10} {:>10}  {due:<20}  {}{late}\n",
-        at(group.window.begin),
+        "{:<20}  {:<30} {:>10} {:>10}  {due:<20}  {}{}\n",
+        shown::time(group.window.begin),
         group.policy_domain,
         group.rows,
         group.messages,
-        addresses.escape_debug()
+        addresses,
+        shown::late(group.generation)
     )
 }
 

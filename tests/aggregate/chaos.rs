@@ -1,7 +1,6 @@
 //! Random and aimed disasters while failures pass through several short windows.
 
-use crate::alone;
-use crate::broker::shared;
+use crate::broker::{alone, shared};
 use crate::disaster::{Slot, aims, unmet};
 use crate::failures::{Failure, Failures, now};
 use crate::fleet::Process;

@@ -1,6 +1,6 @@
 //! The topics of one test: failures in, and the proof that each was counted once.
 
-use crate::broker::{Client, eventually};
+use crate::broker::{Client, eventually, send};
 use crate::fleet::Fleet;
 use flate2::read::GzDecoder;
 use quick_xml::events::Event;
@@ -171,14 +171,7 @@ impl<'b> Failures<'b> {
         let headers = OwnedHeaders::new().insert(Header { key: "ce_type", value: Some(kind) });
         let mut record = BaseRecord::<str, str>::to(&topic).key(key).payload(value).headers(headers);
         record.partition = partition;
-        let mut open = Some(record);
-        eventually("room to produce", || {
-            match self.producer.send(open.take()?) {
-                Ok(()) => return Some(()),
-                Err((_, back)) => open = Some(back),
-            }
-            None
-        });
+        send(&self.producer, record);
     }
 
     pub fn total(&self) -> u64 {

@@ -20,13 +20,3 @@ mod fleet;
 mod memory;
 mod state;
 mod windows;
-
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-/// Runs a test while no other runs: several processes and a broker on few cores would make each other late.
-fn alone(limit: Duration, test: impl FnOnce() + Send + 'static) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    broker::within(limit, test);
-}

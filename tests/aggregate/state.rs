@@ -1,7 +1,6 @@
 //! The state of a partition: restored, lost, moved, compacted, cut short in the middle of a closing.
 
-use crate::alone;
-use crate::broker::{eventually, shared};
+use crate::broker::{alone, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! Windows that close, late rows, outages, open transactions.
 
-use crate::alone;
-use crate::broker::{eventually, shared};
+use crate::broker::{alone, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};

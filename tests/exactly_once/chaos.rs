@@ -1,7 +1,6 @@
 //! Random and aimed disasters while thousands of messages pass.
 
-use crate::alone;
-use crate::broker::shared;
+use crate::broker::{alone, shared};
 use crate::disaster::{Slot, aims, unmet};
 use crate::fleet::Process;
 use crate::stream::{Kind, Raw, Stream};

@@ -1,7 +1,6 @@
 //! DNS that does not answer, and the retry lane.
 
-use crate::alone;
-use crate::broker::shared;
+use crate::broker::{alone, shared};
 use crate::stream::{Kind, Raw, Stream, status};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;

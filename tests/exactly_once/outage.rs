@@ -1,7 +1,6 @@
 //! Brokers that go away.
 
-use crate::alone;
-use crate::broker::{Broker, Cluster, Options, PASSWORD, USER};
+use crate::broker::{Broker, Cluster, Options, PASSWORD, USER, alone};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Kind, Raw, Stream};
 use std::time::{Duration, Instant};

@@ -1,7 +1,6 @@
 //! Records that break the producer's contract, and mail that is made to hurt.
 
-use crate::alone;
-use crate::broker::{eventually, shared};
+use crate::broker::{alone, eventually, shared};
 use crate::stream::{Kind, Raw, Stream, status};
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! Members that come, go and freeze while mail passes.
 
-use crate::alone;
-use crate::broker::{eventually, shared};
+use crate::broker::{alone, eventually, shared};
 use crate::fleet::Process;
 use crate::stream::{Kind, Raw, Stream};
 use nix::sys::signal::Signal;

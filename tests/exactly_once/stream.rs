@@ -1,6 +1,6 @@
 //! The topics of one test: what goes in, and the proof that it came out once.
 
-use crate::broker::{Client, Found, eventually};
+use crate::broker::{Client, Found, eventually, send};
 use crate::fleet::Fleet;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -96,14 +96,7 @@ impl<'b> Stream<'b> {
             if let Some(value) = &raw.value {
                 record = record.payload(value.as_slice());
             }
-            let mut open = Some(record);
-            eventually("room to produce", || {
-                match producer.send(open.take()?) {
-                    Ok(()) => return Some(()),
-                    Err((_, back)) => open = Some(back),
-                }
-                None
-            });
+            send(&producer, record);
         }
         producer.flush(Duration::from_mins(1)).unwrap();
     }

@@ -1,12 +1,11 @@
 //! The demo's last step: its window is closed, and what it came to is shown.
 
 use super::{POLL, Stage};
-use crate::cli::Failure;
 use crate::cli::reports::{Report, readable};
 use crate::cli::windows::close_requests;
+use crate::cli::{Failure, shown};
 use crate::event::{Record, WindowClosed};
 use crate::kafka::{Producer, embedded};
-use jiff::Timestamp;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -43,10 +42,9 @@ pub(super) fn close(stage: &Stage, failures: usize, out: &mut impl Write) -> Res
     writeln!(out, "{unasked} failure(s) of domains that ask for none.\n")?;
     writeln!(out, "{:<28} {:<20} {:>8} {:>5}  reports to", "policy domain", "from", "messages", "rows")?;
     for Report { attributes, .. } in &reports {
-        let to: Vec<String> = attributes.addresses.iter().map(ToString::to_string).collect();
-        let from = Timestamp::from_second(attributes.begin).unwrap_or_default();
+        let (from, to) = (shown::time(attributes.begin), shown::addresses(&attributes.addresses, " "));
         let domain = attributes.policy_domain.as_str();
-        writeln!(out, "{domain:<28} {from:<20.0} {:>8} {:>5}  {}", attributes.messages, attributes.rows, to.join(" "))?;
+        writeln!(out, "{domain:<28} {from:<20} {:>8} {:>5}  {to}", attributes.messages, attributes.rows)?;
     }
     if let Some(largest) = reports.iter().max_by_key(|report| report.attributes.messages) {
         writeln!(out, "\n{}", readable(largest)?)?;

@@ -1,8 +1,7 @@
 //! A report as a person would read it: read from its XML, as whoever receives it must.
 
 use super::Report;
-use crate::cli::Failure;
-use jiff::Timestamp;
+use crate::cli::{Failure, shown};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::fmt::Write as _;
@@ -26,18 +25,16 @@ struct Row {
 pub(in crate::cli) fn readable(report: &Report) -> Result<String, Failure> {
     let rows = rows(&report.xml()?)?;
     let attributes = &report.attributes;
-    let at = |second| Timestamp::from_second(second).map_or_else(|_| "?".to_owned(), |time| format!("{time:.0}"));
-    let to: Vec<String> = attributes.addresses.iter().map(ToString::to_string).collect();
     let mut text = format!(
         "Report {}\nabout {} by {}\n{} to {}, {} message(s) in {} row(s)\nfor {}\n\n",
         attributes.id.escape_debug(),
         attributes.policy_domain,
         attributes.submitter,
-        at(attributes.begin),
-        at(attributes.end),
+        shown::time(attributes.begin),
+        shown::time(attributes.end),
         attributes.messages,
         attributes.rows,
-        to.join(", ").escape_debug()
+        shown::addresses(&attributes.addresses, ", ")
     );
     let _ = writeln!(text, "{:>8}  {:<24} {:<26} {:<11} {:<34} DKIM", "messages", "source", "author domain", "done", "SPF");
     for row in rows.iter().take(MOST_ROWS) {

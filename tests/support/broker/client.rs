@@ -8,8 +8,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Headers, Message, ToBytes};
 use rdkafka::metadata::MetadataBroker;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -249,4 +250,19 @@ fn read_out(record: &impl Message) -> Found {
         value: record.payload().map(<[u8]>::to_vec),
         headers: headers.unwrap_or_default(),
     }
+}
+
+/// Hands a record to a producer, as soon as there is room.
+pub fn send<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    record: BaseRecord<'_, K, V>,
+) {
+    let mut open = Some(record);
+    eventually("room to produce", || {
+        match producer.send(open.take()?) {
+            Ok(()) => return Some(()),
+            Err((_, back)) => open = Some(back),
+        }
+        None
+    });
 }

@@ -12,14 +12,14 @@ mod settings;
 mod wire;
 
 pub use certificates::Certificates;
-pub use client::{Client, Found};
+pub use client::{Client, Found, send};
 pub use settings::Options;
 pub use wire::Transaction;
 
 use node::{Failure, Node};
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a start, a stop or a read may take on a slow machine that runs several JVMs.
@@ -59,6 +59,13 @@ pub fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Runs a test while no other of its binary runs: several processes and a broker on few cores would make each other late.
+pub fn alone(limit: Duration, test: impl FnOnce() + Send + 'static) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    within(limit, test);
 }
 
 /// The broker that the tests of one binary share. Each test makes topics and groups of its own names, and none stops it.
