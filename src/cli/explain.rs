@@ -11,7 +11,7 @@ use std::fmt::{self, Display, Formatter};
 #[derive(Debug)]
 pub struct Explanation<'a> {
     /// The verdict.
-    pub event: &'a VerdictEvent,
+    pub event: &'a VerdictEvent<'a>,
     /// What else the reader should know, say where the envelope was taken from.
     pub notes: &'a [String],
 }

@@ -42,7 +42,8 @@ pub struct Kafka {
     pub max_poll_interval_ms: u64,
     /// Milliseconds for which a record's delivery is tried before its batch is taken back and written again. Default 10 000.
     pub delivery_timeout_ms: u64,
-    /// Milliseconds that a record waits for others to share a request. Default 5.
+    /// Milliseconds that a record waits for others to share a request. Default 20, what brokers seldom take to answer: while records
+    /// that have waited so long stand behind an unanswered request of their partition, librdkafka polls without a pause.
     pub linger_ms: u64,
     /// Compression of what is written: `none`, `gzip`, `snappy`, `lz4` or `zstd`. Default `lz4`.
     pub compression: Compression,
@@ -71,7 +72,7 @@ impl Default for Kafka {
             heartbeat_interval_ms: 3_000,
             max_poll_interval_ms: 300_000,
             delivery_timeout_ms: 10_000,
-            linger_ms: 5,
+            linger_ms: 20,
             compression: Compression::Lz4,
             max_record_bytes: 57 << 20,
             properties: Properties::default(),

@@ -38,9 +38,7 @@ pub struct Raw<'r> {
     pub envelope: Envelope,
     /// Whether `ce_time` lay too far behind the broker's timestamp to be believed, which stands for the arrival then.
     pub arrival_corrected: bool,
-    /// The attributes as `ce_` headers, as they came without those of a reference; for a bare message those that it would have
-    /// had.
-    pub attributes: Headers,
+    attributes: Attributes<'r>,
     /// The trace that the message belongs to.
     pub trace: Trace,
 }
@@ -87,6 +85,29 @@ impl<'r> Raw<'r> {
         }
         attributes.into_raw(Lineage::of(record)?, headers, body)
     }
+
+    /// The attributes as `ce_` headers, as they came without those of a reference; for a bare message those that it would have had.
+    pub fn attributes(&self) -> Headers {
+        let Attributes(given) = &self.attributes;
+        let mut headers = Headers::with_capacity(given.len() + 5);
+        let complete: [(&str, Option<String>); 5] = [
+            ("specversion", Some("1.0".to_owned())),
+            ("id", Some(self.id.clone())),
+            ("source", Some(format!("/verdmarc/{}", self.lineage.input.topic))),
+            ("type", Some(RECEIVED.to_owned())),
+            ("time", self.envelope.arrival.map(|time| time.to_string())),
+        ];
+        for (name, value) in complete {
+            if let (None, Some(value)) = (self.attributes.get(name), value) {
+                headers.push(&format!("{ATTRIBUTE}{name}"), Some(value.as_bytes()));
+            }
+        }
+        let is_of_reference = |name: &str| name.eq_ignore_ascii_case(DATAREF) || name.eq_ignore_ascii_case(DATASHA256);
+        for (name, value) in given.iter().filter(|(name, _)| !is_of_reference(name)) {
+            headers.push(&format!("{ATTRIBUTE}{}", name.to_ascii_lowercase()), Some(&value.octets()));
+        }
+        headers
+    }
 }
 
 fn value_of(record: &Record) -> Result<&[u8], Refusal> {
@@ -119,7 +140,7 @@ impl Mode {
 }
 
 /// The attributes of one event, whichever way they came. Null ones are absent.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Attributes<'r>(Vec<(Cow<'r, str>, Attribute<'r>)>);
 
 fn binary_attributes(headers: &Headers) -> Result<Attributes<'_>, Refusal> {
@@ -196,30 +217,7 @@ impl<'r> Attributes<'r> {
         };
         let of_trace = |name: &str| headers.get(name).map(Cow::Borrowed).or_else(|| self.octets(name));
         let trace = Trace::new(of_trace("traceparent").as_deref(), of_trace("tracestate").as_deref());
-        let attributes = self.into_headers(&id, &lineage.input.topic, arrival);
-        Ok(Raw { id, lineage, body, envelope, arrival_corrected, attributes, trace })
-    }
-
-    /// The attributes as headers, the required ones completed, those of a reference left out.
-    fn into_headers(self, id: &str, topic: &str, arrival: Option<Timestamp>) -> Headers {
-        let mut headers = Headers::with_capacity(self.0.len() + 5);
-        let complete: [(&str, Option<String>); 5] = [
-            ("specversion", Some("1.0".to_owned())),
-            ("id", Some(id.to_owned())),
-            ("source", Some(format!("/verdmarc/{topic}"))),
-            ("type", Some(RECEIVED.to_owned())),
-            ("time", arrival.map(|time| time.to_string())),
-        ];
-        for (name, value) in complete {
-            if let (None, Some(value)) = (self.get(name), value) {
-                headers.push(&format!("{ATTRIBUTE}{name}"), Some(value.as_bytes()));
-            }
-        }
-        let is_of_reference = |name: &str| name.eq_ignore_ascii_case(DATAREF) || name.eq_ignore_ascii_case(DATASHA256);
-        for (name, value) in self.0.iter().filter(|(name, _)| !is_of_reference(name)) {
-            headers.push(&format!("{ATTRIBUTE}{}", name.to_ascii_lowercase()), Some(&value.octets()));
-        }
-        headers
+        Ok(Raw { id, lineage, body, envelope, arrival_corrected, attributes: self, trace })
     }
 }
 

@@ -8,18 +8,19 @@ use crate::dns::{Domain, Evidence};
 use crate::message::{CommonHeaders, Header, Removed};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// The value of a record of mail.verdicts (`ce_type` `verdmarc.verdict.v1`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct VerdictEvent {
+pub struct VerdictEvent<'m> {
     /// Always `Received`.
     pub notification_type: NotificationType,
     /// The verdicts, as SES gives them.
     pub receipt: Receipt,
     /// The message, as SES describes it.
-    pub mail: Mail,
+    pub mail: Mail<'m>,
     /// The SMTP envelope; what is absent is unknown.
     pub envelope: EnvelopeBlock,
     /// How the verdicts came about.
@@ -31,6 +32,34 @@ pub struct VerdictEvent {
     /// The record that held the message; absent when it came from no topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
+}
+
+impl VerdictEvent<'_> {
+    /// The same without borrowing from the message.
+    pub fn into_owned(self) -> VerdictEvent<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let Mail { timestamp, source, message_id, destination, headers_truncated, headers, common_headers } = self.mail;
+        let headers = headers.into_iter().map(|Header { name, value }| Header { name: owned(name), value: owned(value) });
+        let mail = Mail {
+            timestamp,
+            source,
+            message_id,
+            destination,
+            headers_truncated,
+            headers: headers.collect(),
+            common_headers: common_headers.map(CommonHeaders::into_owned),
+        };
+        VerdictEvent {
+            notification_type: self.notification_type,
+            receipt: self.receipt,
+            mail,
+            envelope: self.envelope,
+            authentication: self.authentication,
+            evidence: self.evidence,
+            settings: self.settings,
+            input: self.input,
+        }
+    }
 }
 
 /// SES's word for a received message.
@@ -86,7 +115,7 @@ pub struct CopiedStatus {
 /// SES's `mail` (E-3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Mail {
+pub struct Mail<'m> {
     /// When the message arrived.
     #[serde(with = "super::time")]
     #[schemars(with = "Timestamp")]
@@ -101,10 +130,10 @@ pub struct Mail {
     /// Whether `headers` was cut.
     pub headers_truncated: bool,
     /// Header fields from the top, 10 KiB at most; none with `verdict.mail = minimal`.
-    pub headers: Vec<Header>,
+    pub headers: Vec<Header<'m>>,
     /// The usual fields; absent with `verdict.mail = minimal`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub common_headers: Option<CommonHeaders>,
+    pub common_headers: Option<CommonHeaders<'m>>,
 }
 
 /// The SMTP envelope.

@@ -4,6 +4,7 @@
 //! a shared context. The lock is never held over a poll.
 
 use super::assignment::{Assignment, Cut, Partition, Slot};
+use super::backlog::Backlog;
 use super::error::{Error, is_passing};
 use super::failpoint::Mutant;
 use super::membership::Membership;
@@ -44,6 +45,7 @@ pub(super) struct Desk {
     work: UnboundedSender<Vec<Work>>,
     /// Not handed out yet, so that those who evaluate are woken once for several.
     outbox: Vec<Work>,
+    backlog: Backlog,
     collected: mpsc::Receiver<(Slot, Outcome)>,
     in_flight: Option<Cut>,
     /// Written, but the offsets are not committed yet (at least once only).
@@ -69,7 +71,8 @@ pub(super) struct Desk {
 /// A record that waits at the head of its partition.
 struct Held {
     due: Instant,
-    work: Work,
+    slot: Slot,
+    record: Record,
 }
 
 impl Desk {
@@ -91,6 +94,7 @@ impl Desk {
             delivery,
             work,
             outbox: Vec::new(),
+            backlog: Backlog::new(),
             collected,
             in_flight: None,
             uncommitted: None,
@@ -145,18 +149,16 @@ impl Desk {
             let Applied { outputs, refused } = states.apply(record)?;
             return self.done(slot, outputs, refused);
         }
-        let due = (self.handlers.due)(&record);
-        let work = Work { slot, record };
-        match due {
-            Some(wait) => self.held.push(Held { due: Instant::now() + wait, work }),
-            None => self.dispatch(work),
+        match (self.handlers.due)(&record) {
+            Some(wait) => self.held.push(Held { due: Instant::now() + wait, slot, record }),
+            None => self.dispatch(slot, record),
         }
         Ok(())
     }
 
     /// Whether a partition is to be paused before anything else is read: a record waits at its head, or the budget is used up.
     pub(super) fn must_pause(&mut self) -> bool {
-        let waits = self.held.last().is_some_and(|held| !self.paused.contains(held.work.slot.partition()));
+        let waits = self.held.last().is_some_and(|held| !self.paused.contains(held.slot.partition()));
         waits || self.assignment.is_over_budget()
     }
 
@@ -167,8 +169,13 @@ impl Desk {
         self.tally
     }
 
-    fn dispatch(&mut self, work: Work) {
-        self.outbox.push(work);
+    /// Whether so much waits to be evaluated that nothing needs to be read for now.
+    pub(super) fn has_enough(&self) -> bool {
+        self.backlog.is_enough()
+    }
+
+    fn dispatch(&mut self, slot: Slot, record: Record) {
+        self.outbox.push(Work { slot, record, waiting: self.backlog.add() });
         if self.outbox.len() >= TOGETHER {
             self.hand_out();
         }
@@ -221,7 +228,7 @@ impl Desk {
                 Outcome::Refused(outputs) => (outputs, true),
                 Outcome::Later { record, wait } => {
                     if self.assignment.holds(&slot) {
-                        self.held.push(Held { due: Instant::now() + wait, work: Work { slot, record } });
+                        self.held.push(Held { due: Instant::now() + wait, slot, record });
                     }
                     continue;
                 }
@@ -258,7 +265,7 @@ impl Desk {
         let now = Instant::now();
         let due = self.held.extract_if(.., |held| held.due <= now).collect::<Vec<_>>();
         for held in due {
-            self.dispatch(held.work);
+            self.dispatch(held.slot, held.record);
         }
     }
 
@@ -386,7 +393,7 @@ impl Desk {
         let mut wanted: BTreeSet<Partition> = if self.intake_stopped || self.refusals.stopped() {
             self.assignment.partitions().cloned().collect()
         } else {
-            let waiting = self.held.iter().map(|held| held.work.slot.partition().clone());
+            let waiting = self.held.iter().map(|held| held.slot.partition().clone());
             let full = self.states.iter().flat_map(States::full);
             self.assignment.overfull().into_iter().chain(waiting).chain(full).collect()
         };

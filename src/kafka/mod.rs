@@ -6,6 +6,7 @@
 //! | `pipeline` | one consumer thread: poll, dispatch, collect, have written and committed |
 //! | `consumer` | what that thread does between two polls and at a rebalance |
 //! | `assignment` | the partitions that are ours, their ledgers, the budget |
+//! | `backlog` | what was handed out and nobody has begun |
 //! | `start` | where a newly assigned partition is read from |
 //! | `state` | what a stateful role keeps of each partition |
 //! | `restore` | states from their changelogs |
@@ -32,6 +33,7 @@
 //! | `embedded` | a broker inside the process, for the demo and tests |
 
 mod assignment;
+mod backlog;
 mod client;
 pub mod command;
 mod consumer;

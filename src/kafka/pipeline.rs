@@ -5,6 +5,7 @@
 
 pub use super::assignment::Slot;
 use super::assignment::{Assignment, Budget};
+use super::backlog::Waiting;
 use super::consumer::{Context, Desk};
 use super::coverage::Coverage;
 use super::error::{Error, is_fenced};
@@ -72,13 +73,21 @@ impl std::fmt::Debug for Handlers {
     }
 }
 
-/// A record to evaluate. Its slot must go into [`Completions::complete`], whatever comes of it.
+/// A record to evaluate.
 #[derive(Debug)]
 pub struct Work {
-    /// Where the outcome goes.
-    pub slot: Slot,
-    /// The record.
-    pub record: Record,
+    pub(super) slot: Slot,
+    pub(super) record: Record,
+    /// Counts as waiting until it is begun.
+    pub(super) waiting: Waiting,
+}
+
+impl Work {
+    /// Begins. The slot must go into [`Completions::complete`], whatever comes of the record.
+    pub fn begin(self) -> (Slot, Record) {
+        drop(self.waiting);
+        (self.slot, self.record)
+    }
 }
 
 /// What a record came to.
@@ -198,7 +207,9 @@ impl Pipeline {
         let (sender, ended) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("consumer".to_owned())
-            .spawn(move || Owner { consumer, intake, stop, topic: None, _coverage: coverage }.run(&sender))
+            .spawn(move || {
+                Owner { consumer, intake, stop, topic: None, polled: Instant::now(), _coverage: coverage }.run(&sender);
+            })
             .map_err(|error| Error::Inconsistent(format!("cannot start the consumer thread: {error}")))?;
         Ok((Self { thread, ended }, receiver, Completions(outcomes)))
     }
@@ -232,6 +243,8 @@ struct Owner {
     stop: Stop,
     /// The last topic's name, so that records of one topic share it.
     topic: Option<Arc<str>>,
+    /// When the library was last given the chance to call back.
+    polled: Instant,
     _coverage: Option<Coverage>,
 }
 
@@ -239,6 +252,10 @@ struct Owner {
 const POLLS_PER_TURN: usize = 500;
 const IDLE: Duration = Duration::from_millis(50);
 const BUSY: Duration = Duration::from_millis(2);
+/// While enough waits to be evaluated: how long to look away, and how long the library may wait for a poll. It calls back and notices
+/// that we live only in polls.
+const NAP: Duration = Duration::from_millis(1);
+const UNPOLLED: Duration = Duration::from_millis(50);
 
 impl Owner {
     fn run(mut self, ended: &mpsc::SyncSender<Result<Tally, Error>>) {
@@ -263,15 +280,26 @@ impl Owner {
 
     fn read(&mut self) -> Result<(), Error> {
         while !self.stop.is_requested() {
-            let mut patience = if self.consumer.context().desk().is_idle() { IDLE } else { BUSY };
-            for _ in 0..POLLS_PER_TURN {
-                if !self.poll(patience)? {
-                    break;
-                }
-                patience = Duration::ZERO;
+            if self.consumer.context().desk().has_enough() && self.polled.elapsed() < UNPOLLED {
+                std::thread::sleep(NAP);
+            } else {
+                self.take_in()?;
             }
             self.turn()?;
         }
+        Ok(())
+    }
+
+    /// Serves events until there is none, or enough was read.
+    fn take_in(&mut self) -> Result<(), Error> {
+        let mut patience = if self.consumer.context().desk().is_idle() { IDLE } else { BUSY };
+        for _ in 0..POLLS_PER_TURN {
+            if !self.poll(patience)? {
+                break;
+            }
+            patience = Duration::ZERO;
+        }
+        self.polled = Instant::now();
         Ok(())
     }
 
@@ -299,7 +327,7 @@ impl Owner {
         desk.turn(&self.consumer)
     }
 
-    /// Serves one event; false when there was none to serve, or when a record must wait.
+    /// Serves one event; false when there was none to serve, or nothing more is to be read for now.
     fn poll(&mut self, patience: Duration) -> Result<bool, Error> {
         let message = match self.consumer.poll(patience) {
             None => return Ok(false),
@@ -323,8 +351,8 @@ impl Owner {
         drop(message);
         let mut desk = self.consumer.context().desk();
         desk.take_up(record)?;
-        // Then its partition is paused before anything else of it is read.
-        Ok(!desk.must_pause())
+        // What must be paused is paused before anything else of it is read.
+        Ok(!desk.must_pause() && !desk.has_enough())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::envelope::MailFrom;
 use super::from::{elements, unfold};
 use super::section::{Field, HeaderSection};
-use bstr::ByteSlice as _;
+use bstr::{ByteSlice as _, ByteVec as _};
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use memchr::memmem;
@@ -16,69 +16,69 @@ const MAX_BYTES: usize = 10 << 10;
 /// `headersTruncated`, `headers` and `commonHeaders` of SES's `mail` block.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Summary {
+pub struct Summary<'m> {
     /// Whether `headers` holds only the first 10 KiB of names and values.
     pub headers_truncated: bool,
     /// The header fields from the top.
-    pub headers: Vec<Header>,
+    pub headers: Vec<Header<'m>>,
     /// The usual fields, decoded; 10 KiB of text at most.
-    pub common_headers: CommonHeaders,
+    pub common_headers: CommonHeaders<'m>,
 }
 
 /// A header field, unfolded. Octets that are not UTF-8 are U+FFFD.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Header {
+pub struct Header<'m> {
     /// Its name.
-    pub name: String,
+    pub name: Cow<'m, str>,
     /// Its value; encoded words are not decoded.
-    pub value: String,
+    pub value: Cow<'m, str>,
 }
 
 /// The usual fields, unfolded and with encoded words decoded. Octets that are not UTF-8 are U+FFFD.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct CommonHeaders {
+pub struct CommonHeaders<'m> {
     /// MAIL FROM; `<>` for the null path, absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub return_path: Option<String>,
+    pub return_path: Option<Cow<'m, str>>,
     /// The elements of From, as many as `limits.from_mailboxes` says.
-    pub from: Vec<String>,
+    pub from: Vec<Cow<'m, str>>,
     /// Sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sender: Option<String>,
+    pub sender: Option<Cow<'m, str>>,
     /// The elements of Reply-To.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reply_to: Vec<String>,
+    pub reply_to: Vec<Cow<'m, str>>,
     /// Date as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub date: Option<String>,
+    pub date: Option<Cow<'m, str>>,
     /// The elements of To.
-    pub to: Vec<String>,
+    pub to: Vec<Cow<'m, str>>,
     /// The elements of Cc.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cc: Vec<String>,
+    pub cc: Vec<Cow<'m, str>>,
     /// The elements of Bcc.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub bcc: Vec<String>,
+    pub bcc: Vec<Cow<'m, str>>,
     /// Message-ID with its angle brackets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<String>,
+    pub message_id: Option<Cow<'m, str>>,
     /// Subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub subject: Option<Cow<'m, str>>,
 }
 
 /// Sums up a header section. The work is bounded by the 10 KiB that are kept, and one look at each field's name.
 /// At most `most_authors` elements of From are listed.
-pub fn summary(section: &HeaderSection<'_>, mail_from: &MailFrom, most_authors: usize) -> Summary {
+pub fn summary<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom, most_authors: usize) -> Summary<'m> {
     let mut room = Room(MAX_BYTES);
     let mut headers = Vec::with_capacity(section.fields().len().min(64));
     for field in section.fields() {
         if room.0 == 0 {
             break;
         }
-        let name = room.keep(field.name());
-        headers.push(Header { name, value: room.keep(&value_of(field, room.0)) });
+        let name = room.keep(field.name().into());
+        headers.push(Header { name, value: room.keep(value_of(field, room.0)) });
     }
     let headers_truncated = room.0 == 0 && !section.fields().is_empty();
     let mut common_headers = common_headers(section, mail_from);
@@ -86,13 +86,13 @@ pub fn summary(section: &HeaderSection<'_>, mail_from: &MailFrom, most_authors: 
     Summary { headers_truncated, headers, common_headers }
 }
 
-fn common_headers(section: &HeaderSection<'_>, mail_from: &MailFrom) -> CommonHeaders {
+fn common_headers<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom) -> CommonHeaders<'m> {
     let mut room = Room(MAX_BYTES);
     let mut common = CommonHeaders {
         return_path: match mail_from {
             MailFrom::Unknown => None,
             MailFrom::Null => Some("<>".into()),
-            MailFrom::Path(path) => Some(room.keep(path.as_bytes())),
+            MailFrom::Path(path) => Some(room.keep_text(path.into())),
         },
         ..CommonHeaders::default()
     };
@@ -105,12 +105,20 @@ fn common_headers(section: &HeaderSection<'_>, mail_from: &MailFrom) -> CommonHe
             Some(Common::Text(slot)) => {
                 let slot = slot(&mut common);
                 if slot.is_none() {
-                    *slot = Some(room.keep_decoded(&value_of(field, room.0)));
+                    *slot = Some(room.keep_decoded(value_of(field, room.0)));
                 }
             }
             Some(Common::List(slot)) => {
-                let value = value_of(field, room.0);
-                slot(&mut common).extend(elements(&value).into_iter().map_while(|element| room.keep_element(element)));
+                let list = slot(&mut common);
+                match value_of(field, room.0) {
+                    Cow::Borrowed(value) => {
+                        list.extend(elements(value).into_iter().map_while(|element| room.keep_element(element.into())));
+                    }
+                    Cow::Owned(value) => {
+                        let copy = |element: &[u8]| Cow::Owned(element.to_vec());
+                        list.extend(elements(&value).into_iter().map_while(|element| room.keep_element(copy(element))));
+                    }
+                }
             }
         }
     }
@@ -118,14 +126,14 @@ fn common_headers(section: &HeaderSection<'_>, mail_from: &MailFrom) -> CommonHe
 }
 
 /// Where a field goes.
-enum Common {
+enum Common<'m> {
     /// The first field of this name.
-    Text(fn(&mut CommonHeaders) -> &mut Option<String>),
+    Text(for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Option<Cow<'m, str>>),
     /// The elements of all fields of this name.
-    List(fn(&mut CommonHeaders) -> &mut Vec<String>),
+    List(for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Vec<Cow<'m, str>>),
 }
 
-impl Common {
+impl Common<'_> {
     fn of(field: &Field<'_>) -> Option<Self> {
         let name = field.name();
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
@@ -154,28 +162,63 @@ fn value_of<'m>(field: &Field<'m>, room: usize) -> Cow<'m, [u8]> {
 struct Room(usize);
 
 impl Room {
-    fn keep(&mut self, bytes: &[u8]) -> String {
-        self.keep_text(bytes.get(..=self.0).unwrap_or(bytes).to_str_lossy())
+    fn keep<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Cow<'m, str> {
+        self.keep_text(match bytes {
+            Cow::Borrowed(bytes) => bytes.get(..=self.0).unwrap_or(bytes).to_str_lossy(),
+            Cow::Owned(mut bytes) => {
+                bytes.truncate(self.0 + 1);
+                Cow::Owned(bytes.into_string_lossy())
+            }
+        })
     }
 
-    fn keep_decoded(&mut self, bytes: &[u8]) -> String {
-        self.keep_text(decode(bytes))
+    fn keep_decoded<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Cow<'m, str> {
+        self.keep_text(match bytes {
+            Cow::Borrowed(bytes) => decode(bytes),
+            Cow::Owned(bytes) => Cow::Owned(decode(&bytes).into_owned()),
+        })
     }
 
     /// None when there is no room left.
-    fn keep_element(&mut self, bytes: &[u8]) -> Option<String> {
+    fn keep_element<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Option<Cow<'m, str>> {
         (self.0 > 0).then(|| self.keep_decoded(bytes))
     }
 
     /// As much as there is room for. What does not fit whole uses the room up.
-    fn keep_text(&mut self, text: Cow<'_, str>) -> String {
+    fn keep_text<'m>(&mut self, text: Cow<'m, str>) -> Cow<'m, str> {
         let Some(rest) = self.0.checked_sub(text.len()) else {
             let end = text.floor_char_boundary(self.0);
             self.0 = 0;
-            return text.get(..end).unwrap_or_default().to_owned();
+            return match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or_default()),
+                Cow::Owned(mut text) => {
+                    text.truncate(end);
+                    Cow::Owned(text)
+                }
+            };
         };
         self.0 = rest;
-        text.into_owned()
+        text
+    }
+}
+
+impl CommonHeaders<'_> {
+    /// The same without borrowing from the message.
+    pub fn into_owned(self) -> CommonHeaders<'static> {
+        let text = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        let list = |list: Vec<Cow<'_, str>>| list.into_iter().map(|text| Cow::Owned(text.into_owned())).collect();
+        CommonHeaders {
+            return_path: text(self.return_path),
+            from: list(self.from),
+            sender: text(self.sender),
+            reply_to: list(self.reply_to),
+            date: text(self.date),
+            to: list(self.to),
+            cc: list(self.cc),
+            bcc: list(self.bcc),
+            message_id: text(self.message_id),
+            subject: text(self.subject),
+        }
     }
 }
 
@@ -198,9 +241,11 @@ mod tests {
     use super::*;
     use crate::config::Limits;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
 
-    fn summarise(message: &[u8]) -> Summary {
-        summary(&HeaderSection::parse(message, &Limits::default()), &MailFrom::Path("bounce@b.example".into()), 20)
+    fn summarise(message: &[u8]) -> Summary<'_> {
+        static MAIL_FROM: LazyLock<MailFrom> = LazyLock::new(|| MailFrom::Path("bounce@b.example".into()));
+        summary(&HeaderSection::parse(message, &Limits::default()), &MAIL_FROM, 20)
     }
 
     #[test]
@@ -255,20 +300,21 @@ mod tests {
         assert_eq!(found.common_headers.from, ["J\u{fffd}rgen x <a@b.example>"]);
     }
 
-    fn bytes(found: &Summary) -> (usize, usize) {
+    fn bytes(found: &Summary<'_>) -> (usize, usize) {
         let common = &found.common_headers;
         let texts =
             [&common.return_path, &common.sender, &common.date, &common.message_id, &common.subject].into_iter().flatten();
         let lists = [&common.from, &common.reply_to, &common.to, &common.cc, &common.bcc].into_iter().flatten();
         (
             found.headers.iter().map(|header| header.name.len() + header.value.len()).sum(),
-            texts.chain(lists).map(String::len).sum(),
+            texts.chain(lists).map(|text| text.len()).sum(),
         )
     }
 
     #[test]
     fn f1_the_addresses_of_from_are_listed_up_to_their_limit() {
-        let found = summarise(format!("From: {}\r\n\r\n", "a@b.example, ".repeat(21)).as_bytes());
+        let message = format!("From: {}\r\n\r\n", "a@b.example, ".repeat(21));
+        let found = summarise(message.as_bytes());
         assert_eq!(found.common_headers.from, ["a@b.example"; 20]);
     }
 
@@ -277,7 +323,8 @@ mod tests {
         for value in
             ["x".repeat(20_000), "\u{ff}".repeat(6_000), "a@b.example,".repeat(2_000), "=?utf-8?q?=C3=BC?= ".repeat(2_000)]
         {
-            let found = summarise(format!("To: {value}\r\nSubject: x\r\n\r\n").as_bytes());
+            let message = format!("To: {value}\r\nSubject: x\r\n\r\n");
+            let found = summarise(message.as_bytes());
             let (headers, common) = bytes(&found);
             assert!(found.headers_truncated);
             assert!(headers <= MAX_BYTES && headers > MAX_BYTES - 4, "{headers}");
@@ -285,7 +332,8 @@ mod tests {
         }
         assert!(!summarise(&[b"A: ".to_vec(), b"x".repeat(MAX_BYTES - 2), b"\r\n\r\n".to_vec()].concat()).headers_truncated);
         assert!(summarise(&[b"A: ".to_vec(), b"x".repeat(MAX_BYTES), b"\r\n\r\n".to_vec()].concat()).headers_truncated);
-        let many = summarise(&[b"A:\r\n".repeat(20_000), b"\r\n".to_vec()].concat());
+        let message = [b"A:\r\n".repeat(20_000), b"\r\n".to_vec()].concat();
+        let many = summarise(&message);
         assert!(many.headers_truncated && many.headers.len() == MAX_BYTES);
     }
 

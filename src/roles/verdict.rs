@@ -73,7 +73,8 @@ fn wanted(messages: usize, concurrency: usize) -> u32 {
 
 /// Judges messages one after the other, as long as none has to wait for an answer: one that has goes on by itself.
 async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions, mut places: OwnedSemaphorePermit) {
-    for Work { slot, record } in some {
+    for work in some {
+        let (slot, record) = work.begin();
         let judge = judge.clone();
         let mut judging = Box::pin(async move { judge.judge(record).await });
         match futures::poll!(&mut judging) {
@@ -204,20 +205,21 @@ impl Judge {
             let verdict = evaluate_section(&normalised, &section, &raw.envelope, &*self.resolver, now, settings).await;
             match self.retries.next(&record, &raw.lineage, &verdict, now) {
                 Some(again) => Err(again),
-                None => Ok(outputs_of(&section, &raw.envelope, verdict, &origin)),
+                None => Ok(self.records(&record, &raw, outputs_of(&section, &raw.envelope, verdict, &origin), now)),
             }
         };
-        let published = match AssertUnwindSafe(evaluation).catch_unwind().await {
-            Ok(Err(again)) => return Outcome::Done(vec![again]),
-            Ok(Ok(published)) => published,
+        let written = match AssertUnwindSafe(evaluation).catch_unwind().await {
+            Ok(Ok(records)) => records,
+            Ok(Err(again)) => vec![again],
             Err(_) => {
                 tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
                 let verdict = internal_error(&raw.envelope, now, settings);
-                let published = |message| outputs(message, &raw.envelope, verdict.clone(), &origin);
-                catch_unwind(AssertUnwindSafe(|| published(&message))).unwrap_or_else(|_| published(&[]))
+                let written =
+                    |message| self.records(&record, &raw, outputs(message, &raw.envelope, verdict.clone(), &origin), now);
+                catch_unwind(AssertUnwindSafe(|| written(&message))).unwrap_or_else(|_| written(&[]))
             }
         };
-        Outcome::Done(self.records(&record, raw, published, now))
+        Outcome::Done(written)
     }
 
     fn refused(&self, record: Record, refusal: &Refusal) -> Outcome {
@@ -240,7 +242,7 @@ impl Judge {
     }
 
     /// The records to write. Their ids follow from the raw record, so that a repetition carries the same ones.
-    fn records(&self, record: &Record, raw: Raw<'_>, outputs: Outputs, time: Timestamp) -> Vec<Output> {
+    fn records(&self, record: &Record, raw: &Raw<'_>, outputs: Outputs<'_>, time: Timestamp) -> Vec<Output> {
         let id = raw.lineage.id();
         let headers = |kind| Attributes { id: &id, source: &self.source, kind, time, content_type: JSON }.headers(&raw.trace);
         let mut records = Vec::with_capacity(3);
@@ -261,7 +263,7 @@ impl Judge {
             });
         }
         if let Some(message) = outputs.annotated {
-            let mut headers = raw.attributes.with(CONTENT_TYPE, MESSAGE);
+            let mut headers = raw.attributes().with(CONTENT_TYPE, MESSAGE);
             raw.trace.push_to(&mut headers);
             records.push(Output {
                 topic: self.topics.annotated.clone(),

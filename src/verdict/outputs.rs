@@ -49,9 +49,9 @@ pub struct Origin {
 
 /// What one message gives.
 #[derive(Debug, Clone)]
-pub struct Outputs {
+pub struct Outputs<'m> {
     /// The verdict.
-    pub verdict: VerdictEvent,
+    pub verdict: VerdictEvent<'m>,
     /// What reports count: a failure, or a pass when those are counted too.
     pub failure: Option<FailureEvent>,
     /// The annotated message, when wanted.
@@ -59,14 +59,16 @@ pub struct Outputs {
 }
 
 /// Everything that is published about one message.
-pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs {
+pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs<'static> {
     let settings = &origin.settings;
     let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
-    outputs_of(&HeaderSection::parse(&normalised.bytes, &settings.limits), envelope, verdict, origin)
+    let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
+    let Outputs { verdict, failure, annotated } = outputs_of(&section, envelope, verdict, origin);
+    Outputs { verdict: verdict.into_owned(), failure, annotated }
 }
 
-/// As [`outputs`], of a message that was normalised and cut by the origin's settings already.
-pub fn outputs_of(section: &HeaderSection<'_>, envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs {
+/// As [`outputs`], of a message that was normalised and cut by the origin's settings already. The verdict's text is the message's own.
+pub fn outputs_of<'m>(section: &HeaderSection<'m>, envelope: &'m Envelope, verdict: Verdict, origin: &Origin) -> Outputs<'m> {
     Outputs {
         failure: failure_event(&verdict, origin),
         annotated: origin.annotate.then(|| annotated(section, &verdict.fields, &verdict.removed)),
@@ -75,7 +77,12 @@ pub fn outputs_of(section: &HeaderSection<'_>, envelope: &Envelope, verdict: Ver
 }
 
 /// The verdict event.
-pub fn verdict_event(section: &HeaderSection<'_>, envelope: &Envelope, verdict: Verdict, origin: &Origin) -> VerdictEvent {
+pub fn verdict_event<'m>(
+    section: &HeaderSection<'m>,
+    envelope: &'m Envelope,
+    verdict: Verdict,
+    origin: &Origin,
+) -> VerdictEvent<'m> {
     let recipients: Vec<String> = envelope.rcpt_to.iter().take(MAX_ENTRIES).cloned().collect();
     let status = |status| StatusBlock { status };
     let copied =

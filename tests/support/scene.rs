@@ -170,11 +170,11 @@ impl Scene {
         }
     }
 
-    pub fn outputs(&self) -> Outputs {
+    pub fn outputs(&self) -> Outputs<'static> {
         outputs(&self.message(), &self.envelope, self.verdict(), &self.origin())
     }
 
-    pub fn event(&self) -> VerdictEvent {
+    pub fn event(&self) -> VerdictEvent<'static> {
         self.outputs().verdict
     }
 
@@ -187,7 +187,7 @@ impl Scene {
     }
 
     /// The verdict again from its evidence, and the questions that the evidence could not answer.
-    pub fn replayed(&self, verdict: &Verdict) -> (VerdictEvent, usize) {
+    pub fn replayed(&self, verdict: &Verdict) -> (VerdictEvent<'static>, usize) {
         let resolver = EvidenceResolver::new(&verdict.evidence);
         let again = self.verdict_by(&resolver);
         let event = outputs(&self.message(), &self.envelope, again, &self.origin()).verdict;

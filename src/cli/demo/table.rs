@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What came of a scenario.
 pub(super) enum Outcome<'a> {
-    Verdict(&'a VerdictEvent),
+    Verdict(&'a VerdictEvent<'a>),
     Refused(&'a str),
 }
 

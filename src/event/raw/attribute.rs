@@ -8,6 +8,7 @@ use std::fmt;
 const MAX_LIST: usize = 10_000;
 
 /// A value that an attribute may have.
+#[derive(Debug)]
 pub(super) enum Attribute<'r> {
     /// A header's octets, or a JSON string's UTF-8.
     Octets(Cow<'r, [u8]>),

@@ -43,8 +43,8 @@ fn a_bare_message_is_accepted_with_an_unknown_envelope() {
     assert_eq!(inline(&raw), MESSAGE_BYTES);
     assert_eq!(raw.id, "mail.raw-2-17");
     assert_eq!(raw.envelope, Envelope { arrival: record.timestamp, ..Envelope::default() });
-    assert_eq!(raw.attributes.get("ce_id"), Some(&b"mail.raw-2-17"[..]));
-    assert_eq!(raw.attributes.get("ce_type"), Some(RECEIVED.as_bytes()));
+    assert_eq!(raw.attributes().get("ce_id"), Some(&b"mail.raw-2-17"[..]));
+    assert_eq!(raw.attributes().get("ce_type"), Some(RECEIVED.as_bytes()));
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn structured_mode_carries_base64_or_text_and_the_same_attributes() {
     assert_eq!(raw.envelope.rcpt_to, ["b@y.example"]);
     assert_eq!(raw.envelope.submission, Submission::External);
     assert!(raw.trace.parent.is_some());
-    assert_eq!(raw.attributes.get("ce_rcptto"), Some(&br#"["b@y.example"]"#[..]));
-    assert_eq!(raw.attributes.get("ce_spamverdict"), None);
+    assert_eq!(raw.attributes().get("ce_rcptto"), Some(&br#"["b@y.example"]"#[..]));
+    assert_eq!(raw.attributes().get("ce_spamverdict"), None);
 
     let text = structured(r#"{"id":"m-2","authenticated":true,"data":"From: \u00e9@x\r\n\r\n"}"#);
     let raw = Raw::decode(&text, LIMIT).unwrap();
@@ -248,7 +248,8 @@ fn a_reference_stands_for_the_message_in_both_modes() {
         let Body::Reference(reference) = &raw.body else { panic!("the message itself") };
         assert_eq!(reference.location.to_string(), "s3://mail/in/m%201");
         assert_eq!(reference.sha256.map(|digest| (digest[0], digest[8], digest[31])), Some((0x01, 0xab, 0xcd)));
-        let names: Vec<_> = raw.attributes.iter().map(|(name, _)| name).collect();
+        let attributes = raw.attributes();
+        let names: Vec<_> = attributes.iter().map(|(name, _)| name).collect();
         assert!(names.contains(&"ce_x") && !names.iter().any(|name| name.contains("data")), "{names:?}");
         assert_eq!(raw.id, "m-1");
     }

@@ -51,7 +51,7 @@ impl Desk {
         if let Some(states) = &mut self.states {
             states.forget(&partitions);
         }
-        self.held.retain(|held| !partitions.contains(held.work.slot.partition()));
+        self.held.retain(|held| !partitions.contains(held.slot.partition()));
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
