@@ -207,9 +207,7 @@ impl Pipeline {
         let (sender, ended) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("consumer".to_owned())
-            .spawn(move || {
-                Owner { consumer, intake, stop, topic: None, polled: Instant::now(), _coverage: coverage }.run(&sender);
-            })
+            .spawn(move || Owner { consumer, intake, stop, topic: None, _coverage: coverage }.run(&sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the consumer thread: {error}")))?;
         Ok((Self { thread, ended }, receiver, Completions(outcomes)))
     }
@@ -243,8 +241,6 @@ struct Owner {
     stop: Stop,
     /// The last topic's name, so that records of one topic share it.
     topic: Option<Arc<str>>,
-    /// When the library was last given the chance to call back.
-    polled: Instant,
     _coverage: Option<Coverage>,
 }
 
@@ -279,11 +275,13 @@ impl Owner {
     }
 
     fn read(&mut self) -> Result<(), Error> {
+        let mut polled = Instant::now();
         while !self.stop.is_requested() {
-            if self.consumer.context().desk().has_enough() && self.polled.elapsed() < UNPOLLED {
+            if self.consumer.context().desk().has_enough() && polled.elapsed() < UNPOLLED {
                 std::thread::sleep(NAP);
             } else {
                 self.take_in()?;
+                polled = Instant::now();
             }
             self.turn()?;
         }
@@ -299,7 +297,6 @@ impl Owner {
             }
             patience = Duration::ZERO;
         }
-        self.polled = Instant::now();
         Ok(())
     }
 
