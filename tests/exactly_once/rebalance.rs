@@ -13,6 +13,9 @@ fn mail(count: usize) -> impl Iterator<Item = Raw> {
 }
 
 /// Waits for so many verdicts, committed or not.
+/// Counted from the start of a process: long enough to join the group and read a hundred messages of all partitions.
+const FIRST_BATCH_MS: &str = "3000";
+
 fn wait_until_written(stream: &Stream, verdicts: usize) {
     eventually("verdicts to be written", || {
         (shared().read_uncommitted(&stream.topic("mail.verdicts")).len() >= verdicts).then_some(())
@@ -126,10 +129,11 @@ fn what_a_static_member_that_died_between_the_steps_of_a_rebalance_gave_up_finds
         fleet.set("KAFKA__STATIC_MEMBERSHIP", "true");
         fleet.set("VERDICT__REVOKE_MS", "20000");
         fleet.set("KAFKA__TRANSACTION_TIMEOUT_MS", "20000");
-        let old = fleet.start("old", &[("FAILPOINTS", "in-commit=1*sleep(15000)->off")]);
-        old.wait_for("\"assigned\"");
+        // The first batch holds records of every partition, so also of those that are taken.
+        fleet.set("VERDICT__COMMIT_INTERVAL_MS", FIRST_BATCH_MS);
         stream.produce(mail(100));
-        wait_until_written(&stream, 1);
+        let old = fleet.start("old", &[("FAILPOINTS", "in-commit=1*sleep(15000)->off")]);
+        wait_until_written(&stream, 100);
         // The first step takes half of the partitions from the old one, which waits for its transaction before it lets them go.
         let new = fleet.start("new", &[]);
         new.wait_for("\"assigned\"");
@@ -180,7 +184,7 @@ fn a_batch_of_a_partition_that_moved_is_not_committed() {
         fleet.set("KAFKA__TRANSACTION_TIMEOUT_MS", "20000");
         fleet.set("VERDICT__REVOKE_MS", "200");
         // The first batch holds records of every partition.
-        fleet.set("VERDICT__COMMIT_INTERVAL_MS", "1000");
+        fleet.set("VERDICT__COMMIT_INTERVAL_MS", FIRST_BATCH_MS);
         stream.produce(mail(100));
         let slow = fleet.start("slow", &[("FAILPOINTS", "after-produce=1*sleep(8000)->off")]);
         wait_until_written(&stream, 100);
