@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 4;
+/// Names of the threads that the client library starts.
+const LIBRARY: [&str; 2] = ["rdk:", "producer pollin"];
 
 /// The topics of one run.
 pub struct Topics {
@@ -67,6 +69,8 @@ fn producer(broker: &Client, compression: &str) -> ThreadedProducer<DefaultProdu
 /// What one run took.
 pub struct Run {
     pub micros: f64,
+    /// The part of it that the client library's own threads took.
+    pub library: f64,
     pub per_second: f64,
     pub peak: usize,
 }
@@ -107,11 +111,18 @@ impl Role {
             })
         };
         let first = reached(total / 5);
-        let (cpu, started) = (self.child.cpu(), Instant::now());
+        let cpu = || (self.child.cpu(), self.child.cpu_of_threads(&LIBRARY));
+        let (before, started) = (cpu(), Instant::now());
         let last = reached(total);
+        let (elapsed, after) = (started.elapsed(), cpu());
         let messages = (last - first) as f64;
-        let micros = self.child.cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / messages;
-        Run { micros, per_second: messages / started.elapsed().as_secs_f64(), peak: crate::memory::peak(self.child.0.id()) }
+        let micros = |after: Duration, before| after.saturating_sub(before).as_secs_f64() * 1e6 / messages;
+        Run {
+            micros: micros(after.0, before.0),
+            library: micros(after.1, before.1),
+            per_second: messages / elapsed.as_secs_f64(),
+            peak: crate::memory::peak(self.child.0.id()),
+        }
     }
 }
 

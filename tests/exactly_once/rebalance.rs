@@ -260,6 +260,34 @@ fn memory_stays_within_the_budget_whatever_the_topic_holds() {
     });
 }
 
+/// What is read and not begun would only fill memory, long before the budget is used up.
+#[test]
+fn reading_ends_where_enough_waits_to_be_evaluated() {
+    const A_CORE: usize = 64;
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "backlog-", 4);
+        let fleet = stream.fleet();
+        stream.produce(mail(6_000));
+        let started = Instant::now();
+        let process = fleet.start("a", &[("FAILPOINTS", "evaluate=sleep(20)"), ("VERDMARC_HEALTH__LISTEN", "127.0.0.1:0")]);
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let read = || {
+            let metrics = process.ask("/metrics");
+            let line = metrics.lines().find_map(|line| line.strip_prefix("verdmarc_records_read_total{role=\"verdict\"} "));
+            line.unwrap().parse::<usize>().unwrap()
+        };
+        process.wait_for("\"assigned\"");
+        eventually("enough to be read", || (read() >= A_CORE * cores).then_some(()));
+        std::thread::sleep(Duration::from_secs(1));
+        let read = read();
+        // Each core has begun one per evaluation, records are handed out by the eight, and each poll that shows life may read one.
+        let times = |milliseconds| usize::try_from(started.elapsed().as_millis() / milliseconds).unwrap() + 1;
+        let most = A_CORE * cores + cores * times(20) + 8 + times(50);
+        assert!(read <= most && most < 6_000, "{read} records were read, at most {most} should have been");
+        drop(process);
+    });
+}
+
 #[test]
 fn the_first_verdict_comes_within_five_seconds_of_a_cold_start() {
     alone(LIMIT, || {
