@@ -1,7 +1,7 @@
 //! Random and aimed disasters while failures pass through several short windows.
 
 use crate::broker::{alone, shared};
-use crate::disaster::{Slot, aims, unmet};
+use crate::disaster::{Slot, aims, more_aims, unmet};
 use crate::failures::{Failure, Failures, now};
 use crate::fleet::Process;
 use fastrand::Rng;
@@ -20,7 +20,7 @@ pub fn run(seed: u64, failures: usize, domains: usize, patience: Duration) {
     while produced < failures || !left.is_empty() || !unmet(&fleet).is_empty() {
         assert!(started.elapsed() < patience, "seed {seed}: not met: {:?}; {} aims left", unmet(&fleet), left.len());
         if left.is_empty() && produced >= failures {
-            left = aims(&mut rng);
+            left = more_aims(&mut rng, &unmet(&fleet));
         }
         let some = if produced < failures { 2_000 } else { 100 };
         stream.produce((0..some).map(|_| Failure::of(rng.usize(..domains), rng.usize(..4), now())));

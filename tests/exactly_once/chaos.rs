@@ -1,7 +1,7 @@
 //! Random and aimed disasters while thousands of messages pass.
 
 use crate::broker::{alone, shared};
-use crate::disaster::{Slot, aims, unmet};
+use crate::disaster::{Slot, aims, more_aims, unmet};
 use crate::fleet::Process;
 use crate::stream::{Kind, Raw, Stream};
 use fastrand::Rng;
@@ -14,14 +14,14 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
     let fleet = stream.fleet();
     let kinds = [Kind::Pass, Kind::Fail, Kind::Gray, Kind::Undecided, Kind::Fail];
     let mut produced = 0;
-    let mut aims = aims(&mut rng);
+    let mut left = aims(&mut rng);
     let mut slots: Vec<Slot> = (0..3).map(|number| Slot::new(&format!("i{number}"))).collect();
     let deadline = Instant::now() + patience;
     // Mail keeps coming for as long as there are disasters left to meet.
-    while produced < messages || !aims.is_empty() || !unmet(&fleet).is_empty() {
-        assert!(Instant::now() < deadline, "seed {seed}: not met: {:?}; {} aims left", unmet(&fleet), aims.len());
-        if aims.is_empty() && produced >= messages {
-            aims = crate::disaster::aims(&mut rng);
+    while produced < messages || !left.is_empty() || !unmet(&fleet).is_empty() {
+        assert!(Instant::now() < deadline, "seed {seed}: not met: {:?}; {} aims left", unmet(&fleet), left.len());
+        if left.is_empty() && produced >= messages {
+            left = more_aims(&mut rng, &unmet(&fleet));
         }
         let some = if produced < messages { 400 } else { 40 };
         stream.produce((0..some).map(|index| {
@@ -30,7 +30,7 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
         }));
         produced += some;
         for slot in &mut slots {
-            slot.act(&fleet, &mut rng, &mut aims);
+            slot.act(&fleet, &mut rng, &mut left);
         }
         std::thread::sleep(Duration::from_millis(rng.u64(20..150)));
     }

@@ -91,6 +91,16 @@ pub fn aims(rng: &mut Rng) -> Vec<String> {
     aims
 }
 
+/// Some more, at the places that were not met; at all of them when it is something else that is missing.
+pub fn more_aims(rng: &mut Rng, unmet: &[&str]) -> Vec<String> {
+    let mut aims = aims(rng);
+    let is_unmet = |aim: &String| unmet.iter().any(|place| aim.split_once('=').is_some_and(|(aimed, _)| aimed == *place));
+    if aims.iter().any(is_unmet) {
+        aims.retain(is_unmet);
+    }
+    aims
+}
+
 /// What a run must have met to have proved anything.
 pub fn unmet(fleet: &Fleet) -> Vec<&'static str> {
     let met = |text: &str| !fleet.logged(text).is_empty();
