@@ -12,10 +12,10 @@ fn mail(count: usize) -> impl Iterator<Item = Raw> {
     (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))
 }
 
-/// Waits for so many verdicts, committed or not.
 /// Counted from the start of a process: long enough to join the group and read a hundred messages of all partitions.
 const FIRST_BATCH_MS: &str = "3000";
 
+/// Waits for so many verdicts, committed or not.
 fn wait_until_written(stream: &Stream, verdicts: usize) {
     eventually("verdicts to be written", || {
         (shared().read_uncommitted(&stream.topic("mail.verdicts")).len() >= verdicts).then_some(())
