@@ -51,6 +51,8 @@ use stock::Stock;
 const TARGETS: [(&str, Option<f64>); 3] = [("none", Some(1.35)), ("lz4", Some(1.6)), ("zstd", None)];
 /// The time from produce to visible verdict that 99 of 100 are to stay under.
 const TARGET_P99: Duration = Duration::from_millis(500);
+/// For how long messages are sent before their times count.
+const WARM: Duration = Duration::from_secs(5);
 
 #[derive(Parser)]
 struct Options {
@@ -118,7 +120,7 @@ fn main() -> ExitCode {
 fn latency(broker: &Broker, corpus: &Corpus, per_second: f64) -> ExitCode {
     let topics = Topics::create(broker, "latency-");
     let role = Role::start(broker, &topics, corpus, "exactly_once");
-    let mut latency = Latency::measure(broker, &topics, corpus, per_second, Duration::from_secs(10));
+    let mut latency = Latency::measure(broker, &topics, corpus, per_second, WARM, Duration::from_secs(10));
     let (p50, p99) = (latency.percentile(50), latency.percentile(99));
     drop(role);
     println!("produce to visible verdict at {per_second:.0} messages/s: p50 {p50:.1?}, p99 {p99:.1?} (to reach: {TARGET_P99:?})");

@@ -130,8 +130,9 @@ impl Role {
 pub struct Latency(Vec<Duration>);
 
 impl Latency {
-    /// Sends at a fixed rate, whatever comes back, and reads verdicts as a subscriber does.
-    pub fn measure(broker: &Client, topics: &Topics, corpus: &Corpus, per_second: f64, length: Duration) -> Self {
+    /// Sends at a fixed rate, whatever comes back, and reads verdicts as a subscriber does. What was due within `warm` of the start
+    /// does not count: clients, caches and a broker's virtual machine are slower in their first seconds.
+    pub fn measure(broker: &Client, topics: &Topics, corpus: &Corpus, per_second: f64, warm: Duration, length: Duration) -> Self {
         let mut config = broker.config();
         config.set("group.id", "bench-latency").set("isolation.level", "read_committed").set("fetch.wait.max.ms", "10");
         let consumer: BaseConsumer = config.create().unwrap();
@@ -145,24 +146,25 @@ impl Latency {
         eventually("the first verdict", || consumer.poll(Duration::from_millis(50)).map(|message| message.unwrap().offset()));
         let (mut sent, mut times) = (HashMap::new(), Vec::new());
         let started = Instant::now();
-        let total = (per_second * length.as_secs_f64()) as usize;
+        let count = |time: Duration| (per_second * time.as_secs_f64()) as usize;
+        let (early, total) = (count(warm), count(warm + length));
         let mut next = 0;
         while times.len() < total {
-            assert!(started.elapsed() < length + Duration::from_secs(30), "{} of {total} verdicts came", times.len());
+            assert!(started.elapsed() < warm + length + Duration::from_secs(30), "{} of {total} verdicts came", times.len());
             while next < total && started.elapsed().as_secs_f64() * per_second > next as f64 {
                 let key = next.to_string();
                 // When it was due, not when there was time to send it.
-                sent.insert(key.clone(), started + Duration::from_secs_f64(next as f64 / per_second));
+                sent.insert(key.clone(), (next, started + Duration::from_secs_f64(next as f64 / per_second)));
                 topics.send(&producer, corpus, next % corpus.cases.len(), &key);
                 next += 1;
             }
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(1))
-                && let Some(due) = message.key_view::<str>().and_then(Result::ok).and_then(|key| sent.get(key))
+                && let Some((number, due)) = message.key_view::<str>().and_then(Result::ok).and_then(|key| sent.get(key))
             {
-                times.push(due.elapsed());
+                times.push((*number, due.elapsed()));
             }
         }
-        Self(times)
+        Self(times.into_iter().filter(|(number, _)| *number >= early).map(|(_, time)| time).collect())
     }
 
     pub fn percentile(&mut self, percent: usize) -> Duration {
