@@ -392,6 +392,46 @@ fn skip_passes_over_the_next_record_of_an_empty_group_and_no_other() {
 }
 
 #[test]
+fn skip_does_the_same_in_a_group_whose_partitions_the_brokers_assign() {
+    within(LIMIT, || {
+        let desk = Desk::new("skip848.");
+        desk.topics(&[("mail.raw", &[]), ("mail.dead-letters", &[])]);
+        let (raw, dead, group) = ("skip848.mail.raw", "skip848.mail.dead-letters", "skip848.verdmarc-verdict");
+        desk.write(raw, 0, "zero");
+        let skip = || {
+            let settings = [("VERDMARC_KAFKA__PROTOCOL", "consumer")];
+            desk.run_with(&settings, &["dead-letters", "skip", &format!("{raw}/0/0"), "--yes"])
+        };
+        let mut config = desk.broker.config();
+        config.set("group.id", group).set("group.protocol", "consumer").set("enable.auto.commit", "false");
+        let member: BaseConsumer = config.create().unwrap();
+        member.subscribe(&[raw]).unwrap();
+        let assigned = || member.assignment().unwrap().count();
+        eventually("the member to be in", || {
+            let _ = member.poll(Duration::from_millis(50));
+            (assigned() == 2).then_some(())
+        });
+        // The brokers do not say who is in such a group; whoever joins it is given a share.
+        let busy = std::thread::scope(|scope| {
+            let command = scope.spawn(skip);
+            while !command.is_finished() {
+                let _ = member.poll(Duration::from_millis(50));
+            }
+            command.join().unwrap()
+        });
+        assert_eq!((busy.code, busy.err.contains("has members")), (1, true), "{busy}");
+        assert_eq!((desk.broker.committed(group, raw), desk.broker.read_committed(dead).len()), (vec![None, None], 0));
+        drop(member);
+
+        let done = skip();
+        assert_eq!((done.code, done.count("is a dead letter now")), (0, 1), "{done}");
+        assert_eq!(desk.broker.committed(group, raw), [Some(1), None]);
+        assert_eq!(desk.broker.read_committed(dead).len(), 1);
+        assert_eq!(skip().code, 1, "once");
+    });
+}
+
+#[test]
 fn skip_waits_for_what_a_killed_process_left_open() {
     within(LIMIT, || {
         let desk = Desk::new("open.");
