@@ -17,6 +17,9 @@ pub const MESSAGE: &str = "message/rfc822";
 /// Media type of our events.
 pub const JSON: &str = "application/json";
 
+/// Beside its octets a header takes its place in the list, and the rest of two small blocks.
+const OVERHEAD: usize = size_of::<(Box<str>, Option<Box<[u8]>>)>() + 32;
+
 /// Record headers in order. Names may repeat, values may be null.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Box<str>, Option<Box<[u8]>>)>);
@@ -62,6 +65,11 @@ impl Headers {
     /// Bytes of names and values.
     pub fn bytes(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len())).sum()
+    }
+
+    /// Bytes that they hold in memory, near enough for a budget.
+    pub fn weight(&self) -> usize {
+        self.bytes() + self.len() * OVERHEAD
     }
 }
 

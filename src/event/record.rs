@@ -28,7 +28,7 @@ impl Record {
     /// annotated too.
     pub fn weight(&self) -> usize {
         let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
-        RECORD_OVERHEAD + bytes(&self.key) + 3 * bytes(&self.value) + self.headers.as_ref().map_or(0, Headers::bytes)
+        RECORD_OVERHEAD + bytes(&self.key) + 3 * bytes(&self.value) + self.headers.as_ref().map_or(0, Headers::weight)
     }
 }
 
@@ -51,8 +51,31 @@ impl Output {
     /// Bytes that this record holds in memory, near enough for a budget.
     pub fn weight(&self) -> usize {
         let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
-        RECORD_OVERHEAD + bytes(&self.key) + bytes(&self.value) + self.headers.bytes()
+        RECORD_OVERHEAD + bytes(&self.key) + bytes(&self.value) + self.headers.weight()
     }
 }
 
 const RECORD_OVERHEAD: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_weigh_what_they_hold_in_memory_however_short_they_are() {
+        let headers: Headers = (0..10_000).map(|_| ("", None)).collect();
+        let held = 10_000 * size_of::<(Box<str>, Option<Box<[u8]>>)>();
+        let output = Output { topic: "t".into(), partition: None, key: None, value: None, headers: headers.clone() };
+        assert!(output.weight() > held);
+        let record = Record {
+            topic: "t".into(),
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: Some(headers),
+        };
+        assert!(record.weight() > held);
+    }
+}
