@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 /// KiB that the library reads ahead, over all partitions.
-const PREFETCH_KIB: usize = 32 << 10;
+const PREFETCH_KIB: usize = 16 << 10;
 /// KiB of records that wait in the library to be sent; more wait with us.
 const QUEUE_KIB: usize = 96 << 10;
 
@@ -60,7 +60,7 @@ pub(super) fn consumer(kafka: &Kafka, group: &str, instance: &Instance) -> Resul
         ("enable.partition.eof", "false".to_owned()),
         ("queued.min.messages", "10000".to_owned()),
         ("queued.max.messages.kbytes", PREFETCH_KIB.to_string()),
-        ("fetch.message.max.bytes", "4194304".to_owned()),
+        ("fetch.message.max.bytes", "1048576".to_owned()),
         ("fetch.queue.backoff.ms", "20".to_owned()),
     ];
     match kafka.protocol {
