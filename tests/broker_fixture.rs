@@ -186,7 +186,7 @@ fn two_of_three_nodes_go_on() {
 #[test]
 fn the_tls_listener_takes_the_right_password_only() {
     within(LIMIT, || {
-        let broker = Broker::start(Options { tls_scram: true, ..Options::default() });
+        let broker = Broker::start(Options { tls_sasl: true, ..Options::default() });
         broker.create_topics(&[("secret", 1, &[])]);
         let config = |password: &str| {
             let mut config = ClientConfig::new();

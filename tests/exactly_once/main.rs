@@ -16,6 +16,7 @@ mod disaster;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod lane;
+mod login;
 #[path = "../support/memory.rs"]
 mod memory;
 mod outage;

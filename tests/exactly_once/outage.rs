@@ -1,15 +1,11 @@
 //! Brokers that go away.
 
-use crate::broker::{Broker, Cluster, Options, PASSWORD, USER, alone};
+use crate::broker::{Broker, Cluster, Options, alone};
 use crate::fleet::{Fleet, Process};
-use crate::stream::{Kind, Raw, Stream};
+use crate::stream::{Stream, mail};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_mins(3);
-
-fn mail(count: usize) -> impl Iterator<Item = Raw> {
-    (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))
-}
 
 #[test]
 fn a_restart_of_the_broker_with_a_transaction_open_and_a_long_absence_lose_nothing() {
@@ -82,33 +78,5 @@ fn brokers_die(static_membership: bool) {
         }
         wait_with_restarts(&stream, &fleet, &mut processes);
         stream.assert_exactly_once(&fleet);
-    });
-}
-
-#[test]
-fn tls_and_scram_let_the_right_password_in_and_say_what_is_wrong_with_another() {
-    alone(LIMIT, || {
-        let broker = Broker::start(Options { tls_scram: true, ..Options::default() });
-        let stream = Stream::new(&broker, "scram-", 2);
-        let mut fleet = stream.fleet();
-        let secret = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(secret.path(), format!("{PASSWORD}\n")).unwrap();
-        fleet.set("KAFKA__BROKERS", &broker.sasl_bootstrap());
-        fleet.set("KAFKA__PROPERTIES__SECURITY_PROTOCOL", "SASL_SSL");
-        fleet.set("KAFKA__PROPERTIES__SASL_MECHANISM", "SCRAM-SHA-512");
-        fleet.set("KAFKA__PROPERTIES__SASL_USERNAME", USER);
-        fleet.set("KAFKA__PROPERTIES__SSL_CA_LOCATION", broker.ca_pem().to_str().unwrap());
-        fleet.set("KAFKA__PROPERTY_FILES__SASL_PASSWORD", secret.path().to_str().unwrap());
-        let process = fleet.start("right", &[]);
-        stream.produce(mail(50));
-        stream.wait_until_done(Duration::from_mins(1));
-        assert_eq!(process.stop().0, Some(0));
-        stream.assert_exactly_once(&fleet);
-
-        std::fs::write(secret.path(), "guessed").unwrap();
-        let mut process = fleet.start("wrong", &[]);
-        assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
-        assert!(process.has_logged("uthentication"), "{}", fleet.tails());
-        assert!(fleet.logged("guessed").is_empty() && fleet.logged(PASSWORD).is_empty(), "a secret in a log");
     });
 }

@@ -2,15 +2,11 @@
 
 use crate::broker::{alone, eventually, shared};
 use crate::fleet::Process;
-use crate::stream::{Kind, Raw, Stream};
+use crate::stream::{Kind, Raw, Stream, mail};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_mins(2);
-
-fn mail(count: usize) -> impl Iterator<Item = Raw> {
-    (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))
-}
 
 /// Counted from the start of a process: long enough to join the group and read a hundred messages of all partitions.
 const FIRST_BATCH_MS: &str = "3000";

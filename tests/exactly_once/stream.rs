@@ -54,6 +54,11 @@ impl Raw {
     }
 }
 
+/// Messages that fail and messages that pass, in turns.
+pub fn mail(count: usize) -> impl Iterator<Item = Raw> {
+    (0..count).map(|number| Raw::of(if number % 2 == 0 { Kind::Fail } else { Kind::Pass }, format!("m{number}")))
+}
+
 /// What came out, by the record that it answers.
 #[derive(Default)]
 pub struct Outcome {

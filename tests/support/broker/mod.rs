@@ -118,7 +118,7 @@ impl Broker {
         self.cluster.restart(0);
     }
 
-    /// The address of the listener with TLS and SCRAM-SHA-512, for [`USER`] and [`PASSWORD`]; only with [`Options::tls_scram`].
+    /// The address of the listener with TLS and SASL, by SCRAM-SHA-512 for [`USER`] and [`PASSWORD`]; only with [`Options::tls_sasl`].
     pub fn sasl_bootstrap(&self) -> String {
         self.cluster.nodes[0].sasl_address()
     }

@@ -113,7 +113,7 @@ impl Node {
 
     fn start(id: usize, ports: &[Ports], options: Options) -> Self {
         let directory = tempfile::Builder::new().prefix("verdmarc-broker-").tempdir().unwrap().keep();
-        let tls = options.tls_scram.then(|| Certificates::make(&directory));
+        let tls = options.tls_sasl.then(|| Certificates::make(&directory));
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&directory)
@@ -152,12 +152,12 @@ impl Node {
     }
 
     pub fn sasl_address(&self) -> String {
-        assert!(self.tls.is_some(), "started without tls_scram");
+        assert!(self.tls.is_some(), "started without tls_sasl");
         format!("localhost:{}", self.ports.sasl)
     }
 
     pub fn ca_pem(&self) -> &Path {
-        &self.tls.as_ref().expect("started without tls_scram").ca
+        &self.tls.as_ref().expect("started without tls_sasl").ca
     }
 
     /// Starts the JVM, which must not run, and does not wait for it.

@@ -7,8 +7,8 @@ use std::path::Path;
 /// What a test may choose.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// A second listener, with TLS and SCRAM-SHA-512.
-    pub tls_scram: bool,
+    /// A second listener, with TLS and with SCRAM-SHA-512 or OAUTHBEARER.
+    pub tls_sasl: bool,
     /// Settings that come after the fixture's own.
     pub settings: &'static [(&'static str, &'static str)],
 }
@@ -80,10 +80,15 @@ pub(super) fn properties(id: usize, ports: &[Ports], directory: &Path, tls: Opti
     if let Some(tls) = tls {
         set("ssl.keystore.type", &"PEM");
         set("ssl.keystore.location", &tls.keystore.display());
-        set("sasl.enabled.mechanisms", &"SCRAM-SHA-512");
+        set("sasl.enabled.mechanisms", &"SCRAM-SHA-512,OAUTHBEARER");
         set(
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
             &"org.apache.kafka.common.security.scram.ScramLoginModule required;",
+        );
+        // Takes unsigned tokens: signatures are between the token endpoint and the broker.
+        set(
+            "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config",
+            &"org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\";",
         );
     }
     for (name, value) in options.settings {
