@@ -23,6 +23,12 @@ pub struct Slot {
     weight: usize,
 }
 
+impl std::fmt::Display for Slot {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}/{}", self.partition.topic, self.partition.number, self.offset)
+    }
+}
+
 impl Slot {
     pub(super) fn partition(&self) -> &Partition {
         &self.partition

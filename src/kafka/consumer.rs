@@ -42,7 +42,8 @@ pub(super) struct Desk {
     states: Option<States>,
     transactions: Transactions,
     delivery: Delivery,
-    work: UnboundedSender<Vec<Work>>,
+    /// None once nothing more is handed out: whoever evaluates may end then.
+    work: Option<UnboundedSender<Vec<Work>>>,
     /// Not handed out yet, so that those who evaluate are woken once for several.
     outbox: Vec<Work>,
     backlog: Backlog,
@@ -92,7 +93,7 @@ impl Desk {
             states,
             transactions,
             delivery,
-            work,
+            work: Some(work),
             outbox: Vec::new(),
             backlog: Backlog::new(),
             collected,
@@ -162,8 +163,9 @@ impl Desk {
         waits || self.assignment.is_over_budget()
     }
 
-    /// Leaves everything that is held to the next owner.
+    /// Leaves everything that is held to the next owner, and hands out nothing more.
     pub(super) fn leave(&mut self) -> Tally {
+        self.work = None;
         let partitions: Vec<Partition> = self.assignment.partitions().cloned().collect();
         self.tally.left += self.assignment.revoke(&partitions) as u64;
         self.tally
@@ -182,9 +184,9 @@ impl Desk {
     }
 
     fn hand_out(&mut self) {
-        if !self.outbox.is_empty() {
+        if let Some(work) = self.work.as_ref().filter(|_| !self.outbox.is_empty()) {
             // The receiver is gone only when the role has ended, which requests a stop.
-            let _ = self.work.send(std::mem::take(&mut self.outbox));
+            let _ = work.send(std::mem::take(&mut self.outbox));
         }
     }
 
@@ -232,6 +234,11 @@ impl Desk {
                     }
                     continue;
                 }
+                Outcome::Panicked => {
+                    return Err(Error::Inconsistent(format!(
+                        "a panic outside of the evaluation of {slot}; see `verdmarc dead-letters skip` when it comes again"
+                    )));
+                }
             };
             self.done(slot, outputs, refused)?;
         }
@@ -276,6 +283,8 @@ impl Desk {
                 None => return Ok(()),
                 Some(ended) => self.settle(ended)?,
             }
+        } else if let Some(error) = self.transactions.failure() {
+            return Err(error);
         }
         if let Some(cut) = self.uncommitted.take() {
             self.commit(consumer, cut)?;

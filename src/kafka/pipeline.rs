@@ -104,6 +104,9 @@ pub enum Outcome {
         /// How long to wait.
         wait: Duration,
     },
+    /// Nobody knows: the code that was to say it panicked. The pipeline ends, so that the record is neither lost nor holds its
+    /// partition for ever.
+    Panicked,
 }
 
 /// Takes outcomes from any thread.
@@ -265,11 +268,12 @@ impl Owner {
         if !context.desk().close(CLOSE) {
             tracing::warn!("the open transaction is left to the brokers, which end it when its time is over");
         }
-        // What is left in the ledgers is left to the next owner.
+        // What is left in the ledgers is left to the next owner. The role waits for us from here on, and not for ever.
         let tally = context.desk().leave();
         let failure = context.desk().take_failure();
         // The receiver waits for it.
         let _ = ended.send(result.and_then(|()| failure.map_or(Ok(()), Err)).map(|()| tally));
+        failpoint::reached("before-leaving");
         // Leaves the group, on this thread. It may hang when brokers are away; nobody waits for that.
         drop(self.consumer);
     }

@@ -143,6 +143,14 @@ impl Transactions {
         }
     }
 
+    /// Why the thread cannot write anything, when it has nothing in hand and that is known.
+    pub(super) fn failure(&self) -> Option<Error> {
+        match self.outcomes.try_recv() {
+            Ok(Outcome::Failed(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Ends the thread when it has nothing in hand; false when it did not end in time.
     pub(super) fn close(&mut self, patience: Duration) -> bool {
         self.closing.store(true, Ordering::Release);
@@ -188,16 +196,16 @@ enum Pace {
 
 impl Worker {
     fn run(self, batches: &Receiver<Batch>, outcomes: &SyncSender<Outcome>) {
-        let mut ready = Ok(());
-        if self.transactional {
-            ready = self.initialise();
+        if self.transactional
+            && let Err(error) = self.initialise()
+        {
+            // Said at once, whether or not there is anything to write. The owner is gone only when nobody wants to know.
+            let _ = outcomes.send(Outcome::Failed(error));
+            while batches.recv().is_ok() {}
+            return;
         }
         while let Ok(batch) = batches.recv() {
-            let outcome = match std::mem::replace(&mut ready, Ok(())) {
-                Ok(()) if self.transactional => self.transact(&batch),
-                Ok(()) => self.write(&batch),
-                Err(error) => Outcome::Failed(error),
-            };
+            let outcome = if self.transactional { self.transact(&batch) } else { self.write(&batch) };
             if outcomes.send(outcome).is_err() {
                 return;
             }

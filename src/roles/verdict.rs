@@ -76,7 +76,8 @@ async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions,
     for work in some {
         let (slot, record) = work.begin();
         let judge = judge.clone();
-        let mut judging = Box::pin(async move { judge.judge(record).await });
+        let judging = AssertUnwindSafe(async move { judge.judge(record).await }).catch_unwind();
+        let mut judging = Box::pin(judging.map(|outcome| outcome.unwrap_or(Outcome::Panicked)));
         match futures::poll!(&mut judging) {
             Poll::Ready(outcome) => completions.complete(slot, outcome),
             Poll::Pending => {
@@ -181,6 +182,7 @@ impl Judge {
     }
 
     async fn judge(&self, record: Record) -> Outcome {
+        failpoint::reached("decode");
         let raw = match Raw::decode(&record, self.settings.limits.message_bytes) {
             Ok(raw) => raw,
             Err(refusal) => return self.refused(record, &refusal),

@@ -15,16 +15,8 @@ pub struct Moto {
 impl Moto {
     pub fn start() -> Self {
         let python = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/python");
-        let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok_and(|output| output.status.success());
-        // Without setpriv a server outlives a test that is killed.
-        let mut command = if has_setpriv {
-            let mut command = Command::new("setpriv");
-            command.args(["--pdeathsig", "KILL", "--", python]);
-            command
-        } else {
-            Command::new(python)
-        };
-        command.args(["--pins", "claim_check", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", python, "--pins", "claim_check", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut said = String::new();

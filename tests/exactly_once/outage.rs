@@ -1,6 +1,6 @@
 //! Brokers that go away.
 
-use crate::broker::{Broker, Cluster, Options, alone};
+use crate::broker::{Broker, Cluster, Options, alone, shared};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Stream, mail};
 use std::time::{Duration, Instant};
@@ -78,5 +78,33 @@ fn brokers_die(static_membership: bool) {
         }
         wait_with_restarts(&stream, &fleet, &mut processes);
         stream.assert_exactly_once(&fleet);
+    });
+}
+
+#[test]
+fn leaving_the_group_is_not_waited_for_for_ever() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "leaving-", 1);
+        let fleet = stream.fleet();
+        let process = fleet.start("a", &[("FAILPOINTS", "before-leaving=sleep(120000)")]);
+        stream.produce(mail(10));
+        stream.wait_until_done(LIMIT);
+        let (code, took) = process.stop();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(20), "it took {took:?}");
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+/// The brokers take no transaction of more than 15 minutes.
+#[test]
+fn what_the_brokers_refuse_at_the_start_ends_the_role_before_any_mail_comes() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "refused-", 1);
+        let mut fleet = stream.fleet();
+        fleet.set("KAFKA__TRANSACTION_TIMEOUT_MS", "1800000");
+        let mut process = fleet.start("a", &[]);
+        assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
+        assert!(process.has_logged("ransaction"), "{}", fleet.tails());
     });
 }

@@ -88,6 +88,24 @@ fn a_panicking_evaluation_is_a_verdict_and_no_loop() {
     });
 }
 
+/// Where no verdict can be given any more: such a record must not hold its partition without anybody noticing.
+#[test]
+fn a_panic_outside_of_the_evaluation_ends_the_role_and_loses_nothing() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "outside-", 1);
+        let fleet = stream.fleet();
+        let mut process = fleet.start("a", &[("FAILPOINTS", "decode=3*off->1*return(panic)->off")]);
+        stream.produce((0..20).map(|number| Raw::of(Kind::Pass, format!("m{number}"))));
+        assert_eq!(process.exit_code(), Some(5), "{}", fleet.tails());
+        assert!(process.has_logged("outside-mail.raw/0/"), "which record: {}", fleet.tails());
+        let process = fleet.start("a", &[]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.assert_exactly_once(&fleet);
+        assert!(outcome.verdicts.values().flatten().all(|verdict| status(verdict) == "PASS"));
+    });
+}
+
 /// The worst case for every output at once: the brokers take what comes of it.
 #[test]
 fn p4_the_worst_mail_gives_a_verdict_that_every_topic_takes() {

@@ -83,9 +83,10 @@ impl Fleet {
         Process { child, log }
     }
 
-    /// The binary with the settings and these arguments.
+    /// The binary with the settings and these arguments. It is killed when the test's thread ends, also with the whole test binary.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_verdmarc")]);
         command.args(arguments).envs(self.settings.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
     }

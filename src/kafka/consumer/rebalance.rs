@@ -34,16 +34,8 @@ impl Desk {
     fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
         let partitions = partitions(list);
         let lost = consumer.assignment_lost();
-        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(&partitions)) {
-            self.transactions.request_abort();
-            let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
-            if let Some(ended) = self.transactions.outcome(patience) {
-                self.settle(ended)?;
-            }
-        }
-        if let Some(cut) = self.uncommitted.take_if(|_| !lost && !self.closing) {
-            self.commit(consumer, cut)?;
-        }
+        // Whatever comes of it, the library must be told that the partitions are given up: it waits for that, when it is closed too.
+        let ended = self.end_batch_of(consumer, &partitions, lost);
         let left = self.assignment.revoke(&partitions);
         let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
         let started = self::list(started);
@@ -55,7 +47,27 @@ impl Desk {
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
-        consumer.incremental_unassign(&started).map_err(rebalance)
+        consumer.incremental_unassign(&started).map_err(rebalance).and(ended)
+    }
+
+    /// Ends the batch that holds records of these partitions.
+    fn end_batch_of(
+        &mut self,
+        consumer: &BaseConsumer<Context>,
+        partitions: &BTreeSet<Partition>,
+        lost: bool,
+    ) -> Result<(), Error> {
+        if self.in_flight.as_ref().is_some_and(|cut| cut.touches(partitions)) {
+            self.transactions.request_abort();
+            let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
+            if let Some(ended) = self.transactions.outcome(patience) {
+                self.settle(ended)?;
+            }
+        }
+        match self.uncommitted.take_if(|_| !lost && !self.closing) {
+            Some(cut) => self.commit(consumer, cut),
+            None => Ok(()),
+        }
     }
 }
 
