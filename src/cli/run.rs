@@ -48,7 +48,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    super::runtime()?.block_on(run_all(&config, &roles))
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(run_all(&config, &roles));
+    // A file system or a resolver that hangs must not hold the process back.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The roles that were asked for, else every one whose settings are there.

@@ -15,8 +15,8 @@ pub struct Kafka {
     /// How this client calls itself in the brokers' logs and quotas. Default `verdmarc`.
     pub client_id: String,
     /// What tells this process from its siblings for as long as it lives, and across restarts: its transactional id and, with it,
-    /// what fences a predecessor that is not quite dead. Default: the pod's name (POD_NAME, or HOSTNAME in Kubernetes), else the
-    /// host's name and a random part, with a warning.
+    /// what fences a predecessor that is not quite dead. Default: the pod's name (POD_NAME, or HOSTNAME in Kubernetes; only in a
+    /// StatefulSet does it last), else the host's name and a random part, with a warning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// Whether a known instance keeps its partitions over a restart within the session timeout (static membership). Default true.
@@ -127,7 +127,9 @@ impl Compression {
 }
 
 /// Properties that would take promises back if they were set otherwise.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
+    // Of a consumer it would be how much one answer may hold of all partitions; of a producer it is kafka.max_record_bytes.
+    "message.max.bytes",
     "transactional.id",
     "auto.offset.reset",
     "group.id",

@@ -26,6 +26,9 @@ pub struct Topics {
     pub dead_letters: String,
 }
 
+/// Most delays, and so most topics for retries.
+pub(super) const MOST_RETRIES: usize = 9;
+
 impl Default for Topics {
     fn default() -> Self {
         Self {
@@ -53,6 +56,11 @@ impl Topics {
         format!("{}.{number}", self.full(&self.retries))
     }
 
+    /// The full names of all topics that retries may lie in, however many delays are set: they are read wherever they exist.
+    pub fn all_retries(&self) -> impl Iterator<Item = String> {
+        (1..=MOST_RETRIES).map(|number| self.retry(number))
+    }
+
     /// The names with their keys, but for those of retries.
     pub fn named(&self) -> [(&'static str, &str); 7] {
         [
@@ -68,6 +76,12 @@ impl Topics {
 
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
         let names = self.named();
+        // The longest of them; all have the same form.
+        let retries = format!("{}.{MOST_RETRIES}", self.retries);
+        if let Some((key, name)) = names.iter().find(|(_, name)| self.all_retries().any(|retry| retry == self.full(name))) {
+            problems.push(format!("topics.{key} is `{name}`, which is a topic of topics.retries: give each its own topic"));
+        }
+        let names: Vec<_> = names.into_iter().chain([("retries", retries.as_str())]).collect();
         for (index, (key, name)) in names.iter().enumerate() {
             let full = self.full(name);
             let legal = !name.is_empty() && full.len() <= 249 && full != "." && full != "..";

@@ -64,8 +64,14 @@ pub fn output_too_large(topic: &Arc<str>, (raw, partition, offset): (&str, i32, 
     letter
 }
 
-/// The original record that a verdict or failure speaks of, which is not the one that was read when that was a retry.
+/// The original record that an output speaks of, which is not the one that was read when that was a retry: in the headers of a
+/// copy, in the value of a verdict or failure.
 fn origin(output: &Output) -> Option<Lineage> {
+    let copied = Lineage::in_headers(&output.headers).ok().flatten();
+    copied.or_else(|| input_of(output))
+}
+
+fn input_of(output: &Output) -> Option<Lineage> {
     #[derive(serde::Deserialize)]
     struct Event {
         input: Input,
@@ -136,6 +142,10 @@ mod tests {
             ("mail.raw", "5", "2")
         );
         assert_eq!((said("verdmarc-reason"), letter.key.as_deref()), ("output_too_large", Some(&b"k"[..])));
+        let mut copy = output("the message");
+        Lineage { input: serde_json::from_str(input).unwrap(), timestamp: None }.push_to(&mut copy.headers);
+        let letter = output_too_large(&"mail.dead-letters".into(), ("mail.retries.1", 0, 7), &[copy]);
+        assert_eq!(letter.headers.get("verdmarc-origin-offset"), Some(&b"5"[..]));
         let alone = output_too_large(&"mail.dead-letters".into(), ("mail.raw", 1, 7), &[]);
         assert_eq!(alone.headers.get("verdmarc-origin-offset"), Some(&b"7"[..]));
     }

@@ -43,11 +43,18 @@ impl Lineage {
     /// # Errors
     /// Some of the headers are there, and not all of them can be read.
     pub fn of(record: &Record) -> Result<Self, Unreadable> {
-        let none = Headers::default();
-        let headers = record.headers.as_ref().unwrap_or(&none);
+        let said = record.headers.as_ref().map(Self::in_headers).transpose()?;
+        Ok(said.flatten().unwrap_or_else(|| Self::itself(record)))
+    }
+
+    /// What headers say, none when they say nothing.
+    ///
+    /// # Errors
+    /// Some of the headers are there, and not all of them can be read.
+    pub fn in_headers(headers: &Headers) -> Result<Option<Self>, Unreadable> {
         let own = [ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET];
         if own.iter().all(|name| headers.get(name).is_none()) {
-            return Ok(Self::itself(record));
+            return Ok(None);
         }
         let topic: String = read(headers, ORIGIN_TOPIC)?;
         if topic.is_empty() || topic.len() > 249 || topic.chars().any(char::is_control) {
@@ -62,7 +69,7 @@ impl Lineage {
             Some(_) => read(headers, ATTEMPT)?,
         };
         let input = Input { topic, partition: read(headers, ORIGIN_PARTITION)?, offset: read(headers, ORIGIN_OFFSET)?, attempt };
-        Ok(Self { input, timestamp })
+        Ok(Some(Self { input, timestamp }))
     }
 
     /// The record stands for itself.

@@ -137,6 +137,7 @@ pub(super) fn is_passing(error: &KafkaError) -> bool {
             | Code::RebalanceInProgress
             | Code::IllegalGeneration
             | Code::UnknownMemberId
+            | Code::StaleMemberEpoch
             | Code::Retry
             | Code::WaitingForCoordinator
             | Code::Resolve

@@ -21,8 +21,11 @@ impl Instance {
     fn from(kafka: &Kafka, variable: impl Fn(&str) -> Option<String>, host: impl Fn() -> String) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let in_kubernetes = || set("KUBERNETES_SERVICE_HOST").and_then(|_| set("HOSTNAME"));
-        if let Some(name) = kafka.instance.clone().or_else(|| set("POD_NAME")).or_else(in_kubernetes) {
+        if let Some(name) = kafka.instance.clone() {
             return Self { name, lasts: true };
+        }
+        if let Some(name) = set("POD_NAME").or_else(in_kubernetes) {
+            return Self { lasts: has_ordinal(&name), name };
         }
         // RandomState is seeded by the system.
         let random = RandomState::new().hash_one(std::process::id());
@@ -33,12 +36,19 @@ impl Instance {
     pub fn warning(&self) -> Option<String> {
         (!self.lasts).then(|| {
             format!(
-                "kafka.instance is not set and no pod's name is known: this process is `{}`, and after a crash its open \
-                 transaction holds readers back until kafka.transaction_timeout_ms has passed",
+                "this process is `{}`, a name that its successor will not have: after a crash its partitions and its open transaction \
+                 wait for kafka.session_timeout_ms and kafka.transaction_timeout_ms; run it as a pod of a StatefulSet, or set \
+                 kafka.instance",
                 self.name
             )
         })
     }
+}
+
+/// Whether a pod's name ends in the number that a StatefulSet gives, and its successor gets it too. Other pods have five letters and
+/// digits there, made up anew each time.
+fn has_ordinal(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, end)| (1..=4).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -56,7 +66,17 @@ mod tests {
         let pod = [("POD_NAME", "verdict-3"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("HOSTNAME", "h")];
         assert_eq!(instance(Some("i"), &pod), Instance { name: "i".into(), lasts: true });
         assert_eq!(instance(None, &pod), Instance { name: "verdict-3".into(), lasts: true });
-        assert_eq!(instance(None, &pod[1..]), Instance { name: "h".into(), lasts: true });
+        assert_eq!(instance(None, &[pod[1], ("HOSTNAME", "h-12")]), Instance { name: "h-12".into(), lasts: true });
+    }
+
+    #[test]
+    fn only_a_pod_of_a_stateful_set_has_a_successor_of_its_name() {
+        for name in ["verdict-7d9c5b6f48-x2x4b", "verdict-7d9c5b6f48-24567", "verdict", "verdict-", "verdict-2a"] {
+            let pod = instance(None, &[("POD_NAME", name)]);
+            assert_eq!((pod.name.as_str(), pod.lasts), (name, false));
+            assert!(pod.warning().is_some());
+        }
+        assert!(instance(Some("verdict"), &[]).lasts, "whoever sets a name knows that it lasts");
     }
 
     #[test]

@@ -12,10 +12,11 @@
 use super::assignment::{Assignment, Partition};
 use super::client;
 use super::consumer::add;
+use super::ends::Uncommitted;
 use super::error::{Error, rebalance};
 use super::inquiry::Inquiry;
 use super::ledger::Generation;
-use super::reader::{Quiet, log};
+use super::reader::Quiet;
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
@@ -79,8 +80,8 @@ impl Starts {
     /// Starts the thread that asks. It has a client of its own: on the connection that the consumer fetches by, every answer would
     /// wait for the end of a fetch.
     pub(super) fn new(kafka: &Kafka, group: &str) -> Result<Self, Error> {
-        let observer = Quiet::consumer(&client::observer(kafka, group)?)?;
-        let inquiry = Inquiry::start("positions", move |asked, found| Asker { observer, found: found.clone() }.run(asked))?;
+        let (observer, ends) = (Quiet::consumer(&client::observer(kafka, group)?)?, Uncommitted::new(kafka)?);
+        let inquiry = Inquiry::start("positions", move |asked, found| Asker { observer, ends, found: found.clone() }.run(asked))?;
         Ok(Self { inquiry, waiting: BTreeMap::new() })
     }
 
@@ -171,6 +172,8 @@ impl Start {
 /// The thread's side.
 struct Asker {
     observer: BaseConsumer<Quiet>,
+    /// A position may lie behind what readers of committed records see, before the end of a transaction that is still open.
+    ends: Uncommitted,
     found: mpsc::Sender<(Question, Start)>,
 }
 
@@ -246,7 +249,7 @@ impl Asker {
         let element = committed.find_partition(&partition.topic, partition.number)?;
         element.error().ok()?;
         let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
-        let (first, end) = log(&self.observer, &partition.topic, partition.number, TOGETHER).ok()?;
+        let (first, end) = self.ends.log(&partition.topic, partition.number, TOGETHER).ok()?;
         if position > end || position < first {
             return Some(Start::Lost { position, first, end });
         }

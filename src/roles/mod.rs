@@ -7,9 +7,13 @@ pub mod verdict;
 use crate::config::Config;
 use crate::kafka::{Error, topics};
 
-/// What Kafka says to a call that blocks.
+/// What Kafka says to a call that blocks. It has a thread of its own: the runtime's may all hang in a file system.
 async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(call).await.unwrap_or_else(|error| Err(Error::Inconsistent(error.to_string())))
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    // Nobody takes the answer only when the role is dropped, which is when the process ends.
+    let thread = std::thread::Builder::new().name("call".to_owned()).spawn(move || drop(sender.send(call())));
+    thread.map_err(|error| Error::Inconsistent(format!("cannot start a thread: {error}")))?;
+    answer.await.unwrap_or_else(|_| Err(Error::Inconsistent("a call of the client library panicked".to_owned())))
 }
 
 /// Says what is wrong with the topics before the first record is read.

@@ -108,8 +108,8 @@ const REASON: &str = "skipped_by_operator";
 /// # Errors
 /// The group has members, or stands somewhere else; or Kafka.
 pub fn skip(config: &Config, group: &str, target: &Target, act: bool) -> Result<Record, SkipError> {
-    let retries = (1..=config.verdict.retry_delays_s.len()).map(|number| config.topics.retry(number));
-    let topics: Vec<String> = std::iter::once(config.topics.full(&config.topics.raw)).chain(retries).collect();
+    let raw = config.topics.full(&config.topics.raw);
+    let topics: Vec<String> = std::iter::once(raw).chain(config.topics.all_retries()).collect();
     if !topics.contains(&target.topic) {
         return Err(SkipError::NotRead { group: group.to_owned(), topic: target.topic.clone(), topics });
     }
