@@ -93,6 +93,12 @@ impl Config {
         if self.dns.zone.is_some() && !self.dns.servers.is_empty() {
             problems.push("dns.zone and dns.servers exclude each other: remove one".to_owned());
         }
+        if self.verdict.revoke_ms >= self.kafka.max_poll_interval_ms {
+            problems.push(
+                "verdict.revoke_ms must be below kafka.max_poll_interval_ms: nothing is polled while a revocation waits"
+                    .to_owned(),
+            );
+        }
         self.evaluation.validate(&mut problems);
         self.kafka.validate(&mut problems);
         self.verdict.validate(&mut problems);

@@ -15,13 +15,14 @@ pub struct VerdictRole {
     pub retries: bool,
     /// Seconds before each retry; one topic each. Default 60, 600 and 3 600.
     pub retry_delays_s: Vec<u64>,
-    /// Messages in evaluation at once. Default 1 000.
+    /// Messages in evaluation at once. A partition gets four fifths of them at most while there are others. Default 1 000.
     pub concurrency: usize,
     /// Records held in memory, from reading to commit, above which reading pauses. Default 20 000.
     pub budget_records: usize,
     /// Bytes held in memory, from reading to commit, above which reading pauses. Default 256 MiB.
     pub budget_bytes: usize,
-    /// Records held of one partition, above which that partition pauses. Default 10 000.
+    /// Records held of one partition, above which that partition pauses. It pauses earlier when it holds as much as is left of the
+    /// budget for all. Default 10 000.
     pub partition_records: usize,
     /// Milliseconds between two commits. Default 100.
     pub commit_interval_ms: u64,
@@ -29,7 +30,8 @@ pub struct VerdictRole {
     pub commit_records: usize,
     /// Bytes of outputs in one commit, about. Default 32 MiB.
     pub commit_bytes: usize,
-    /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Default 20 000.
+    /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Ending the open transaction and
+    /// leaving the group may take another 20 s where brokers do not answer. Default 20 000.
     pub drain_ms: u64,
     /// Milliseconds that a revoked partition waits for the transaction that holds its outputs to end. Default 4 000.
     pub revoke_ms: u64,
@@ -57,7 +59,7 @@ impl Default for VerdictRole {
 
 impl VerdictRole {
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
-        if !(1..=9).contains(&self.retry_delays_s.len()) || !self.retry_delays_s.is_sorted() {
+        if !(1..=super::topics::MOST_RETRIES).contains(&self.retry_delays_s.len()) || !self.retry_delays_s.is_sorted() {
             problems.push("verdict.retry_delays_s must be one to nine delays, none shorter than the one before".to_owned());
         }
         let at_least_one = [

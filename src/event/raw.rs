@@ -86,6 +86,25 @@ impl<'r> Raw<'r> {
         attributes.into_raw(Lineage::of(record)?, headers, body)
     }
 
+    /// Whether the message may lie elsewhere, as far as shows before the record is read.
+    pub fn may_refer(record: &Record) -> bool {
+        let Some(headers) = &record.headers else { return false };
+        let value = record.value.as_deref().unwrap_or_default();
+        let is_reference = |name: &str| {
+            name.split_at_checked(ATTRIBUTE.len())
+                .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(ATTRIBUTE) && rest.eq_ignore_ascii_case(DATAREF))
+        };
+        match Mode::of(headers) {
+            Ok(Mode::Binary) => value.is_empty() && headers.iter().any(|(name, _)| is_reference(name)),
+            // More than its attributes may take is no reference, or refused.
+            Ok(Mode::Structured) => {
+                let mut places = value.windows(DATAREF.len());
+                value.len() <= 2 * MAX_HEADER_BYTES && places.any(|place| place.eq_ignore_ascii_case(DATAREF.as_bytes()))
+            }
+            Err(_) => false,
+        }
+    }
+
     /// The attributes as `ce_` headers, as they came without those of a reference; for a bare message those that it would have had.
     pub fn attributes(&self) -> Headers {
         let Attributes(given) = &self.attributes;

@@ -1,5 +1,6 @@
 //! The partitions that are ours: their ledgers, and what they hold in memory. Pure bookkeeping, no client library.
 
+use super::budget::{Budget, Load};
 use super::error::Error;
 use super::ledger::{Generation, Ledger, Misplaced};
 use super::sentinel::Sentinel;
@@ -20,7 +21,10 @@ pub struct Slot {
     partition: Partition,
     generation: Generation,
     offset: i64,
+    /// Bytes that it counts for until it is done.
     weight: usize,
+    /// Those of them that are for outputs larger than the record, which it has only while it is evaluated.
+    extra: usize,
 }
 
 impl std::fmt::Display for Slot {
@@ -33,14 +37,14 @@ impl Slot {
     pub(super) fn partition(&self) -> &Partition {
         &self.partition
     }
-}
 
-/// Limits on what is held in memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
-    pub(super) records: usize,
-    pub(super) bytes: usize,
-    pub(super) partition_records: usize,
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
 }
 
 /// What one record came to.
@@ -63,6 +67,8 @@ impl Done {
 struct Held {
     ledger: Ledger<Done>,
     bytes: usize,
+    /// Whether reading was to leave it alone when that was last asked.
+    full: bool,
 }
 
 /// Everything that is assigned to this consumer.
@@ -71,7 +77,6 @@ pub(super) struct Assignment {
     partitions: BTreeMap<Partition, Held>,
     generations: u64,
     budget: Budget,
-    tripped: bool,
 }
 
 /// What a cut of all partitions gave.
@@ -113,7 +118,7 @@ impl Cut {
 
 impl Assignment {
     pub(super) fn new(budget: Budget) -> Self {
-        Self { partitions: BTreeMap::new(), generations: 0, budget, tripped: false }
+        Self { partitions: BTreeMap::new(), generations: 0, budget }
     }
 
     /// Takes partitions up, each in a new generation. They are to be left alone until it is known where they start.
@@ -122,7 +127,7 @@ impl Assignment {
         for partition in partitions {
             self.generations += 1;
             let generation = Generation(self.generations);
-            self.partitions.insert(partition.clone(), Held { ledger: Ledger::new(generation), bytes: 0 });
+            self.partitions.insert(partition.clone(), Held { ledger: Ledger::new(generation), bytes: 0, full: false });
             assigned.push((partition, generation));
         }
         assigned
@@ -149,18 +154,34 @@ impl Assignment {
         self.partitions.keys()
     }
 
-    /// Takes up a record; none when its partition is not ours any more.
-    pub(super) fn charge(&mut self, record: &Record) -> Result<Option<Slot>, Error> {
+    /// Takes up a record, whose outputs may be so much larger than itself; none when its partition is not ours any more.
+    pub(super) fn charge(&mut self, record: &Record, extra: usize) -> Result<Option<Slot>, Error> {
         let partition = Partition { topic: record.topic.clone(), number: record.partition };
         let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
         held.ledger.charge(record.offset).map_err(|error| Error::Inconsistent(format!("{partition:?}: {error}")))?;
-        let weight = record.weight();
+        let weight = record.weight() + extra;
         held.bytes += weight;
-        Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight }))
+        Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra }))
+    }
+
+    /// While a record waits for its time it counts for itself only; true when its partition is still ours.
+    pub(super) fn set_aside(&mut self, slot: &mut Slot) -> bool {
+        slot.weight -= slot.extra;
+        let held = self.partitions.get_mut(&slot.partition).filter(|held| held.ledger.generation() == slot.generation);
+        held.map(|held| held.bytes = held.bytes.saturating_sub(slot.extra)).is_some()
+    }
+
+    /// Counts a record that was set aside in full again.
+    pub(super) fn take_again(&mut self, slot: &mut Slot) {
+        slot.weight += slot.extra;
+        if let Some(held) = self.partitions.get_mut(&slot.partition).filter(|held| held.ledger.generation() == slot.generation) {
+            held.bytes += slot.extra;
+        }
     }
 
     /// Whether a slot's partition is still ours, in the same assignment.
-    pub(super) fn holds(&self, slot: &Slot) -> bool {
+    #[cfg(test)]
+    fn holds(&self, slot: &Slot) -> bool {
         self.partitions.get(&slot.partition).is_some_and(|held| held.ledger.generation() == slot.generation)
     }
 
@@ -270,6 +291,11 @@ impl Assignment {
         self.partitions.values().map(|held| held.bytes).sum()
     }
 
+    /// What all partitions hold, and `besides` bytes.
+    fn load(&self, besides: usize) -> Load {
+        Load { records: self.records(), bytes: self.bytes() + besides }
+    }
+
     /// Records held that are not done.
     pub(super) fn pending(&self) -> usize {
         self.partitions.values().map(|held| held.ledger.pending()).sum()
@@ -280,21 +306,20 @@ impl Assignment {
         self.partitions.values().map(|held| held.ledger.ready()).sum()
     }
 
-    /// Whether more is held than the budget allows.
-    pub(super) fn is_over_budget(&self) -> bool {
-        self.records() >= self.budget.records || self.bytes() >= self.budget.bytes
+    /// Whether as much is held as the budget allows, with `besides` bytes of what was ours.
+    pub(super) fn is_over_budget(&self, besides: usize) -> bool {
+        self.budget.is_used_up(self.load(besides))
     }
 
-    /// The partitions that reading should leave alone for now: all above the budget until half of it is free, and each that
-    /// holds too many records by itself.
-    pub(super) fn overfull(&mut self) -> Vec<Partition> {
-        if self.is_over_budget() {
-            self.tripped = true;
-        } else if self.records() <= self.budget.records / 2 && self.bytes() <= self.budget.bytes / 2 {
-            self.tripped = false;
-        }
-        let full = |held: &Held| held.ledger.len() >= self.budget.partition_records;
-        self.partitions.iter().filter(|(_, held)| self.tripped || full(held)).map(|(partition, _)| partition.clone()).collect()
+    /// The partitions that reading should leave alone for now, with `besides` bytes of what was ours.
+    pub(super) fn overfull(&mut self, besides: usize) -> Vec<Partition> {
+        let (all, alone, budget) = (self.load(besides), self.partitions.len() == 1, self.budget);
+        let full = self.partitions.iter_mut().filter_map(|(partition, held)| {
+            let own = Load { records: held.ledger.len(), bytes: held.bytes };
+            held.full = budget.is_full(own, all, alone, held.full);
+            held.full.then(|| partition.clone())
+        });
+        full.collect()
     }
 }
 

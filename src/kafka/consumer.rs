@@ -5,16 +5,18 @@
 
 use super::assignment::{Assignment, Cut, Partition, Slot};
 use super::backlog::Backlog;
+use super::budget::Budget;
 use super::error::{Error, is_passing};
 use super::failpoint::Mutant;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
+use super::places::Places;
 use super::refusals::Refusals;
 use super::sentinel::Sentinel;
 use super::start::Starts;
 use super::state::{Applied, States};
 use super::status::Status;
-use super::transaction::{Abort, Batch, Outcome as Ended, Transactions};
+use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Outcome as Ended, Oversized, Transactions};
 use crate::config::Delivery;
 use crate::event::{Output, Record};
 use jiff::Timestamp;
@@ -26,8 +28,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 mod rebalance;
+mod waits;
 
 pub(super) use rebalance::Context;
+use waits::Waits;
 
 /// Records handed out together when there are so many.
 const TOGETHER: usize = 8;
@@ -44,15 +48,15 @@ pub(super) struct Desk {
     delivery: Delivery,
     /// None once nothing more is handed out: whoever evaluates may end then.
     work: Option<UnboundedSender<Vec<Work>>>,
-    /// Not handed out yet, so that those who evaluate are woken once for several.
-    outbox: Vec<Work>,
+    places: Places,
+    /// Records that came since the last were handed out: those who evaluate are woken once for several.
+    fresh: usize,
     backlog: Backlog,
     collected: mpsc::Receiver<(Slot, Outcome)>,
     in_flight: Option<Cut>,
     /// Written, but the offsets are not committed yet (at least once only).
     uncommitted: Option<Cut>,
-    /// Records whose time has not come; their partitions are paused.
-    held: Vec<Held>,
+    waits: Waits,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
     handlers: Handlers,
@@ -61,6 +65,8 @@ pub(super) struct Desk {
     not_before: Instant,
     commit_interval: Duration,
     commit_records: usize,
+    /// As many as that, but for a while after something was refused for its size: what it is shows in a small batch.
+    batch_records: usize,
     commit_bytes: usize,
     revoke_patience: Duration,
     intake_stopped: bool,
@@ -69,16 +75,8 @@ pub(super) struct Desk {
     tally: Tally,
 }
 
-/// A record that waits at the head of its partition.
-struct Held {
-    due: Instant,
-    slot: Slot,
-    record: Record,
-}
-
 impl Desk {
     pub(super) fn new(
-        assignment: Assignment,
         (starts, states): (Starts, Option<States>),
         transactions: Transactions,
         delivery: Delivery,
@@ -87,19 +85,22 @@ impl Desk {
         status: Arc<Status>,
     ) -> Self {
         let now = Instant::now();
+        let budget =
+            Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
         Self {
-            assignment,
+            assignment: Assignment::new(budget),
             starts,
             states,
             transactions,
             delivery,
             work: Some(work),
-            outbox: Vec::new(),
+            places: Places::new(intake.places),
+            fresh: 0,
             backlog: Backlog::new(),
             collected,
             in_flight: None,
             uncommitted: None,
-            held: Vec::new(),
+            waits: Waits::default(),
             paused: BTreeSet::new(),
             refusals: Refusals::default(),
             handlers: intake.handlers.clone(),
@@ -108,6 +109,7 @@ impl Desk {
             not_before: now,
             commit_interval: intake.commit_interval,
             commit_records: intake.commit_records,
+            batch_records: intake.commit_records,
             commit_bytes: intake.commit_bytes,
             revoke_patience: intake.revoke,
             intake_stopped: false,
@@ -125,7 +127,7 @@ impl Desk {
     /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
     pub(super) fn is_drained(&self) -> bool {
         let finished = self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.ready() == 0;
-        self.refusals.stopped() || finished && self.assignment.pending() == self.held.len()
+        self.refusals.stopped() || finished && self.assignment.pending() == self.waits.held()
     }
 
     pub(super) fn take_failure(&mut self) -> Option<Error> {
@@ -139,28 +141,25 @@ impl Desk {
         self.transactions.close(patience)
     }
 
-    /// Takes up a record and hands it out, at once or when its time has come.
-    pub(super) fn take_up(&mut self, record: Record) -> Result<(), Error> {
+    /// Takes up a record and hands it out when its time has come. True when something is to be paused before any more is read.
+    pub(super) fn take_up(&mut self, record: Record) -> Result<bool, Error> {
         if self.intake_stopped || self.refusals.stopped() {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(slot) = self.assignment.charge(&record)? else { return Ok(()) };
+        if let Some(wait) = (self.handlers.due)(&record) {
+            self.waits.read_again(&record, wait);
+            return Ok(true);
+        }
+        let Some(slot) = self.assignment.charge(&record, (self.handlers.refers_to)(&record))? else { return Ok(false) };
         self.tally.read += 1;
-        if let Some(states) = &mut self.states {
-            let Applied { outputs, refused } = states.apply(record)?;
-            return self.done(slot, outputs, refused);
-        }
-        match (self.handlers.due)(&record) {
-            Some(wait) => self.held.push(Held { due: Instant::now() + wait, slot, record }),
+        match &mut self.states {
+            Some(states) => {
+                let Applied { outputs, refused } = states.apply(record)?;
+                self.done(slot, outputs, refused)?;
+            }
             None => self.dispatch(slot, record),
         }
-        Ok(())
-    }
-
-    /// Whether a partition is to be paused before anything else is read: a record waits at its head, or the budget is used up.
-    pub(super) fn must_pause(&mut self) -> bool {
-        let waits = self.held.last().is_some_and(|held| !self.paused.contains(held.slot.partition()));
-        waits || self.assignment.is_over_budget()
+        Ok(self.assignment.is_over_budget(self.places.orphaned()))
     }
 
     /// Leaves everything that is held to the next owner, and hands out nothing more.
@@ -177,16 +176,23 @@ impl Desk {
     }
 
     fn dispatch(&mut self, slot: Slot, record: Record) {
-        self.outbox.push(Work { slot, record, waiting: self.backlog.add() });
-        if self.outbox.len() >= TOGETHER {
+        self.places.queue(slot, record);
+        self.fresh += 1;
+        if self.fresh >= TOGETHER {
             self.hand_out();
         }
     }
 
+    /// Hands out the records whose turn it is, by the few.
     fn hand_out(&mut self) {
-        if let Some(work) = self.work.as_ref().filter(|_| !self.outbox.is_empty()) {
+        self.fresh = 0;
+        let Some(work) = &self.work else { return };
+        let mut next = self.places.next().into_iter().peekable();
+        while next.peek().is_some() {
+            let some = next.by_ref().take(TOGETHER);
+            let some = some.map(|(slot, record)| Work { slot, record, waiting: self.backlog.add() }).collect();
             // The receiver is gone only when the role has ended, which requests a stop.
-            let _ = work.send(std::mem::take(&mut self.outbox));
+            let _ = work.send(some);
         }
     }
 
@@ -205,7 +211,7 @@ impl Desk {
             states.find_ends(Timestamp::now())?;
         }
         self.collect()?;
-        self.release();
+        self.release(consumer);
         self.hand_out();
         self.advance(consumer)?;
         self.regulate(consumer);
@@ -224,13 +230,14 @@ impl Desk {
     }
 
     fn collect(&mut self) -> Result<(), Error> {
-        while let Ok((slot, outcome)) = self.collected.try_recv() {
+        while let Ok((mut slot, outcome)) = self.collected.try_recv() {
+            self.places.give_back(&slot);
             let (outputs, refused) = match outcome {
                 Outcome::Done(outputs) => (outputs, false),
                 Outcome::Refused(outputs) => (outputs, true),
                 Outcome::Later { record, wait } => {
-                    if self.assignment.holds(&slot) {
-                        self.held.push(Held { due: Instant::now() + wait, slot, record });
+                    if self.assignment.set_aside(&mut slot) {
+                        self.waits.hold(slot, record, wait);
                     }
                     continue;
                 }
@@ -267,15 +274,6 @@ impl Desk {
         );
     }
 
-    /// Hands out what has waited long enough.
-    fn release(&mut self) {
-        let now = Instant::now();
-        let due = self.held.extract_if(.., |held| held.due <= now).collect::<Vec<_>>();
-        for held in due {
-            self.dispatch(held.slot, held.record);
-        }
-    }
-
     /// The order that promise 2 asks for: cut, write with the offsets, forget.
     fn advance(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
         if self.in_flight.is_some() {
@@ -286,17 +284,17 @@ impl Desk {
         } else if let Some(error) = self.transactions.failure() {
             return Err(error);
         }
-        if let Some(cut) = self.uncommitted.take() {
+        let now = Instant::now();
+        if let Some(cut) = self.uncommitted.take_if(|_| now >= self.not_before) {
             self.commit(consumer, cut)?;
         }
         // A closing that begins now is left to the next owner.
         if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped) {
             states.freeze(consumer, Timestamp::now());
         }
-        let now = Instant::now();
         let early = now.duration_since(self.last_cut) < self.commit_interval
             && !self.intake_stopped
-            && self.assignment.ready() < self.commit_records
+            && self.assignment.ready() < self.batch_records
             && !self.states.as_ref().is_some_and(States::are_urgent);
         if early || now < self.not_before || self.uncommitted.is_some() || self.refusals.stopped() {
             return Ok(());
@@ -318,7 +316,7 @@ impl Desk {
                 membership => membership,
             },
         };
-        let mut cut = self.assignment.cut(self.commit_records, self.commit_bytes).unwrap_or_default();
+        let mut cut = self.assignment.cut(self.batch_records, self.commit_bytes).unwrap_or_default();
         let states = self.states.as_mut().map(|states| states.cut(&mut cut, &self.assignment, Timestamp::now()));
         if cut.next().next().is_none() {
             return Ok(());
@@ -343,6 +341,7 @@ impl Desk {
         match ended {
             Ended::Written(written) => {
                 self.tally.written += written;
+                self.batch_records = self.batch_records.saturating_mul(2).min(self.commit_records);
                 match self.delivery {
                     Delivery::ExactlyOnce => self.forget(&cut),
                     Delivery::AtLeastOnce => {
@@ -365,16 +364,21 @@ impl Desk {
         tracing::warn!(reason = abort.reason, records = cut.outputs.len(), "a batch was taken back and is written again");
         self.tally.aborted += 1;
         self.assignment.aborted(&cut.positions)?;
-        if let Some(index) = abort.oversized
-            && let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index))
-        {
-            let Partition { topic, number } = &position.partition;
-            let outputs = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
-            self.assignment.replace(cut, index, outputs)?;
-        } else if !abort.wanted {
-            self.not_before = Instant::now() + BACK_OFF;
+        match abort.oversized {
+            Some(Oversized::At(index)) => self.stand_in(cut, index)?,
+            Some(Oversized::Somewhere) => self.batch_records = CAREFUL_ENTRIES.min(self.commit_records),
+            None if abort.wanted => {}
+            None => self.not_before = Instant::now() + BACK_OFF,
         }
         Ok(())
+    }
+
+    /// Puts other outputs in the place of those of an entry that no topic takes.
+    fn stand_in(&mut self, cut: &Cut, index: usize) -> Result<(), Error> {
+        let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
+        let Partition { topic, number } = &position.partition;
+        let outputs = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
+        self.assignment.replace(cut, index, outputs)
     }
 
     /// Commits what was written without a transaction.
@@ -402,9 +406,9 @@ impl Desk {
         let mut wanted: BTreeSet<Partition> = if self.intake_stopped || self.refusals.stopped() {
             self.assignment.partitions().cloned().collect()
         } else {
-            let waiting = self.held.iter().map(|held| held.slot.partition().clone());
             let full = self.states.iter().flat_map(States::full);
-            self.assignment.overfull().into_iter().chain(waiting).chain(full).collect()
+            let overfull = self.assignment.overfull(self.places.orphaned());
+            overfull.into_iter().chain(self.waits.partitions()).chain(full).collect()
         };
         wanted.retain(|partition| self.starts.has_started(partition));
         if wanted == self.paused {

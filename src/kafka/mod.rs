@@ -6,6 +6,8 @@
 //! | `pipeline` | one consumer thread: poll, dispatch, collect, have written and committed |
 //! | `consumer` | what that thread does between two polls and at a rebalance |
 //! | `assignment` | the partitions that are ours, their ledgers, the budget |
+//! | `budget` | how much may be held in memory, and by which partition |
+//! | `places` | who is evaluated next |
 //! | `backlog` | what was handed out and nobody has begun |
 //! | `start` | where a newly assigned partition is read from |
 //! | `state` | what a stateful role keeps of each partition |
@@ -34,6 +36,7 @@
 
 mod assignment;
 mod backlog;
+mod budget;
 mod client;
 pub mod command;
 mod consumer;
@@ -50,6 +53,7 @@ pub mod ledger;
 mod log;
 mod membership;
 mod pipeline;
+mod places;
 mod producer;
 mod range;
 mod reader;

@@ -4,7 +4,6 @@
 //! need it. Work goes to whoever evaluates, in any order; outcomes come back through [`Completions`].
 
 pub use super::assignment::Slot;
-use super::assignment::{Assignment, Budget};
 use super::backlog::Waiting;
 use super::consumer::{Context, Desk};
 use super::coverage::Coverage;
@@ -39,6 +38,8 @@ pub struct Intake {
     pub budget_bytes: usize,
     /// Records held of one partition, above which it pauses.
     pub partition_records: usize,
+    /// Records handed out at once.
+    pub places: usize,
     /// Time between two commits.
     pub commit_interval: Duration,
     /// Records in one commit at most; when so many are done it does not wait for the interval.
@@ -63,6 +64,8 @@ pub type Oversized = dyn Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + S
 pub struct Handlers {
     /// How long a record must wait before it is handed out; none for at once. Its partition waits with it.
     pub due: Arc<dyn Fn(&Record) -> Option<Duration> + Send + Sync>,
+    /// How many bytes a record's outputs may have beyond its own size, because it refers to a message that lies elsewhere.
+    pub refers_to: Arc<dyn Fn(&Record) -> usize + Send + Sync>,
     /// Stands in for outputs that no topic takes. What it makes must be small.
     pub oversized: Arc<Oversized>,
 }
@@ -183,19 +186,9 @@ impl Pipeline {
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
         let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name))?;
-        let budget =
-            Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
         let starts = Starts::new(kafka, &intake.group)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
-        let desk = Desk::new(
-            Assignment::new(budget),
-            (starts, states),
-            transactions,
-            kafka.delivery,
-            (work, collected),
-            &intake,
-            status,
-        );
+        let desk = Desk::new((starts, states), transactions, kafka.delivery, (work, collected), &intake, status);
         let member = if intake.state.is_some() { client::counting } else { client::consumer };
         let consumer: BaseConsumer<Context> =
             member(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
@@ -351,9 +344,8 @@ impl Owner {
         let record = headers::record(topic, &message);
         drop(message);
         let mut desk = self.consumer.context().desk();
-        desk.take_up(record)?;
-        // What must be paused is paused before anything else of it is read.
-        Ok(!desk.must_pause() && !desk.has_enough())
+        let must_pause = desk.take_up(record)?;
+        Ok(!must_pause && !desk.has_enough())
     }
 }
 

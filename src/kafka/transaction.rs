@@ -53,10 +53,19 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Abort {
     pub(super) reason: String,
-    /// The entry that no topic takes. It is known for certain only after an attempt with each record alone.
-    pub(super) oversized: Option<usize>,
+    /// The entry that no topic takes.
+    pub(super) oversized: Option<Oversized>,
     /// Whether the reason is ours (a partition was taken away), so that there is no need to wait before trying again.
     pub(super) wanted: bool,
+}
+
+/// Which entry of a batch no topic takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oversized {
+    /// One of them, or none: records are refused in the company in which they travel.
+    Somewhere,
+    /// This one.
+    At(usize),
 }
 
 impl Abort {
@@ -82,6 +91,8 @@ pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
 pub(super) const CALL: Duration = Duration::from_secs(5);
 /// Careful attempts before a batch is given back.
 const CAREFUL: usize = 5;
+/// Entries of a batch at most that is written one record after the other: within a transaction's time.
+pub(super) const CAREFUL_ENTRIES: usize = 64;
 /// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
 /// Beyond the library's own time-out, how long a delivery report is waited for.
@@ -236,9 +247,9 @@ impl Worker {
 
     fn transact(&self, batch: &Batch) -> Outcome {
         let mut tried = self.attempt(batch, Pace::Together);
-        if matches!(&tried, Err(Trouble::Abort(abort)) if abort.oversized.is_some()) {
-            // Records are refused in the company in which they travel: once more, each alone. The first attempt after such an
-            // abort usually fails, because the library has its producer's epoch raised before it goes on.
+        if must_be_found(&tried, batch) {
+            // Once more, each record alone. The first attempt after such an abort usually fails, because the library has its
+            // producer's epoch raised before it goes on.
             for _ in 0..CAREFUL {
                 if let Err(error) = self.roll_back() {
                     return Outcome::Failed(error);
@@ -262,7 +273,7 @@ impl Worker {
     /// Without transaction: the owner commits the offsets behind it.
     fn write(&self, batch: &Batch) -> Outcome {
         let mut tried = self.produce(batch, Pace::Together);
-        if matches!(&tried, Err(Trouble::Abort(abort)) if abort.oversized.is_some()) {
+        if must_be_found(&tried, batch) {
             tried = self.produce(batch, Pace::OneByOne);
         }
         match tried {
@@ -302,30 +313,34 @@ impl Worker {
             .entries
             .iter()
             .enumerate()
-            .flat_map(|(index, entry)| entry.outputs.iter().map(move |output| (Some(index), output)));
+            .flat_map(|(index, entry)| entry.outputs.iter().map(move |output| (Some(Oversized::At(index)), output)));
         let mut written = 0;
-        for (index, output) in entries.chain(batch.state.iter().map(|output| (None, output))) {
+        for (suspect, output) in entries.chain(batch.state.iter().map(|output| (None, output))) {
             loop {
                 self.beats.beat();
                 match self.producer.hand_over(&mut deliveries, output) {
                     Sending::Taken => break,
                     Sending::Full => std::thread::sleep(Duration::from_millis(1)),
-                    Sending::Refused(error) => return Err(self.refused(error, index)),
+                    Sending::Refused(error) if is_of_transaction(&error) => {
+                        // An earlier record of the batch was refused, and its delivery report says why.
+                        self.delivered(&deliveries, pace, Some(Oversized::Somewhere))?;
+                        return Err(self.refused(error, None));
+                    }
+                    Sending::Refused(error) => return Err(self.refused(error, suspect)),
                 }
                 self.heed()?;
             }
             written += 1;
             if pace == Pace::OneByOne {
-                self.delivered(&deliveries, pace, index)?;
+                self.delivered(&deliveries, pace, suspect)?;
             }
         }
-        // Which one is refused, if one is, shows when each travels alone.
-        self.delivered(&deliveries, pace, Some(0))?;
+        self.delivered(&deliveries, pace, Some(Oversized::Somewhere))?;
         Ok(written)
     }
 
     /// Waits for every delivery report. The library should end each record after `message.timeout.ms`.
-    fn delivered(&self, deliveries: &Deliveries, pace: Pace, index: Option<usize>) -> Result<(), Trouble> {
+    fn delivered(&self, deliveries: &Deliveries, pace: Pace, suspect: Option<Oversized>) -> Result<(), Trouble> {
         let started = Instant::now();
         loop {
             self.beats.beat();
@@ -345,23 +360,24 @@ impl Worker {
                         }
                     }
                 }
-                Progress::Failed(error) | Progress::Refused(error) => return Err(self.refused(error, index)),
+                Progress::Failed(error) | Progress::Refused(error) => return Err(self.refused(error, suspect)),
             }
         }
     }
 
     /// What a record that was not taken means: too large and passing errors abort, others end the role. Nothing can stand in for what
     /// a state wants written.
-    fn refused(&self, error: Error, index: Option<usize>) -> Trouble {
+    fn refused(&self, error: Error, suspect: Option<Oversized>) -> Trouble {
         if let Some((code, text)) = self.producer.fatal_error() {
             return Trouble::Fatal(fatal(code, text));
         }
         match &error {
             Error::Produce { reason, .. } => match reason.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) if index.is_some() => {
-                    Trouble::Abort(Abort { oversized: index, ..Abort::because(error.to_string()) })
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) if suspect.is_some() => {
+                    Trouble::Abort(Abort { oversized: suspect, ..Abort::because(error.to_string()) })
                 }
                 Some(code) if is_fenced(code) => Trouble::Fatal(Error::Fenced(error.to_string())),
+                _ if is_of_transaction(&error) => Trouble::Abort(Abort::because(error.to_string())),
                 _ if super::error::is_passing(reason) => Trouble::Abort(Abort::because(error.to_string())),
                 _ => Trouble::Fatal(error),
             },
@@ -438,6 +454,12 @@ impl Worker {
     }
 }
 
+/// Whether something of the batch is refused for its size, nobody knows which, and the batch is small enough to find out.
+fn must_be_found(tried: &Result<u64, Trouble>, batch: &Batch) -> bool {
+    matches!(tried, Err(Trouble::Abort(abort)) if abort.oversized == Some(Oversized::Somewhere))
+        && batch.entries.len() <= CAREFUL_ENTRIES
+}
+
 /// A call that is made again and again.
 struct Retry {
     what: &'static str,
@@ -458,6 +480,11 @@ impl Retry {
         }
         std::thread::sleep(BACK_OFF);
     }
+}
+
+/// Whether a record was not taken because the transaction has an error already, which an abort ends.
+fn is_of_transaction(error: &Error) -> bool {
+    matches!(error, Error::Produce { reason, .. } if reason.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
 }
 
 fn fatal_of(error: &TransactionError) -> Error {

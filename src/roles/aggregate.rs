@@ -67,7 +67,9 @@ fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
         commit_bytes: usize::MAX,
         drain: Duration::from_millis(settings.drain_ms),
         revoke: Duration::from_millis(settings.revoke_ms),
-        handlers: Handlers { due: Arc::new(|_| None), oversized: Arc::new(|_, _, _, _| Vec::new()) },
+        // Failures are counted where they are read.
+        places: usize::MAX,
+        handlers: Handlers { due: Arc::new(|_| None), refers_to: Arc::new(|_| 0), oversized: Arc::new(|_, _, _, _| Vec::new()) },
         state: Some(role),
     }
 }

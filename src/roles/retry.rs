@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most topics for retries.
-pub(super) const MOST: usize = 9;
+/// How far the clocks of the processes of a role may differ.
+const CLOCKS: Duration = Duration::from_mins(1);
 
 /// The delays and their topics.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Retries {
         Self {
             writes: config.verdict.retries,
             delays: config.verdict.retry_delays_s.iter().map(|seconds| Duration::from_secs(*seconds)).collect(),
-            topics: (1..=MOST).map(|number| config.topics.retry(number).into()).collect(),
+            topics: config.topics.all_retries().map(Into::into).collect(),
         }
     }
 
@@ -49,10 +49,13 @@ impl Retries {
     /// How long a record must wait before it is evaluated; none when it is due, or when it is no retry at all.
     pub(super) fn wait(&self, record: &Record, now: Timestamp) -> Option<Duration> {
         let index = self.topics.iter().position(|topic| *topic == record.topic)?;
-        let wait = not_before(record)?.duration_since(now);
-        let wait = Duration::try_from(wait).ok().filter(|wait| !wait.is_zero())?;
-        // A header that cannot be ours must not stop a partition for ever.
-        Some(self.delays.get(index).map_or(wait, |delay| wait.min(*delay)))
+        let mut due = not_before(record)?;
+        if let Some(delay) = self.delays.get(index) {
+            // A header that cannot be ours must not stop a partition for ever. It is asked again each time that the record is read,
+            // so that only what does not move can be the limit: when it was written.
+            due = due.min(record.timestamp?.checked_add(*delay + CLOCKS).ok()?);
+        }
+        Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero())
     }
 
     /// The record for the next topic of the lane, when the verdict may be another after its delay.
@@ -151,11 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_outside_the_lane_waits_and_nothing_in_it_longer_than_its_delay() {
+    fn nothing_outside_the_lane_waits_and_nothing_in_it_much_longer_than_its_delay() {
         let retries = Retries::new(&config(false));
         let late = Headers::default().with(NOT_BEFORE, "2030-01-01T00:00:00Z");
         assert_eq!(retries.wait(&record("mail.raw", late.clone()), now()), None);
-        assert_eq!(retries.wait(&record("mail.retries.1", late), now()), Some(Duration::from_secs(5)));
+        let late = Record { timestamp: Some(now()), ..record("mail.retries.1", late) };
+        assert_eq!(retries.wait(&late, now()), Some(Duration::from_secs(5) + CLOCKS));
+        assert_eq!(retries.wait(&late, now() + Duration::from_secs(4)), Some(Duration::from_secs(1) + CLOCKS));
+        assert_eq!(retries.wait(&late, now() + Duration::from_secs(5) + CLOCKS), None);
+        assert_eq!(retries.wait(&Record { timestamp: None, ..late }, now()), None);
         let past = Headers::default().with(NOT_BEFORE, "2026-05-01T11:59:59Z");
         assert_eq!(retries.wait(&record("mail.retries.1", past), now()), None);
         assert_eq!(retries.wait(&record("mail.retries.1", Headers::default()), now()), None);

@@ -115,6 +115,7 @@ fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
         budget_records: settings.budget_records,
         budget_bytes: settings.budget_bytes,
         partition_records: settings.partition_records,
+        places: settings.concurrency,
         commit_interval: Duration::from_millis(settings.commit_interval_ms),
         commit_records: settings.commit_records,
         drain: Duration::from_millis(settings.drain_ms),
@@ -122,10 +123,18 @@ fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
         commit_bytes: settings.commit_bytes,
         handlers: Handlers {
             due: Arc::new(move |record| retries.wait(record, Timestamp::now())),
+            refers_to: Arc::new(referred(config)),
             oversized: Arc::new(oversized(config)),
         },
         state: None,
     }
+}
+
+/// Bytes that the annotated message behind a reference may take, as it is held and as the library copies it. How large it is shows
+/// only when it is fetched, and then there is no way back. What is fetched has a budget of its own.
+fn referred(config: &Config) -> impl Fn(&Record) -> usize + Send + Sync + 'static {
+    let (annotated, most) = (config.verdict.annotated, config.evaluation().limits.message_bytes);
+    move |record| if annotated && Raw::may_refer(record) { 2 * most } else { 0 }
 }
 
 /// The dead letter that stands in for outputs that no topic takes: where the message came from, and what its outputs were.

@@ -1,6 +1,6 @@
 //! DNS that does not answer, and the retry lane.
 
-use crate::broker::{alone, shared};
+use crate::broker::{alone, eventually, shared};
 use crate::stream::{Kind, Raw, Stream, status};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;
@@ -107,5 +107,71 @@ fn a_lane_that_is_switched_off_empties() {
         }
         assert_eq!(process.stop().0, Some(0));
         stream.assert_exactly_once(&fleet);
+    });
+}
+
+/// The client library keeps a pause over the end of an assignment: who forgets it never reads the partition again.
+#[test]
+fn a_partition_that_waits_when_it_is_lost_is_read_when_it_comes_back() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "back-", 2);
+        shared().create_topics(&[(&stream.topic("mail.retries.1"), 2, &[])]);
+        let mut fleet = stream.fleet();
+        fleet.set("VERDICT__RETRIES", "true");
+        fleet.set("VERDICT__RETRY_DELAYS_S", "[9]");
+        stream.produce((0..20).map(|number| Raw::of(Kind::Undecided, format!("m{number}"))));
+        let process = fleet.start("a", &[]);
+        stream.wait_until_done(LIMIT);
+        // Long enough for the head of the lane to be read, and for the group to do without this member.
+        std::thread::sleep(Duration::from_secs(1));
+        process.signal(Signal::SIGSTOP);
+        std::thread::sleep(Duration::from_secs(5));
+        process.signal(Signal::SIGCONT);
+        process.wait_for("\"revoked\"");
+        eventually("the verdicts", || (stream.outcome().verdicts.len() == 20).then_some(()));
+        assert_eq!(process.stop().0, Some(0));
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+/// DNS that comes back while a message is in the lane: the failure is that of the original record.
+#[test]
+fn dns_that_flaps_and_kills_leave_one_verdict_of_the_original_record() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "flap-", 2);
+        let retries = ["mail.retries.1", "mail.retries.2"].map(|name| stream.topic(name));
+        shared().create_topics(&retries.each_ref().map(|name| (name.as_str(), 2, &[][..])));
+        let mut fleet = stream.fleet();
+        fleet.set("VERDICT__RETRIES", "true");
+        fleet.set("VERDICT__RETRY_DELAYS_S", "[3, 4]");
+        let good = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+        let record = r#"[["TXT", "v=DMARC1; p=reject; rua=mailto:d@flaky.example"]]"#;
+        std::fs::write(good.path(), format!(r#"{{"_dmarc.flaky.example": {record}}}"#)).unwrap();
+        let good = [("VERDMARC_DNS__ZONE", good.path().to_str().unwrap())];
+        let killed = |place: &str| [("FAILPOINTS", format!("{place}=1*off->1*return(kill)->off"))];
+        stream.produce((0..40).map(|number| Raw::of(Kind::Undecided, format!("m{number}"))));
+        // DNS fails, is there for a moment, and fails again; each process is killed in its second transaction or soon after.
+        for (round, place) in ["after-offsets", "in-commit", "after-produce"].into_iter().enumerate() {
+            let failpoints = killed(place);
+            let mut environment = vec![(failpoints[0].0, failpoints[0].1.as_str())];
+            environment.extend(if round == 1 { &good[..] } else { &[] });
+            let process = fleet.start("a", &environment);
+            process.wait_for("\"assigned\"");
+            std::thread::sleep(Duration::from_secs(2));
+            stream.produce((0..20).map(|number| Raw::of(Kind::Undecided, format!("n{round}-{number}"))));
+            std::thread::sleep(Duration::from_secs(2));
+            process.signal(Signal::SIGKILL);
+            drop(process);
+        }
+        let process = fleet.start("a", &good);
+        eventually("the verdicts", || (stream.outcome().verdicts.len() == 100).then_some(()));
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.assert_exactly_once(&fleet);
+        let attempts: Vec<i64> =
+            outcome.verdicts.values().flatten().map(|verdict| verdict["input"]["attempt"].as_i64().unwrap()).collect();
+        assert!(attempts.iter().any(|attempt| *attempt > 1), "nothing went through the lane: {attempts:?}");
+        let failed = outcome.verdicts.values().flatten().filter(|verdict| status(verdict) == "FAIL");
+        assert!(failed.count() > 0 && outcome.failures.len() == outcome.failures.values().sum::<usize>());
+        assert!(outcome.verdicts.values().flatten().all(|verdict| verdict["input"]["topic"] == stream.topic("mail.raw")));
     });
 }

@@ -22,4 +22,5 @@ mod memory;
 mod outage;
 mod poison;
 mod rebalance;
+mod share;
 mod stream;

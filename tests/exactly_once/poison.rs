@@ -163,13 +163,15 @@ fn an_output_that_no_topic_takes_is_replaced_by_a_dead_letter_and_the_partition_
         let message = format!("From: a@bank.example\r\n\r\n{body}");
         let large =
             poison("large", Some(message.as_bytes()), &[("ce_clientip", b"198.51.100.10"), ("ce_mailfrom", b"a@bank.example")]);
-        let process = fleet.start("a", &[]);
-        stream.produce([Raw::of(Kind::Pass, "before".to_owned()), large, Raw::of(Kind::Pass, "behind".to_owned())]);
+        // So many behind it that some are still being handed over when it is refused.
+        let behind = (0..4_000).map(|number| Raw::of(Kind::Pass, format!("behind{number}")));
+        stream.produce([Raw::of(Kind::Pass, "before".to_owned()), large].into_iter().chain(behind));
+        let process = fleet.start("a", &[("VERDMARC_VERDICT__COMMIT_INTERVAL_MS", "2000")]);
         stream.wait_until_done(LIMIT);
         assert_eq!(process.stop().0, Some(0));
         let outcome = stream.assert_exactly_once(&fleet);
         assert_eq!(outcome.refused.get(&(0, 1)), Some(&vec!["output_too_large".to_owned()]));
-        assert_eq!(outcome.verdicts.len(), 2);
-        eventually("nothing else", || (shared().read_committed(&stream.topic("mail.annotated")).len() == 2).then_some(()));
+        assert_eq!(outcome.verdicts.len(), 4_001);
+        eventually("nothing else", || (shared().read_committed(&stream.topic("mail.annotated")).len() == 4_001).then_some(()));
     });
 }

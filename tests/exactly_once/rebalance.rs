@@ -27,10 +27,11 @@ fn scale(prefix: &str, protocol: &str) {
         while processes.len() < members {
             processes.push(fleet.start(&format!("m{}", processes.len()), &[]));
         }
+        stream.produce(mail(1_500));
+        // Those that leave do so while mail passes.
         while processes.len() > members {
             assert_eq!(processes.pop().unwrap().stop().0, Some(0));
         }
-        stream.produce(mail(1_500));
         stream.wait_until_done(LIMIT);
     }
     stream.assert_exactly_once(&fleet);
@@ -46,47 +47,54 @@ fn members_come_and_go_with_the_consumer_protocol() {
     alone(LIMIT, || scale("scale-consumer-", "consumer"));
 }
 
+/// With the other protocol the brokers set the session timeout: it is three seconds too.
 #[test]
 fn after_a_kill_all_partitions_move_within_twice_the_session_timeout() {
-    alone(LIMIT, || {
-        let stream = Stream::new(shared(), "moves-", 8);
-        let fleet = stream.fleet();
-        let (first, second) = (fleet.start("a", &[]), fleet.start("b", &[]));
-        first.wait_for("\"assigned\"");
-        second.wait_for("\"assigned\"");
-        stream.produce(mail(400));
-        stream.wait_until_done(LIMIT);
-        first.signal(Signal::SIGKILL);
-        let killed = Instant::now();
-        stream.produce(mail(400));
-        stream.wait_until_done(LIMIT);
-        assert!(killed.elapsed() < Duration::from_secs(6), "it took {:?}", killed.elapsed());
-        stream.assert_exactly_once(&fleet);
-    });
+    alone(LIMIT, || ["classic", "consumer"].into_iter().for_each(kill_one_of_two));
+}
+
+fn kill_one_of_two(protocol: &str) {
+    let stream = Stream::new(shared(), &format!("moves-{protocol}-"), 8);
+    let mut fleet = stream.fleet();
+    fleet.set("KAFKA__PROTOCOL", protocol);
+    let (first, second) = (fleet.start("a", &[]), fleet.start("b", &[]));
+    first.wait_for("\"assigned\"");
+    second.wait_for("\"assigned\"");
+    stream.produce(mail(400));
+    stream.wait_until_done(LIMIT);
+    first.signal(Signal::SIGKILL);
+    let killed = Instant::now();
+    stream.produce(mail(400));
+    stream.wait_until_done(LIMIT);
+    assert!(killed.elapsed() < Duration::from_secs(6), "{protocol}: it took {:?}", killed.elapsed());
+    stream.assert_exactly_once(&fleet);
 }
 
 /// Frozen at each place for longer than the session and the transaction: another member takes over, then it wakes up.
 #[test]
 fn a_zombie_is_heard_only_if_its_offsets_were() {
-    alone(LIMIT, || {
-        let stream = Stream::new(shared(), "zombie-", 4);
-        let fleet = stream.fleet();
-        for place in ["after-produce", "after-offsets", "in-commit"] {
-            let zombie = fleet.start(&format!("zombie-{place}"), &[("FAILPOINTS", &format!("{place}=1*return(stop)->off"))]);
-            stream.produce(mail(100));
-            zombie.wait_for("\"failpoint\"");
-            let heir = fleet.start(&format!("heir-{place}"), &[]);
-            stream.wait_until_done(LIMIT);
-            zombie.signal(Signal::SIGCONT);
-            // Whatever it does now it does under the eyes of the brokers.
-            eventually("the zombie to find out", || {
-                (zombie.has_logged("revoked") || zombie.has_logged("taken") || zombie.has_logged("error")).then_some(())
-            });
-            assert_eq!(heir.stop().0, Some(0));
-            drop(zombie);
-            stream.assert_exactly_once(&fleet);
-        }
-    });
+    alone(LIMIT, || ["classic", "consumer"].into_iter().for_each(wake_zombies));
+}
+
+fn wake_zombies(protocol: &str) {
+    let stream = Stream::new(shared(), &format!("zombie-{protocol}-"), 4);
+    let mut fleet = stream.fleet();
+    fleet.set("KAFKA__PROTOCOL", protocol);
+    for place in ["after-produce", "after-offsets", "in-commit"] {
+        let zombie = fleet.start(&format!("zombie-{place}"), &[("FAILPOINTS", &format!("{place}=1*return(stop)->off"))]);
+        stream.produce(mail(100));
+        zombie.wait_for("\"failpoint\"");
+        let heir = fleet.start(&format!("heir-{place}"), &[]);
+        stream.wait_until_done(LIMIT);
+        zombie.signal(Signal::SIGCONT);
+        // Whatever it does now it does under the eyes of the brokers.
+        eventually("the zombie to find out", || {
+            (zombie.has_logged("revoked") || zombie.has_logged("taken") || zombie.has_logged("error")).then_some(())
+        });
+        assert_eq!(heir.stop().0, Some(0));
+        drop(zombie);
+        stream.assert_exactly_once(&fleet);
+    }
 }
 
 /// The client library starts such a partition at its beginning if it is left to ask for the position itself.
@@ -124,6 +132,7 @@ fn what_a_static_member_that_died_between_the_steps_of_a_rebalance_gave_up_finds
         let mut fleet = stream.fleet();
         fleet.set("KAFKA__STATIC_MEMBERSHIP", "true");
         fleet.set("VERDICT__REVOKE_MS", "20000");
+        fleet.set("KAFKA__MAX_POLL_INTERVAL_MS", "30000");
         fleet.set("KAFKA__TRANSACTION_TIMEOUT_MS", "20000");
         // The first batch holds records of every partition, so also of those that are taken.
         fleet.set("VERDICT__COMMIT_INTERVAL_MS", FIRST_BATCH_MS);

@@ -126,7 +126,8 @@ impl<'b> Stream<'b> {
         format!("{:?} of {:?}", self.positions(), self.broker.end_offsets(&self.topic("mail.raw")))
     }
 
-    fn positions(&self) -> Vec<Option<i64>> {
+    /// What is committed of each partition of mail.raw.
+    pub fn positions(&self) -> Vec<Option<i64>> {
         self.broker.committed(&format!("{}verdmarc-verdict", self.prefix), &self.topic("mail.raw"))
     }
 

@@ -244,6 +244,7 @@ fn a_reference_stands_for_the_message_in_both_modes() {
     let null = Record { value: None, ..record(headers, b"") };
     let event = format!(r#"{{"id":"m-1","dataref":"S3://mail/in/m%201","datasha256":"{digits}","x":"y","data":null}}"#);
     for record in [record(headers, b""), null, structured(&event)] {
+        assert!(Raw::may_refer(&record));
         let raw = Raw::decode(&record, LIMIT).unwrap();
         let Body::Reference(reference) = &raw.body else { panic!("the message itself") };
         assert_eq!(reference.location.to_string(), "s3://mail/in/m%201");

@@ -17,47 +17,80 @@ fn assignment() -> Assignment {
 }
 
 #[test]
-fn reading_pauses_above_the_budget_and_resumes_at_half_of_it() {
+fn reading_pauses_at_the_budget_and_resumes_when_most_of_it_is_free() {
     let mut assignment = assignment();
     let mut slots: Vec<Slot> = (0..2)
         .flat_map(|number| (0..2).map(move |offset| (number, offset)))
-        .map(|(number, offset)| assignment.charge(&record(number, offset, 1)).unwrap().unwrap())
+        .map(|(number, offset)| assignment.charge(&record(number, offset, 1), 0).unwrap().unwrap())
         .collect();
-    assert_eq!(assignment.overfull().len(), 2);
-    for (expected, slot) in [(2, slots.remove(0)), (0, slots.remove(0))] {
-        assignment.complete(slot, Vec::new()).unwrap();
+    assert!(assignment.is_over_budget(0));
+    // Four records are allowed: the first partition goes on when it holds none of them, the second one holds two of four.
+    for expected in [2, 1] {
+        assert_eq!(assignment.overfull(0).len(), expected, "{} records held", assignment.records());
+        for slot in slots.drain(..2) {
+            assignment.complete(slot, Vec::new()).unwrap();
+        }
         let cut = assignment.cut(10, usize::MAX).unwrap();
         assignment.committed(&cut.positions).unwrap();
-        assert_eq!(assignment.overfull().len(), expected, "{} records held", assignment.records());
     }
+    assert_eq!(assignment.overfull(0).len(), 0);
 }
 
 #[test]
 fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
     let mut assignment = assignment();
-    let slot = assignment.charge(&record(0, 0, 20_000)).unwrap().unwrap();
-    assert_eq!(assignment.overfull().len(), 2);
+    let slot = assignment.charge(&record(0, 0, 20_000), 0).unwrap().unwrap();
+    assert_eq!(assignment.overfull(0).len(), 2);
     assignment.complete(slot, Vec::new()).unwrap();
-    assert_eq!(assignment.overfull().len(), 0);
+    assert_eq!(assignment.bytes(), 0);
+    // It is one of four records until it is committed.
+    assert_eq!(assignment.overfull(0), [partition(0)]);
+    let cut = assignment.cut(10, usize::MAX).unwrap();
+    assignment.committed(&cut.positions).unwrap();
+    assert_eq!(assignment.overfull(0).len(), 0);
+}
+
+#[test]
+fn bytes_of_what_was_ours_count_until_its_evaluation_ends() {
+    let mut assignment = assignment();
+    assert!(!assignment.is_over_budget(9_999) && assignment.is_over_budget(10_000));
+    assert_eq!((assignment.overfull(10_000).len(), assignment.overfull(0).len()), (2, 0));
+}
+
+#[test]
+fn a_reference_counts_as_what_it_may_become_but_not_while_it_waits() {
+    let mut assignment = assignment();
+    let mut slot = assignment.charge(&record(0, 0, 1), 20_000).unwrap().unwrap();
+    assert!(assignment.is_over_budget(0));
+    assert!(assignment.set_aside(&mut slot));
+    assert!(!assignment.is_over_budget(0));
+    assignment.take_again(&mut slot);
+    assert!(assignment.is_over_budget(0));
+    assignment.complete(slot, Vec::new()).unwrap();
+    assert_eq!(assignment.bytes(), 0);
+    let mut slot = assignment.charge(&record(0, 1, 1), 20_000).unwrap().unwrap();
+    assignment.revoke([&partition(0)]);
+    assert!(!assignment.set_aside(&mut slot), "it is not ours any more");
+    assert_eq!(assignment.bytes(), 0);
 }
 
 #[test]
 fn one_stuck_message_pauses_its_own_partition_only() {
     let mut assignment = assignment();
     for offset in 0..3 {
-        assignment.charge(&record(1, offset, 1)).unwrap();
+        assignment.charge(&record(1, offset, 1), 0).unwrap();
     }
-    assert_eq!(assignment.overfull(), [partition(1)]);
+    assert_eq!(assignment.overfull(0), [partition(1)]);
 }
 
 #[test]
 fn completions_of_an_earlier_assignment_are_dropped() {
     let mut assignment = assignment();
-    let old = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
+    let old = assignment.charge(&record(0, 0, 1), 0).unwrap().unwrap();
     assert_eq!(assignment.revoke([&partition(0)]), 1);
-    assert!(assignment.charge(&record(0, 1, 1)).unwrap().is_none());
+    assert!(assignment.charge(&record(0, 1, 1), 0).unwrap().is_none());
     assignment.assign([partition(0)]);
-    let new = assignment.charge(&record(0, 0, 1)).unwrap().unwrap();
+    let new = assignment.charge(&record(0, 0, 1), 0).unwrap().unwrap();
     assert!(!assignment.complete(old, Vec::new()).unwrap());
     assert!(assignment.cut(10, usize::MAX).is_none());
     assert!(assignment.complete(new, Vec::new()).unwrap());
@@ -68,7 +101,7 @@ fn completions_of_an_earlier_assignment_are_dropped() {
 fn a_batch_of_a_revoked_partition_commits_nothing_of_it() {
     let mut assignment = assignment();
     for number in [0, 1] {
-        let slot = assignment.charge(&record(number, 5, 1)).unwrap().unwrap();
+        let slot = assignment.charge(&record(number, 5, 1), 0).unwrap().unwrap();
         assignment.complete(slot, Vec::new()).unwrap();
     }
     let cut = assignment.cut(10, usize::MAX).unwrap();
@@ -153,7 +186,7 @@ proptest! {
                 }
                 Step::Charge(number) => {
                     let offset = brokers.read.get(&number).copied().unwrap_or_default();
-                    if let Some(slot) = assignment.charge(&record(number, offset, 10)).unwrap() {
+                    if let Some(slot) = assignment.charge(&record(number, offset, 10), 0).unwrap() {
                         brokers.read.insert(number, offset + 1);
                         slots.push(slot);
                     }

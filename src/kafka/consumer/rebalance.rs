@@ -24,7 +24,9 @@ impl Desk {
         consumer.incremental_assign(&TopicPartitionList::new()).map_err(rebalance)?;
         let partitions = partitions(list);
         tracing::info!(partitions = %names(&partitions), "assigned");
-        self.starts.ask(self.assignment.assign(partitions));
+        let assigned = self.assignment.assign(partitions);
+        self.places.assign(assigned.iter().map(|(partition, generation)| (partition, *generation)));
+        self.starts.ask(assigned);
         self.status.assigned();
         Ok(())
     }
@@ -43,7 +45,15 @@ impl Desk {
         if let Some(states) = &mut self.states {
             states.forget(&partitions);
         }
-        self.held.retain(|held| !partitions.contains(held.slot.partition()));
+        self.places.revoke(&partitions);
+        self.waits.forget(&partitions);
+        // The library keeps a pause over an assignment: were the partition ours again, nothing of it would be read.
+        let to_resume = self::list(self.paused.intersection(&partitions));
+        if to_resume.count() > 0
+            && let Err(error) = consumer.resume(&to_resume)
+        {
+            tracing::warn!(%error, "resuming what is given up");
+        }
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
