@@ -3,7 +3,7 @@
 use crate::broker::{alone, shared};
 use crate::disaster::{Slot, aims, more_aims, unmet};
 use crate::fleet::Process;
-use crate::stream::{Kind, Raw, Stream};
+use crate::stream::{CommitMonitor, Kind, Raw, Stream};
 use fastrand::Rng;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
     let mut produced = 0;
     let mut left = aims(&mut rng);
     let mut slots: Vec<Slot> = (0..3).map(|number| Slot::new(&format!("i{number}"))).collect();
+    let mut monitor = CommitMonitor::default();
     let deadline = Instant::now() + patience;
     // Mail keeps coming for as long as there are disasters left to meet.
     while produced < messages || !left.is_empty() || !unmet(&fleet).is_empty() {
@@ -29,6 +30,7 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
             Raw::of(kind, format!("m{}", produced + index))
         }));
         produced += some;
+        monitor.look(&stream);
         for slot in &mut slots {
             slot.act(&fleet, &mut rng, &mut left);
         }
@@ -37,6 +39,7 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
     slots.iter_mut().for_each(Slot::end);
     let calm: Vec<Process> = (0..2).map(|number| fleet.start(&format!("calm{number}"), &[])).collect();
     stream.wait_until_done(Duration::from_secs(90));
+    monitor.look(&stream);
     let outcome = stream.assert_exactly_once(&fleet);
     for process in calm {
         assert_eq!(process.stop().0, Some(0));

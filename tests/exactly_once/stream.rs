@@ -197,6 +197,20 @@ impl<'b> Stream<'b> {
     }
 }
 
+/// Looks at what the brokers say is committed: it never moves back.
+#[derive(Default)]
+pub struct CommitMonitor(Vec<Option<i64>>);
+
+impl CommitMonitor {
+    pub fn look(&mut self, stream: &Stream<'_>) {
+        let group = format!("{}verdmarc-verdict", stream.prefix);
+        let now = stream.broker.committed_so_far(&group, &stream.topic("mail.raw"));
+        let moved_back = self.0.iter().zip(&now).any(|(before, now)| before > now);
+        assert!(!moved_back, "positions moved back: {:?}, then {now:?}", self.0);
+        self.0 = now;
+    }
+}
+
 /// The word of a verdict's dmarcVerdict.
 pub fn status(verdict: &Value) -> &str {
     verdict["receipt"]["dmarcVerdict"]["status"].as_str().unwrap()

@@ -124,6 +124,11 @@ impl Client {
     /// The position that `group` has committed for each partition of `topic`. That of an open transaction is not.
     pub fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
         self.settle();
+        self.committed_so_far(group, topic)
+    }
+
+    /// The same while transactions may be ending.
+    pub fn committed_so_far(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
         // A reader of committed records would be made to wait for the end of an open transaction.
         let consumer: BaseConsumer =
             self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create().unwrap();
