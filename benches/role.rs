@@ -112,7 +112,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    let in_time = latency(&broker, &corpus, throughput / 2.0);
+    // A broker of its own: by now the first one has gigabytes to bring to the disk, and until that is done every write waits.
+    drop(broker);
+    let synced = std::process::Command::new("sync").status();
+    assert!(synced.is_ok_and(|status| status.success()), "sync");
+    let in_time = latency(&Broker::start(BrokerOptions::default()), &corpus, throughput / 2.0);
     if good { in_time } else { ExitCode::FAILURE }
 }
 
