@@ -4,6 +4,9 @@ use crate::broker::{alone, eventually, shared};
 use crate::fleet::Process;
 use crate::stream::{Kind, Raw, Stream, mail};
 use nix::sys::signal::Signal;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_mins(2);
@@ -121,6 +124,35 @@ fn a_partition_whose_position_is_held_back_by_a_transaction_is_read_from_that_po
         stream.wait_until_done(LIMIT);
         stream.assert_exactly_once(&fleet);
         drop((frozen, heir, third));
+    });
+}
+
+/// An operator may set a group to the end of a log of which readers do not see all yet.
+#[test]
+fn a_position_behind_an_open_transaction_is_no_position_behind_the_end() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "ahead-", 1);
+        let fleet = stream.fleet();
+        stream.produce(mail(10));
+        let (raw, group) = (stream.topic("mail.raw"), stream.topic("verdmarc-verdict"));
+        let producer: ThreadedProducer<DefaultProducerContext> =
+            shared().config().set("transactional.id", "ahead").create().unwrap();
+        producer.init_transactions(LIMIT).unwrap();
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::<str, [u8]>::to(&raw).key("open").payload(b"From: a@bank.example\r\n\r\n")).unwrap();
+        producer.flush(LIMIT).unwrap();
+        let consumer: BaseConsumer = shared().config().set("group.id", &group).create().unwrap();
+        let mut end = TopicPartitionList::new();
+        end.add_partition_offset(&raw, 0, Offset::Offset(11)).unwrap();
+        consumer.commit(&end, CommitMode::Sync).unwrap();
+        let process = fleet.start("a", &[]);
+        process.wait_for("\"assigned\"");
+        producer.commit_transaction(LIMIT).unwrap();
+        shared().settle();
+        stream.produce(mail(1));
+        eventually("what came after the position", || (stream.positions() == [Some(13)]).then_some(()));
+        assert_eq!(process.stop().0, Some(0));
+        assert_eq!(stream.outcome().verdicts.into_keys().collect::<Vec<_>>(), [(0, 12)]);
     });
 }
 
