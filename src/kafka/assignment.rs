@@ -167,16 +167,21 @@ impl Assignment {
     /// While a record waits for its time it counts for itself only; true when its partition is still ours.
     pub(super) fn set_aside(&mut self, slot: &mut Slot) -> bool {
         slot.weight -= slot.extra;
-        let held = self.partitions.get_mut(&slot.partition).filter(|held| held.ledger.generation() == slot.generation);
+        let held = self.ours(&slot.partition, slot.generation);
         held.map(|held| held.bytes = held.bytes.saturating_sub(slot.extra)).is_some()
     }
 
     /// Counts a record that was set aside in full again.
     pub(super) fn take_again(&mut self, slot: &mut Slot) {
         slot.weight += slot.extra;
-        if let Some(held) = self.partitions.get_mut(&slot.partition).filter(|held| held.ledger.generation() == slot.generation) {
+        if let Some(held) = self.ours(&slot.partition, slot.generation) {
             held.bytes += slot.extra;
         }
+    }
+
+    /// A partition, if it is still ours in the same assignment.
+    fn ours(&mut self, partition: &Partition, generation: Generation) -> Option<&mut Held> {
+        self.partitions.get_mut(partition).filter(|held| held.ledger.generation() == generation)
     }
 
     /// Whether a slot's partition is still ours, in the same assignment.
@@ -211,10 +216,7 @@ impl Assignment {
     /// Puts other outputs in the place of those that `index` of a cut names, which no topic takes.
     pub(super) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
-        let Some(held) = self.partitions.get_mut(&position.partition) else { return Ok(()) };
-        if held.ledger.generation() != position.generation {
-            return Ok(());
-        }
+        let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
         let done = Done::new(entry.offset, outputs);
         held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
         held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))
@@ -274,8 +276,7 @@ impl Assignment {
         how: impl Fn(&mut Held, i64) -> Result<(), super::ledger::Unsettled>,
     ) -> Result<(), Error> {
         for position in positions {
-            let held = self.partitions.get_mut(&position.partition);
-            if let Some(held) = held.filter(|held| held.ledger.generation() == position.generation) {
+            if let Some(held) = self.ours(&position.partition, position.generation) {
                 how(held, position.next).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))?;
             }
         }

@@ -37,9 +37,9 @@ impl Places {
     }
 
     /// Notes partitions that are ours from now on.
-    pub(super) fn assign<'p>(&mut self, assigned: impl IntoIterator<Item = (&'p Partition, Generation)>) {
+    pub(super) fn assign(&mut self, assigned: &[(Partition, Generation)]) {
         for (partition, generation) in assigned {
-            self.lanes.insert(partition.clone(), Lane { generation, taken: 0, bytes: 0, waiting: VecDeque::new() });
+            self.lanes.insert(partition.clone(), Lane { generation: *generation, taken: 0, bytes: 0, waiting: VecDeque::new() });
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
         let mut assignment = Assignment::new(Budget { records: 1_000_000, bytes: usize::MAX, partition_records: 1_000_000 });
         let mut places = Places::new(limit);
         let assigned = assignment.assign(waiting.iter().map(|(number, _)| partition(*number)));
-        places.assign(assigned.iter().map(|(partition, generation)| (partition, *generation)));
+        places.assign(&assigned);
         for (number, count) in waiting {
             queue(&mut places, &mut assignment, *number, 0..*count);
         }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(places.orphaned(), bytes);
         assignment.revoke([&partition(0)]);
         let again = assignment.assign([partition(0)]);
-        places.assign(again.iter().map(|(partition, generation)| (partition, *generation)));
+        places.assign(&again);
         queue(&mut places, &mut assignment, 0, 0..10);
         assert_eq!(places.next().len(), 5, "six are free; at five taken one is free, and four times one is less than five");
         for (slot, _) in &old {

@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tempfile::NamedTempFile;
 
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -24,14 +25,28 @@ fn over_tls(broker: &Broker, stream: &Stream, mechanism: &str) -> Fleet {
     fleet
 }
 
+/// A file with [`PASSWORD`].
+fn secret() -> NamedTempFile {
+    let secret = NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), format!("{PASSWORD}\n")).unwrap();
+    secret
+}
+
+fn assert_another_secret_is_refused(fleet: &Fleet, secret: &NamedTempFile) {
+    std::fs::write(secret.path(), "guessed").unwrap();
+    let mut process = fleet.start("wrong", &[]);
+    assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
+    assert!(process.has_logged("uthentication"), "{}", fleet.tails());
+    assert!(fleet.logged("guessed").is_empty() && fleet.logged(PASSWORD).is_empty(), "a secret in a log");
+}
+
 #[test]
 fn tls_and_scram_let_the_right_password_in_and_say_what_is_wrong_with_another() {
     alone(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, ..Options::default() });
         let stream = Stream::new(&broker, "scram-", 2);
         let mut fleet = over_tls(&broker, &stream, "SCRAM-SHA-512");
-        let secret = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(secret.path(), format!("{PASSWORD}\n")).unwrap();
+        let secret = secret();
         fleet.set("KAFKA__PROPERTIES__SASL_USERNAME", USER);
         fleet.set("KAFKA__PROPERTY_FILES__SASL_PASSWORD", secret.path().to_str().unwrap());
         let process = fleet.start("right", &[]);
@@ -40,11 +55,7 @@ fn tls_and_scram_let_the_right_password_in_and_say_what_is_wrong_with_another() 
         assert_eq!(process.stop().0, Some(0));
         stream.assert_exactly_once(&fleet);
 
-        std::fs::write(secret.path(), "guessed").unwrap();
-        let mut process = fleet.start("wrong", &[]);
-        assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
-        assert!(process.has_logged("uthentication"), "{}", fleet.tails());
-        assert!(fleet.logged("guessed").is_empty() && fleet.logged(PASSWORD).is_empty(), "a secret in a log");
+        assert_another_secret_is_refused(&fleet, &secret);
     });
 }
 
@@ -54,8 +65,7 @@ fn oauthbearer_takes_tokens_from_an_oidc_endpoint_again_and_again_and_says_when_
         let broker = Broker::start(Options { tls_sasl: true, ..Options::default() });
         let stream = Stream::new(&broker, "oidc-", 2);
         let endpoint = TokenEndpoint::start();
-        let secret = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(secret.path(), format!("{PASSWORD}\n")).unwrap();
+        let secret = secret();
         let mut fleet = over_tls(&broker, &stream, "OAUTHBEARER");
         fleet.set("KAFKA__PROPERTIES__SASL_OAUTHBEARER_METHOD", "oidc");
         fleet.set("KAFKA__PROPERTIES__SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", &format!("http://{}/token", endpoint.address));
@@ -72,11 +82,7 @@ fn oauthbearer_takes_tokens_from_an_oidc_endpoint_again_and_again_and_says_when_
         assert_eq!(process.stop().0, Some(0));
         stream.assert_exactly_once(&fleet);
 
-        std::fs::write(secret.path(), "guessed").unwrap();
-        let mut process = fleet.start("wrong", &[]);
-        assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
-        assert!(process.has_logged("uthentication"), "{}", fleet.tails());
-        assert!(fleet.logged("guessed").is_empty() && fleet.logged(PASSWORD).is_empty(), "a secret in a log");
+        assert_another_secret_is_refused(&fleet, &secret);
     });
 }
 

@@ -134,7 +134,7 @@ fn a_position_behind_an_open_transaction_is_no_position_behind_the_end() {
         let stream = Stream::new(shared(), "ahead-", 1);
         let fleet = stream.fleet();
         stream.produce(mail(10));
-        let (raw, group) = (stream.topic("mail.raw"), stream.topic("verdmarc-verdict"));
+        let (raw, group) = (stream.topic("mail.raw"), stream.group());
         let producer: ThreadedProducer<DefaultProducerContext> =
             shared().config().set("transactional.id", "ahead").create().unwrap();
         producer.init_transactions(LIMIT).unwrap();

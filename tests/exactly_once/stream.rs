@@ -128,7 +128,12 @@ impl<'b> Stream<'b> {
 
     /// What is committed of each partition of mail.raw.
     pub fn positions(&self) -> Vec<Option<i64>> {
-        self.broker.committed(&format!("{}verdmarc-verdict", self.prefix), &self.topic("mail.raw"))
+        self.broker.committed(&self.group(), &self.topic("mail.raw"))
+    }
+
+    /// The role's group.
+    pub fn group(&self) -> String {
+        format!("{}verdmarc-verdict", self.prefix)
     }
 
     /// What a reader of committed records finds.
@@ -203,8 +208,7 @@ pub struct CommitMonitor(Vec<Option<i64>>);
 
 impl CommitMonitor {
     pub fn look(&mut self, stream: &Stream<'_>) {
-        let group = format!("{}verdmarc-verdict", stream.prefix);
-        let now = stream.broker.committed_so_far(&group, &stream.topic("mail.raw"));
+        let now = stream.broker.committed_so_far(&stream.group(), &stream.topic("mail.raw"));
         let moved_back = self.0.iter().zip(&now).any(|(before, now)| before > now);
         assert!(!moved_back, "positions moved back: {:?}, then {now:?}", self.0);
         self.0 = now;

@@ -25,7 +25,7 @@ impl Desk {
         let partitions = partitions(list);
         tracing::info!(partitions = %names(&partitions), "assigned");
         let assigned = self.assignment.assign(partitions);
-        self.places.assign(assigned.iter().map(|(partition, generation)| (partition, *generation)));
+        self.places.assign(&assigned);
         self.starts.ask(assigned);
         self.status.assigned();
         Ok(())
