@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
-/// A domain named by mail: A-labels in lower case without final dot.
+/// A domain named by mail: A-labels in lower case without final dot, at most 253 octets, and not an IPv4 address.
 ///
-/// Every label is non-empty and holds letters, digits, hyphens and underscores only. Lengths are *not* limited: a name
-/// that is too long for DNS still has parents whose policy applies (F-12); [`Domain::query_name`] says whether it can be asked.
+/// Every label is non-empty and holds letters, digits, hyphens and underscores only. The length of a label is *not* limited: a
+/// name with a label that is too long for DNS still has parents whose policy applies (F-12); [`Domain::query_name`] says whether
+/// it can be asked.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Domain(Arc<str>);
 
@@ -20,22 +21,35 @@ pub struct InvalidDomain {
 }
 
 impl Domain {
+    /// Longest name in octets, as A-labels and without the final dot.
+    pub const MAX_OCTETS: usize = QueryName::MAX_OCTETS;
+
+    /// Longest text that is looked at, in octets: converting U-labels costs more than reading them.
+    const MAX_TEXT: usize = 1024;
+
     /// Reads a domain as mail writes it: U-labels are converted (UTS 46, F-11), case is folded, one final dot is dropped (A4).
     ///
     /// # Errors
-    /// An empty name or label, a label with other than letters, digits, `-` and `_`, a domain literal, or what UTS 46 refuses.
+    /// An empty name or label, a label with other than letters, digits, `-` and `_`, a name of more than 253 octets, an address
+    /// (a domain literal, or four numbers with dots between them, RFC 1123 2.1), or what UTS 46 refuses.
     pub fn parse(text: &str) -> Result<Self, InvalidDomain> {
-        let invalid = || InvalidDomain { text: text.chars().take(256).collect() };
+        Self::read(text).ok_or_else(|| InvalidDomain { text: text.chars().take(256).collect() })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        if text.len() > Self::MAX_TEXT {
+            return None;
+        }
         let name = text.strip_suffix('.').unwrap_or(text);
         if name.bytes().all(is_label_byte_or_dot) {
-            return if has_labels_of(name, 1..) { Ok(Self(lower_case(name))) } else { Err(invalid()) };
+            return is_name(name).then(|| Self(lower_case(name)));
         }
         if name.is_ascii() {
-            return Err(invalid());
+            return None;
         }
-        let ascii = idna::domain_to_ascii(name).map_err(|_| invalid())?;
+        let ascii = idna::domain_to_ascii(name).ok()?;
         let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
-        if ascii.bytes().all(is_label_byte_or_dot) && has_labels_of(ascii, 1..) { Ok(Self(ascii.into())) } else { Err(invalid()) }
+        (ascii.bytes().all(is_label_byte_or_dot) && is_name(ascii)).then(|| Self(ascii.into()))
     }
 
     /// The name.
@@ -85,6 +99,19 @@ impl Domain {
     pub fn prefixed(&self, prefix: &str) -> Option<QueryName> {
         QueryName::new(&[prefix, ".", &self.0].concat())
     }
+}
+
+/// Whether a text of label octets and dots is a name that mail can be from.
+fn is_name(name: &str) -> bool {
+    name.len() <= Domain::MAX_OCTETS && has_labels_of(name, 1..) && !is_ipv4_address(name)
+}
+
+/// Whether the name has the form of an IPv4 address. Numbers over 255 or with leading zeros are no host either, and are read as
+/// addresses by some software.
+fn is_ipv4_address(name: &str) -> bool {
+    name.ends_with(|last: char| last.is_ascii_digit())
+        && name.split('.').count() == 4
+        && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Whether the length of every label is among `lengths`.

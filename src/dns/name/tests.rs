@@ -10,7 +10,9 @@ fn f11_domains_are_read_as_mail_writes_them() {
         ("com", Some("com")),
         ("_dmarc.example.com", Some("_dmarc.example.com")),
         ("a-.-b", Some("a-.-b")),
-        ("192.0.2.1", Some("192.0.2.1")),
+        ("1.192.0.2.1", Some("1.192.0.2.1")),
+        ("192.0.2.example", Some("192.0.2.example")),
+        ("2.0.192", Some("2.0.192")),
         // Full-width, ideographic and half-width ideographic dots separate labels (UTS 46).
         ("example\u{ff0e}com", Some("example.com")),
         ("example\u{3002}com", Some("example.com")),
@@ -30,6 +32,12 @@ fn f11_domains_are_read_as_mail_writes_them() {
         ("example.com..", None),
         ("example\u{3002}\u{3002}com", None),
         ("[192.0.2.1]", None),
+        // An address is no name, in whatever form software takes it for one (RFC 1123 2.1).
+        ("192.0.2.1", None),
+        ("192.0.2.1.", None),
+        ("192.0.2.001", None),
+        ("192.0.2.256", None),
+        ("\u{ff11}92.0.2\u{3002}1", None),
         ("[IPv6:2001:db8::1]", None),
         ("exa mple.com", None),
         ("example.com\r\n", None),
@@ -51,9 +59,23 @@ fn f12_over_long_domains_are_domains_that_cannot_be_asked_for() {
     assert_eq!(domain.query_name(), None);
     assert_eq!(domain.prefixed("_dmarc"), None);
     assert_eq!(domain.parent().unwrap().prefixed("_dmarc").unwrap().as_str(), "_dmarc.example.com");
-    let many = Domain::parse(&"a.".repeat(200)).unwrap();
-    assert_eq!((many.label_count(), many.query_name()), (200, None));
-    assert!(many.rightmost(8).query_name().is_some());
+}
+
+#[test]
+fn a_name_of_more_than_253_octets_is_no_domain() {
+    for (text, is_domain) in [
+        ("a.".repeat(127), true),
+        (format!("{}aa", "a.".repeat(126)), false),
+        ("a".repeat(253), true),
+        ("a".repeat(254), false),
+        // As A-labels a name is longer: `xn--bcde-0ra` for each label of six octets.
+        (["\u{fc}bcde"; 19].join("."), true),
+        (["\u{fc}bcde"; 20].join("."), false),
+        (format!("{}example.com", "\u{ad}".repeat(507)), false),
+        (format!("{}example.com", "\u{ad}".repeat(506)), true),
+    ] {
+        assert_eq!(Domain::parse(&text).is_ok(), is_domain, "{} octets: {text}", text.len());
+    }
 }
 
 #[test]
