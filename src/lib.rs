@@ -14,6 +14,7 @@
 //! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
 //! | [`aggregate`] | windows, rows, closing |
 //! | [`report`] | aggregate reports, byte for byte |
+//! | [`detail`] | what is wrong in particular, for people |
 //! | [`location`] | URLs of objects |
 //! | [`claim_check`] | messages that lie in an object store |
 //! | [`config`] | settings |
@@ -28,6 +29,7 @@ pub mod auth;
 pub mod claim_check;
 pub mod cli;
 pub mod config;
+pub mod detail;
 pub mod dns;
 pub mod event;
 pub mod kafka;

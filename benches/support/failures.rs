@@ -58,6 +58,7 @@ pub fn event(owner: usize, source: usize, selector: usize) -> FailureEvent {
             spf: SpfRow {
                 domain: Some(Domain::parse(&format!("bounce{}.sender.example", selector % 10)).unwrap()),
                 result: ResultWord::Pass,
+                helo: None,
             },
         },
         policy_domain,

@@ -2,8 +2,9 @@
 
 use super::names::{Kept, List, Name, Names};
 use crate::auth::cause::ResultWord;
+use crate::dns::Domain;
 use crate::event::{Disposition, Override, Row};
-use crate::report::{Collapse, MAX_NAME, ReportRow, Signature};
+use crate::report::{Collapse, ReportRow, Signature, Spf};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,20 +24,45 @@ pub(super) struct Canonical<'a> {
     pub(super) collapse: Collapse,
     #[serde(borrow)]
     pub(super) dkim: Vec<(&'a str, &'a str, ResultWord)>,
-    /// The domain that SPF judged; the author domain, with the result `none`, when it judged none (B72).
+    /// The domain that SPF judged; when it judged none, the name in HELO, empty when that is no domain either.
     pub(super) spf_domain: &'a str,
-    pub(super) spf_result: ResultWord,
+    /// None when SPF judged no domain.
+    #[serde(with = "spf_result")]
+    pub(super) spf_result: Option<ResultWord>,
+}
+
+/// SPF's result as it is written: the place of the word, or the number behind the last word for none. For a word that is what deriving
+/// would write.
+mod spf_result {
+    use crate::auth::cause::ResultWord;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    const NOT_JUDGED: u32 = ResultWord::ALL.len() as u32;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde asks for a reference to the field")]
+    pub(super) fn serialize<S: Serializer>(result: &Option<ResultWord>, serializer: S) -> Result<S::Ok, S::Error> {
+        result.map_or(NOT_JUDGED, |word| word as u32).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ResultWord>, D::Error> {
+        match u32::deserialize(deserializer)? {
+            NOT_JUDGED => Ok(None),
+            place => match usize::try_from(place).ok().and_then(|place| ResultWord::ALL.get(place)) {
+                Some(word) => Ok(Some(*word)),
+                None => Err(D::Error::custom("SPF's result is unknown")),
+            },
+        }
+    }
 }
 
 impl<'a> Canonical<'a> {
-    /// The row of an event: IPv4 in IPv6 is IPv4, names are cut to what can be written, the signatures that come first are kept, in
-    /// sorted order, each once.
+    /// The row of an event: IPv4 in IPv6 is IPv4, the signatures that come first are kept, in sorted order, each once.
     pub(super) fn of(row: &'a Row) -> Self {
         let mut dkim: Vec<_> = row
             .dkim
             .iter()
             .take(MAX_SIGNATURES)
-            .map(|entry| (name(entry.domain.as_str()), name(entry.selector.as_str()), entry.result))
+            .map(|entry| (entry.domain.as_str(), entry.selector.as_str(), entry.result))
             .collect();
         dkim.sort_unstable();
         dkim.dedup();
@@ -45,16 +71,16 @@ impl<'a> Canonical<'a> {
         overrides.dedup();
         Self {
             source: row.source_ip.to_canonical(),
-            header_from: name(row.header_from.as_str()),
-            envelope_from: row.envelope_from.as_deref().map(name),
+            header_from: row.header_from.as_str(),
+            envelope_from: row.envelope_from.as_deref(),
             disposition: row.disposition,
             dkim_aligned: row.dkim_aligned,
             spf_aligned: row.spf_aligned,
             overrides,
             collapse: Collapse::Exact,
             dkim,
-            spf_domain: name(row.spf.domain.as_ref().unwrap_or(&row.header_from).as_str()),
-            spf_result: if row.spf.domain.is_some() { row.spf.result } else { ResultWord::None },
+            spf_domain: row.spf.domain.as_ref().or(row.spf.helo.as_ref()).map_or("", Domain::as_str),
+            spf_result: row.spf.domain.is_some().then_some(row.spf.result),
         }
     }
 
@@ -63,12 +89,12 @@ impl<'a> Canonical<'a> {
         let mut row = self.clone();
         row.collapse = level;
         if level >= Collapse::Identifiers {
-            row.header_from = name(policy_domain);
+            row.header_from = policy_domain;
             row.envelope_from = None;
             row.dkim = Vec::new();
             // Another domain's result must not stand beside this one, of which only an aligned pass says something.
-            row.spf_domain = row.header_from;
-            row.spf_result = if row.spf_aligned { ResultWord::Pass } else { ResultWord::None };
+            (row.spf_domain, row.spf_result) =
+                if row.spf_aligned { (row.header_from, Some(ResultWord::Pass)) } else { ("", None) };
         }
         match level {
             Collapse::Exact | Collapse::Identifiers => {}
@@ -150,7 +176,7 @@ pub(super) struct Key {
     spf_domain: Name,
     signatures: List,
     disposition: Disposition,
-    spf_result: ResultWord,
+    spf_result: Option<ResultWord>,
     pub(super) collapse: Collapse,
     flags: Flags,
 }
@@ -185,8 +211,10 @@ impl Key {
             overrides: row.overrides,
             collapse: row.collapse,
             dkim,
-            spf_domain: row.spf_domain,
-            spf_result: row.spf_result,
+            spf: match row.spf_result {
+                Some(result) => Spf::Judged { domain: row.spf_domain, result },
+                None => Spf::NotJudged { helo: Some(row.spf_domain).filter(|helo| !helo.is_empty()) },
+            },
             count,
         }
     }
@@ -214,18 +242,6 @@ const OVERRIDES: [Override; 3] = [Override::PolicyTestMode, Override::TrustedFor
 
 fn bit(reason: Override) -> u8 {
     1 << (reason as u8)
-}
-
-/// A name as far as it can be written: its rightmost labels.
-fn name(name: &str) -> &str {
-    if name.len() <= MAX_NAME {
-        return name;
-    }
-    let (before, rest) = name.split_at(name.ceil_char_boundary(name.len() - MAX_NAME));
-    if before.ends_with('.') {
-        return rest;
-    }
-    rest.split_once('.').map_or(rest, |(_, labels)| labels)
 }
 
 /// /24 of IPv4, /64 of IPv6.

@@ -71,7 +71,7 @@ fn failure(owner: u8, policy: u8, source: u8, from: u8, signature: u8, arrival: 
                     result: crate::auth::cause::ResultWord::Fail,
                 })
                 .collect(),
-            spf: SpfRow { domain: Some(domain("bounce.example")), result: crate::auth::cause::ResultWord::Pass },
+            spf: SpfRow { domain: Some(domain("bounce.example")), result: crate::auth::cause::ResultWord::Pass, helo: None },
         },
         policy_domain,
     }

@@ -18,6 +18,10 @@ pub enum ResultWord {
 }
 
 impl ResultWord {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 8] =
+        [Self::None, Self::Pass, Self::Fail, Self::SoftFail, Self::Policy, Self::Neutral, Self::TempError, Self::PermError];
+
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -213,6 +217,8 @@ pub enum SpfCause {
     HeloUnknown,
     /// The sender is authenticated: not evaluated.
     AuthenticatedSubmission,
+    /// A fault of this software: not evaluated.
+    InternalError,
     /// DNS did not answer.
     DnsUnanswered,
     /// The domain, or one it includes, has several SPF records.
@@ -241,6 +247,11 @@ impl SpfCause {
     /// The word for Authentication-Results, Received-SPF and reports.
     pub fn word(self) -> ResultWord {
         self.row().0
+    }
+
+    /// Whether it says that the envelope lacks something, so that SPF cannot be evaluated (A1).
+    pub fn is_of_envelope(self) -> bool {
+        matches!(self, Self::ClientUnknown | Self::ClientNotExternal | Self::MailFromUnknown | Self::HeloUnknown)
     }
 
     /// SES's spfVerdict (E.3).
@@ -273,6 +284,7 @@ impl SpfCause {
             Self::MailFromUnknown => (R::None, "MAIL FROM unknown"),
             Self::HeloUnknown => (R::None, "HELO unknown"),
             Self::AuthenticatedSubmission => (R::None, "authenticated submission"),
+            Self::InternalError => (R::TempError, "internal error"),
             Self::DnsUnanswered => (R::TempError, "DNS did not answer"),
             Self::SeveralRecords => (R::PermError, "several SPF records"),
             Self::Syntax => (R::PermError, "syntax error in SPF record"),

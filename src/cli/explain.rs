@@ -2,6 +2,7 @@
 
 use crate::auth::cause::{ResultWord, SesStatus};
 use crate::auth::dmarc::DmarcResult;
+use crate::detail::{Detail, escaped};
 use crate::dns::{Answer, Outcome, Record, RecordType, Unanswered};
 use crate::event::{Action, DkimBlock, DmarcBlock, SpfBlock, SpfScope, VerdictEvent};
 use anstyle::{AnsiColor, Style};
@@ -32,9 +33,9 @@ pub fn status_style(status: SesStatus) -> Style {
     ))
 }
 
-/// What came from a message or from DNS, made harmless for a terminal.
+/// What came from a message or from DNS, harmless for a terminal: what cannot be seen is escaped.
 pub fn shown(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
+    escaped(text.as_bytes())
 }
 
 impl Display for Explanation<'_> {
@@ -87,7 +88,8 @@ impl Explanation<'_> {
             return row(f, "dkim", "no signature");
         }
         for (number, signature) in authentication.dkim.iter().enumerate() {
-            row(f, if number == 0 { "dkim" } else { "" }, SignatureLine(signature, authentication.dmarc.result))?;
+            row(f, if number == 0 { "dkim" } else { "" }, SignatureLine(signature))?;
+            detail(f, signature.detail.as_ref())?;
         }
         let hidden = authentication.dkim_count - authentication.dkim.len();
         if hidden > 0 {
@@ -103,7 +105,11 @@ impl Explanation<'_> {
         }
         let sealers: Vec<_> = arc.sealers.iter().map(ToString::to_string).collect();
         let by = if sealers.is_empty() { String::new() } else { format!(", sealed by {}", sealers.join(", ")) };
-        row(f, "arc", format_args!("{}: {}{by}", arc.result, shown(&arc.reason)))
+        let trusted = match arc.trusted_to {
+            Some(instance) => format!("; trusted down to set {instance}"),
+            None => String::new(),
+        };
+        row(f, "arc", format_args!("{}: {}{by}{trusted}", arc.result, shown(&arc.reason)))
     }
 
     fn outcome(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -112,6 +118,9 @@ impl Explanation<'_> {
         row(f, "result", outcome(dmarc))?;
         for reason in &dmarc.reasons {
             row(f, "", format_args!("{}: {}", reason.code(), reason.meaning()))?;
+            for of_reason in dmarc.details.iter().filter(|detail| detail.reason == *reason) {
+                detail(f, Some(&of_reason.detail))?;
+            }
         }
         let suggested = &authentication.suggested_action;
         let action = match suggested.action {
@@ -143,7 +152,7 @@ impl Explanation<'_> {
             row(
                 f,
                 if number == 0 { "dns" } else { "" },
-                format_args!("{DIM}{name} {kind}: {}{DIM:#}", shown(&answer_text(&entry.answer))),
+                format_args!("{DIM}{name} {kind}: {}{DIM:#}", answer_text(&entry.answer)),
             )?;
         }
         if dns.truncated {
@@ -182,8 +191,23 @@ fn spf(f: &mut Formatter<'_>, spf: &SpfBlock, client: Option<std::net::IpAddr>) 
     let client = client.map(|ip| format!(", client {ip}")).unwrap_or_default();
     let mechanism = spf.mechanism.as_deref().map(|mechanism| format!(", by {}", shown(mechanism))).unwrap_or_default();
     let at = spf.at.as_deref().map(|at| format!(", at {}", shown(at))).unwrap_or_default();
-    let aligned = if spf.result == ResultWord::Pass { if spf.aligned { "; aligned" } else { "; not aligned" } } else { "" };
-    row(f, "spf", format_args!("{}{identity}{client}: {}{mechanism}{at}{aligned}", spf.result, spf.reason.text()))
+    let aligned = alignment(spf.aligned);
+    row(f, "spf", format_args!("{}{identity}{client}: {}{mechanism}{at}{aligned}", spf.result, spf.reason.text()))?;
+    detail(f, spf.detail.as_ref())
+}
+
+/// How an identifier that passed relates to the author domain; nothing where they were not compared.
+fn alignment(aligned: Option<bool>) -> &'static str {
+    match aligned {
+        Some(true) => "; aligned",
+        Some(false) => "; not aligned",
+        None => "",
+    }
+}
+
+/// The particulars, below what they are about.
+fn detail(f: &mut Formatter<'_>, detail: Option<&Detail>) -> fmt::Result {
+    detail.map_or(Ok(()), |detail| row(f, "", format_args!("  {detail}")))
 }
 
 /// Longest text of one answer.
@@ -215,17 +239,17 @@ fn record_text(record: &Record) -> String {
     match record {
         Record::A(ip) => ip.to_string(),
         Record::Aaaa(ip) => ip.to_string(),
-        Record::Mx(preference, host) => format!("{preference} {host}"),
-        Record::Ptr(host) => host.to_string(),
-        Record::Txt(text) => format!("\"{}\"", String::from_utf8_lossy(text)),
+        Record::Mx(preference, host) => format!("{preference} {}", shown(host)),
+        Record::Ptr(host) => shown(host),
+        Record::Txt(text) => format!("\"{}\"", escaped(text.get(..MAX_ANSWER).unwrap_or(text))),
     }
 }
 
-struct SignatureLine<'a>(&'a DkimBlock, DmarcResult);
+struct SignatureLine<'a>(&'a DkimBlock);
 
 impl Display for SignatureLine<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self(signature, dmarc) = self;
+        let Self(signature) = self;
         write!(f, "{}", signature.result)?;
         for (tag, value) in [
             ("d", signature.d.as_ref().map(ToString::to_string)),
@@ -236,12 +260,7 @@ impl Display for SignatureLine<'_> {
                 write!(f, " {tag}={}", shown(&value))?;
             }
         }
-        write!(f, ": {}", signature.reason.text())?;
-        match (signature.result, signature.aligned, dmarc) {
-            (ResultWord::Pass, true, _) => write!(f, "; aligned"),
-            (ResultWord::Pass, false, DmarcResult::Pass | DmarcResult::Fail) => write!(f, "; not aligned"),
-            _ => Ok(()),
-        }
+        write!(f, ": {}{}", signature.reason.text(), alignment(signature.aligned))
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) fn verdict_line(event: &VerdictEvent) -> String {
 pub(super) fn why(event: &VerdictEvent) -> String {
     let authentication = &event.authentication;
     let spf = &authentication.spf;
-    let aligned = |aligned: bool| if aligned { " aligned" } else { "" };
+    let aligned = |aligned: Option<bool>| if aligned == Some(true) { " aligned" } else { "" };
     let domain = spf.domain.as_ref().map(|domain| format!(" {domain}")).unwrap_or_default();
     let mut why = format!("spf={}{domain}{}", spf.result, aligned(spf.aligned));
     for signature in authentication.dkim.iter().take(3) {

@@ -26,7 +26,7 @@ pub struct Evaluation {
     pub testing_key: TestingKey,
     /// What an SPF pass means whose record permits nearly everybody (F-22). Default `flag`.
     pub permissive_spf: PermissiveSpf,
-    /// ARC sealers whose pass suggests not to enforce. Default none.
+    /// ARC sealers (d= of the seal) whose word that a message was authentic suggests not to enforce. Default none.
     pub trusted_sealers: Vec<Domain>,
     /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`: at most 32 visible ASCII
     /// characters without colon. Default `X-`.

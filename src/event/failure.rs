@@ -86,6 +86,9 @@ pub struct SpfRow {
     pub domain: Option<Domain>,
     /// The result.
     pub result: ResultWord,
+    /// The name in HELO, only when no domain was judged and it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helo: Option<Domain>,
 }
 
 /// What was done with a message because of DMARC (RFC 9990, ActionDispositionType).

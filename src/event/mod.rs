@@ -40,5 +40,6 @@ pub use settings::EvaluationBlock;
 pub use time::to_millis;
 pub use verdict::{
     Action, ArcBlock, Authentication, CopiedStatus, DkimBlock, DmarcBlock, EnvelopeBlock, EvidenceBlock, Input, Mail,
-    NotificationType, PublishedPolicy, Receipt, SettingsBlock, SpfBlock, SpfScope, StatusBlock, SuggestedAction, VerdictEvent,
+    NotificationType, PublishedPolicy, ReasonDetail, Receipt, SettingsBlock, SpfBlock, SpfScope, StatusBlock, SuggestedAction,
+    VerdictEvent,
 };

@@ -78,12 +78,12 @@ reasons! {
     SignedInFuture = "signed_in_future",
     /// An identifier was not walked for alignment because of a budget: it counts as not aligned.
     AlignmentBudget = "alignment_budget",
-    /// A question of policy discovery was refused by its budget.
-    DiscoveryBudget = "discovery_budget",
     /// Several DMARC records stand at one name: they were discarded.
     SeveralRecords = "several_records",
     /// The DMARC record has faults.
     RecordMalformed = "record_malformed",
+    /// A TXT record was meant to be a DMARC record and is none: it was ignored.
+    RecordIgnored = "record_ignored",
     /// A DMARC record at a public suffix was taken for the suffix's own.
     PslGuard = "psl_guard",
     /// Whether the author domain exists is unknown: the milder of np and sp applies.
@@ -98,7 +98,7 @@ reasons! {
     LateEvaluation = "late_evaluation",
     /// The arrival time given was not believable: the broker's timestamp was used.
     ArrivalAdjusted = "arrival_adjusted",
-    /// The ARC chain passed and a trusted sealer is in it: do not enforce.
+    /// A trusted ARC sealer says that the message was authentic when it arrived there: do not enforce.
     TrustedSealer = "trusted_sealer",
     /// Evidence was cut at its limit: the verdict cannot be replayed.
     EvidenceTruncated = "evidence_truncated",

@@ -4,6 +4,7 @@ use super::{EvaluationBlock, Reason};
 use crate::auth::cause::{DkimCause, ResultWord, SesStatus, SpfCause};
 use crate::auth::dmarc::{AlignmentMode, DmarcResult, Policy, Psd, RecordFault, ReportAddress};
 use crate::config::Discovery;
+use crate::detail::Detail;
 use crate::dns::{Domain, Evidence};
 use crate::message::{CommonHeaders, Header, Removed};
 use jiff::Timestamp;
@@ -203,8 +204,12 @@ pub struct SpfBlock {
     /// The name whose record or lookup caused an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// It passed and is aligned with the author domain.
-    pub aligned: bool,
+    /// Whether the domain is aligned with the author domain; absent when SPF did not pass, or when they were not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aligned: Option<bool>,
+    /// What is wrong in particular, for people: its wording may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
 }
 
 /// The identity that SPF judged.
@@ -234,8 +239,9 @@ pub struct DkimBlock {
     pub result: ResultWord,
     /// Why.
     pub reason: DkimCause,
-    /// It passed and is aligned with the author domain.
-    pub aligned: bool,
+    /// Whether d= is aligned with the author domain; absent when the signature did not pass, or when they were not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aligned: Option<bool>,
     /// i=.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub i: Option<String>,
@@ -251,6 +257,9 @@ pub struct DkimBlock {
     /// Size of the RSA key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_bits: Option<u32>,
+    /// What is wrong in particular, for people: its wording may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
 }
 
 /// The ARC chain.
@@ -264,6 +273,9 @@ pub struct ArcBlock {
     /// The oldest set whose message signature still verifies; 0 when all do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_pass: Option<u32>,
+    /// The oldest set that trust in sealers reaches, from the newest down; absent when the newest sealer is not trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_to: Option<u32>,
     /// Why, for people.
     pub reason: String,
 }
@@ -298,6 +310,19 @@ pub struct DmarcBlock {
     pub record_faults: Vec<RecordFault>,
     /// Why the verdict is what it is, at most 100.
     pub reasons: Vec<Reason>,
+    /// What particular thing brought a reason about, for people, at most 20: its wording may change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<ReasonDetail>,
+}
+
+/// A reason and the particular thing that brought it about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasonDetail {
+    /// The reason.
+    pub reason: Reason,
+    /// The particular thing.
+    pub detail: Detail,
 }
 
 /// A record's tags, defaults filled in (B3).

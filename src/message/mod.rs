@@ -5,7 +5,7 @@
 //! | `section` | the header section cut into fields, and what is wrong with it (F-9, F-20) |
 //! | `normalise` | LF to CRLF, an mbox line on top |
 //! | `from` | the author domain of From (A4 to A7, F-1 to F-11) |
-//! | `results` | reading Authentication-Results as far as removing forged ones needs (D-9) |
+//! | `results` | reading Authentication-Results: whose they are (D-9), what they say passed |
 //! | `annotate` | the message with our fields on top and forged ones removed |
 //! | `path` | RFC 5321 paths: MAIL FROM and HELO |
 //! | `summary` | the fields of SES's `mail` block: headers, commonHeaders |
@@ -27,7 +27,8 @@ pub use from::{Author, AuthorError, author};
 pub use normalise::{Normalised, normalise};
 pub use path::{Path, helo_domain};
 pub use results::{
-    AuthResults, AuthservId, InvalidAuthResults, MethodResult, Property, authserv_id, claims, parse as parse_auth_results,
+    AuthResults, AuthservId, InvalidAuthResults, MethodResult, Passed, Property, authserv_id, claims,
+    parse as parse_auth_results, passes,
 };
 pub use section::{Defect, Field, HeaderSection};
 pub use summary::{CommonHeaders, Header, Summary, summary};

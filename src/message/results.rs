@@ -1,11 +1,13 @@
 //! Authentication-Results (RFC 8601): whose they are, as far as removing forged ones needs (D-9), and a strict reader.
 
 mod grammar;
+mod passes;
 
 use crate::dns::Domain;
 use memchr::memmem;
 
 pub use grammar::{AuthResults, InvalidAuthResults, MethodResult, Property, parse};
+pub use passes::{Passed, passes};
 
 /// Who wrote an Authentication-Results field.
 #[derive(Debug, Clone, PartialEq, Eq)]

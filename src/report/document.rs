@@ -4,7 +4,7 @@
 
 use super::head::Head;
 use super::identity::Identity;
-use super::row::{ReportRow, Signature};
+use super::row::{ReportRow, Signature, Spf};
 use super::text::{MAX_NAME, MAX_TEXT, safe};
 use crate::auth::cause::ResultWord;
 use crate::auth::dmarc::AlignmentMode;
@@ -22,12 +22,14 @@ const GENERATOR: &str = concat!("verdmarc ", env!("CARGO_PKG_VERSION"));
 pub(super) struct Document<W: Write> {
     xml: Writer<W>,
     profile: Profile,
+    policy_domain: String,
 }
 
 impl<W: Write> Document<W> {
     /// Writes everything before the first row.
     pub(super) fn begin(writer: W, head: &Head<'_>, identity: &Identity) -> io::Result<Self> {
-        let mut document = Self { xml: Writer::new(writer), profile: head.profile };
+        let mut document =
+            Self { xml: Writer::new(writer), profile: head.profile, policy_domain: head.policy_domain.to_string() };
         document.xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         let mut root = BytesStart::new("feedback");
         if document.is_current() {
@@ -164,16 +166,21 @@ impl<W: Write> Document<W> {
         })
     }
 
-    /// Always written (B72): readers of the older format need one.
+    /// Left out when SPF judged no domain; readers of the older format need one (Decisions, auth_results/spf).
     fn spf(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
-        self.element("spf", |document| {
-            document.leaf("domain", &safe(row.spf_domain, MAX_NAME))?;
-            document.leaf("scope", "mfrom")?;
-            let result = match row.spf_result {
+        let (domain, scope, result) = match row.spf {
+            Spf::NotJudged { .. } if self.is_current() => return Ok(()),
+            Spf::NotJudged { helo: Some(helo) } => (helo.to_owned(), "helo", ResultWord::None),
+            Spf::NotJudged { helo: None } => (self.policy_domain.clone(), "mfrom", ResultWord::None),
+            Spf::Judged { domain, result: ResultWord::Policy } if !self.is_current() => {
                 // The older schema has no such result.
-                ResultWord::Policy if !document.is_current() => ResultWord::PermError,
-                result => result,
-            };
+                (domain.to_owned(), "mfrom", ResultWord::PermError)
+            }
+            Spf::Judged { domain, result } => (domain.to_owned(), "mfrom", result),
+        };
+        self.element("spf", |document| {
+            document.leaf("domain", &safe(&domain, MAX_NAME))?;
+            document.leaf("scope", scope)?;
             document.leaf("result", result.as_str())
         })
     }

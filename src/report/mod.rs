@@ -21,5 +21,4 @@ mod text;
 pub use head::{Head, Period, Submitter};
 pub use identity::{Identity, ReportId};
 pub use part::{Limits, Part, next_part};
-pub use row::{Collapse, ReportRow, Signature};
-pub use text::MAX_NAME;
+pub use row::{Collapse, ReportRow, Signature, Spf};

@@ -26,12 +26,27 @@ pub struct ReportRow<'a> {
     pub collapse: Collapse,
     /// Signatures, the telling ones first.
     pub dkim: Vec<Signature<'a>>,
-    /// The domain that SPF judged; the author domain, with the result `none`, when it judged none (B72).
-    pub spf_domain: &'a str,
-    /// SPF's result.
-    pub spf_result: ResultWord,
+    /// What SPF judged.
+    pub spf: Spf<'a>,
     /// Messages, at least one.
     pub count: u64,
+}
+
+/// What SPF judged, of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spf<'a> {
+    /// A domain.
+    Judged {
+        /// The domain of MAIL FROM; the name in HELO for the null path.
+        domain: &'a str,
+        /// The result.
+        result: ResultWord,
+    },
+    /// Nothing: there was no domain to judge.
+    NotJudged {
+        /// The name in HELO, when it is a domain.
+        helo: Option<&'a str>,
+    },
 }
 
 /// A signature of a row.

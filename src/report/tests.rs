@@ -45,8 +45,7 @@ fn rows() -> Vec<ReportRow<'static>> {
         overrides: vec![Override::PolicyTestMode],
         collapse: Collapse::Exact,
         dkim: vec![signature("s1", ResultWord::Pass), signature("s2", ResultWord::PermError)],
-        spf_domain: "news.owner.example",
-        spf_result: ResultWord::None,
+        spf: Spf::Judged { domain: "news.owner.example", result: ResultWord::None },
         count: 3,
     };
     let merged = ReportRow {
@@ -58,8 +57,7 @@ fn rows() -> Vec<ReportRow<'static>> {
         overrides: Vec::new(),
         collapse: Collapse::Networks,
         dkim: Vec::new(),
-        spf_domain: "bounce.example",
-        spf_result: ResultWord::Policy,
+        spf: Spf::Judged { domain: "bounce.example", result: ResultWord::Policy },
         count: u64::MAX / 2,
         ..first.clone()
     };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Longest name in bytes: no domain and no selector that DNS can be asked for is longer.
-pub const MAX_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// Longest free text in bytes.
 pub(super) const MAX_TEXT: usize = 256;
 

@@ -21,11 +21,12 @@ pub(super) fn suggest(
             }),
         },
         (DmarcResult::Fail, Some(Policy::Quarantine)) | (DmarcResult::PermError, _) => plain(Action::Quarantine),
-        (DmarcResult::TempError, _) => SuggestedAction {
+        // What the envelope lacks does not come with another try.
+        (DmarcResult::TempError, _) if reasons.contains(&Reason::DnsUnanswered) => SuggestedAction {
             action: Action::Defer,
             smtp_reply: author
                 .map(|author| format!("451 4.7.1 DMARC: mail from {author} cannot be evaluated now, try again later")),
         },
-        (DmarcResult::Fail | DmarcResult::Pass | DmarcResult::None, _) => plain(Action::None),
+        (DmarcResult::Fail | DmarcResult::Pass | DmarcResult::None | DmarcResult::TempError, _) => plain(Action::None),
     }
 }

@@ -3,21 +3,24 @@
 use super::authentication_results::{AuthenticationResults, nothing_evaluated};
 use super::gather::{Gathered, Subject, gather};
 use super::reasons::Reasons;
-use super::spf_identity::{SpfSubject, envelope_from};
+use super::spf_identity::{SpfSubject, envelope_from, unjudged_helo};
 use super::{Verdict, action, annotation, received_spf, status};
 use crate::auth::arc::ArcOutcome;
 use crate::auth::cause::{ResultWord, SesStatus, SpfCause};
 use crate::auth::dkim::{DkimParameters, SignatureOutcome};
-use crate::auth::dmarc::{Alignment, Decision, DiscoveryRules, Dmarc, DmarcResult};
+use crate::auth::dmarc::{Alignment, Decision, DiscoveryRules, Dmarc, DmarcResult, RecordProblem};
 use crate::auth::spf::SpfOutcome;
 use crate::config::Evaluation;
 use crate::dns::{Budgets, Evidence, Resolver, Session};
-use crate::event::{ArcBlock, Authentication, DkimBlock, DmarcBlock, PublishedPolicy, Reason, SpfBlock, to_millis};
+use crate::event::{ArcBlock, Authentication, DkimBlock, DmarcBlock, PublishedPolicy, Reason, ReasonDetail, SpfBlock, to_millis};
 use crate::message::{Author, AuthorError, Envelope, HeaderSection, Normalised, Removed, Submission, author, forged, normalise};
 use jiff::Timestamp;
 
 /// Most entries of a list in a verdict (architecture, section 5).
 const MAX_ENTRIES: usize = 100;
+
+/// Most particulars of reasons in a verdict.
+const MAX_DETAILS: usize = 20;
 
 /// Policy discovery needs eight questions and one for existence, whatever the settings say.
 const LEAST_DISCOVERY_QUESTIONS: usize = 9;
@@ -63,7 +66,7 @@ pub fn internal_error(envelope: &Envelope, now: Timestamp, settings: &Evaluation
     let frame = Frame::new(envelope, settings, &section, now);
     let mut reasons = Reasons::default();
     reasons.note(Reason::InternalError);
-    frame.unevaluated(DmarcResult::TempError, SpfCause::DnsUnanswered, reasons)
+    frame.unevaluated(DmarcResult::TempError, SpfCause::InternalError, reasons)
 }
 
 /// What every part of the verdict is made from.
@@ -110,7 +113,6 @@ impl<'a, 'm> Frame<'a, 'm> {
         let answers = session.into_answers();
         reasons.identifiers(&gathered);
         reasons.dmarc(&gathered);
-        reasons.sealers(&gathered.arc, settings);
         reasons.answers(&answers);
         let evidence = Evidence::new(answers, settings.limits.evidence_bytes);
         reasons.note_if(evidence.truncated, Reason::EvidenceTruncated);
@@ -129,9 +131,8 @@ impl<'a, 'm> Frame<'a, 'm> {
         let author = author.ok().map(|author| &author.domain);
         let dkim_status = status::dkim(&gathered, author, settings.dkim_verdict);
         let decision = gathered.dmarc.as_ref().map(|findings| &findings.decision);
-        let dkim_aligned =
-            |index| gathered.dmarc.as_ref().and_then(|findings| findings.alignment_of(index)) == Some(Alignment::Aligned);
-        let spf_aligned = gathered.dmarc.as_ref().is_some_and(super::gather::DmarcFindings::spf_aligned);
+        let dkim_aligned = |index| gathered.dmarc.as_ref().and_then(|findings| compared(findings.alignment_of(index)));
+        let spf_aligned = gathered.dmarc.as_ref().and_then(|findings| compared(findings.spf_alignment()));
         let dkim_count = gathered.dkim.len();
         let dkim: Vec<_> =
             telling_first(&gathered.dkim).map(|(index, signature)| dkim_block(signature, dkim_aligned(index))).collect();
@@ -181,6 +182,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             evaluated_at: self.now,
             source_ip,
             envelope_from: envelope_from(self.envelope),
+            unjudged_helo: unjudged_helo(subject, self.envelope),
         }
     }
 
@@ -188,8 +190,7 @@ impl<'a, 'm> Frame<'a, 'm> {
     fn unevaluated(&self, result: DmarcResult, spf_cause: SpfCause, reasons: Reasons) -> Verdict {
         let settings = self.settings;
         let subject = SpfSubject::of(self.envelope, settings);
-        let outcome = SpfOutcome { cause: spf_cause, mechanism: None, at: None, permissive: false };
-        let spf = spf_block(&outcome, &subject, false);
+        let spf = spf_block(&SpfOutcome::of(spf_cause), &subject, None);
         let results = nothing_evaluated(&settings.authserv_id);
         let received_spf = received_spf::write(&spf, self.envelope, subject.client.source_ip(), &settings.authserv_id);
         let dkim_status = if result == DmarcResult::None { SesStatus::Gray } else { SesStatus::ProcessingFailed };
@@ -222,6 +223,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             evaluated_at: self.now,
             source_ip: subject.client.source_ip(),
             envelope_from: envelope_from(self.envelope),
+            unjudged_helo: unjudged_helo(&subject, self.envelope),
         }
     }
 
@@ -275,7 +277,16 @@ fn telling_first(signatures: &[SignatureOutcome]) -> impl Iterator<Item = (usize
     chosen.into_iter()
 }
 
-fn spf_block(outcome: &SpfOutcome, subject: &SpfSubject, aligned: bool) -> SpfBlock {
+/// Whether something that passed was found aligned or not; none when it did not pass, or was not compared.
+fn compared(alignment: Option<Alignment>) -> Option<bool> {
+    match alignment? {
+        Alignment::Aligned => Some(true),
+        Alignment::NotAligned => Some(false),
+        Alignment::PossiblyAligned | Alignment::NotLookedAt => None,
+    }
+}
+
+fn spf_block(outcome: &SpfOutcome, subject: &SpfSubject, aligned: Option<bool>) -> SpfBlock {
     SpfBlock {
         result: outcome.cause.word(),
         reason: outcome.cause,
@@ -283,23 +294,25 @@ fn spf_block(outcome: &SpfOutcome, subject: &SpfSubject, aligned: bool) -> SpfBl
         scope: subject.scope,
         mechanism: outcome.mechanism.clone(),
         at: outcome.at.clone(),
-        aligned,
+        aligned: aligned.filter(|_| outcome.cause == SpfCause::Pass),
+        detail: outcome.detail.clone(),
     }
 }
 
-fn dkim_block(signature: &SignatureOutcome, aligned: bool) -> DkimBlock {
+fn dkim_block(signature: &SignatureOutcome, aligned: Option<bool>) -> DkimBlock {
     DkimBlock {
         d: signature.domain.clone(),
         s: signature.selector.clone(),
         a: signature.algorithm.clone(),
         result: signature.cause.word(),
         reason: signature.cause,
-        aligned,
+        aligned: aligned.filter(|_| signature.cause.word() == ResultWord::Pass),
         i: signature.identity.clone(),
         b: signature.signature_start.clone(),
         signed_at: signature.signed_at,
         expires_at: signature.expires_at,
         key_bits: signature.key_bits,
+        detail: signature.detail.clone(),
     }
 }
 
@@ -308,6 +321,7 @@ fn arc_block(arc: &ArcOutcome) -> ArcBlock {
         result: arc.word,
         sealers: arc.sealers.clone(),
         oldest_pass: (arc.word == ResultWord::Pass).then_some(arc.oldest_pass),
+        trusted_to: arc.vouched.as_ref().map(|vouched| vouched.instance),
         reason: arc.text.to_string(),
     }
 }
@@ -325,7 +339,19 @@ fn dmarc_block(decision: Option<&Decision>, settings: &Evaluation, reasons: Vec<
         effective_policy: decision.and_then(|decision| decision.effective),
         record_faults: decision.map(|decision| decision.faults.clone()).unwrap_or_default(),
         reasons,
+        details: decision.map(details).unwrap_or_default(),
     }
+}
+
+/// What was wrong with records in particular.
+fn details(decision: &Decision) -> Vec<ReasonDetail> {
+    let reason = |problem: RecordProblem| match problem {
+        RecordProblem::Several => Reason::SeveralRecords,
+        RecordProblem::Malformed => Reason::RecordMalformed,
+        RecordProblem::Ignored => Reason::RecordIgnored,
+    };
+    let details = decision.details.iter().take(MAX_DETAILS);
+    details.map(|(problem, detail)| ReasonDetail { reason: reason(*problem), detail: detail.clone() }).collect()
 }
 
 impl PublishedPolicy {

@@ -56,11 +56,15 @@ pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Option<FailureEvent>
                 EnvelopeFrom::Domain(domain) => domain.to_string(),
             }),
             disposition,
-            dkim_aligned: authentication.dkim.iter().any(|signature| signature.aligned),
-            spf_aligned: authentication.spf.aligned,
+            dkim_aligned: authentication.dkim.iter().any(|signature| signature.aligned == Some(true)),
+            spf_aligned: authentication.spf.aligned == Some(true),
             overrides,
             dkim: dkim_rows(authentication),
-            spf: SpfRow { domain: authentication.spf.domain.clone(), result: authentication.spf.result },
+            spf: SpfRow {
+                domain: authentication.spf.domain.clone(),
+                result: authentication.spf.result,
+                helo: verdict.unjudged_helo.clone(),
+            },
         },
     })
 }
@@ -97,7 +101,7 @@ fn dkim_rows(authentication: &Authentication) -> Vec<DkimRow> {
         .iter()
         .filter_map(|signature| {
             let row = DkimRow { domain: signature.d.clone()?, selector: signature.s.clone()?, result: signature.result };
-            Some((!signature.aligned, signature.reason.weight() != DkimWeight::Pass, row))
+            Some((signature.aligned != Some(true), signature.reason.weight() != DkimWeight::Pass, row))
         })
         .collect();
     rows.sort_by_key(|(unaligned, failed, _)| (*unaligned, *failed));
@@ -132,6 +136,7 @@ mod tests {
             effective_policy: Some(effective),
             record_faults: Vec::new(),
             reasons: reasons.to_vec(),
+            details: Vec::new(),
         }
     }
 

@@ -4,14 +4,14 @@
 //! slow cannot use up the time of the questions that decide about the domain he names (F-28).
 
 use super::spf_identity::{Client, SpfSubject, SubjectDomain};
-use crate::auth::arc::{self, ArcOutcome};
+use crate::auth::arc::{self, ArcOutcome, Vouched};
 use crate::auth::cause::{DkimCause, SpfCause};
 use crate::auth::dkim::{self, DkimParameters, SignatureOutcome};
 use crate::auth::dmarc::{Alignment, Certainty, Decision, Dmarc, DmarcResult, Identifier, Mechanism};
 use crate::auth::spf::{self, Identity, SpfOutcome};
 use crate::config::{Evaluation, PermissiveSpf};
-use crate::dns::{Cut, Session};
-use crate::message::{Envelope, HeaderSection};
+use crate::dns::{Cut, Domain, Session};
+use crate::message::{Envelope, HeaderSection, Passed};
 use futures::poll;
 use std::pin::pin;
 use std::task::Poll;
@@ -32,6 +32,10 @@ pub(super) struct DmarcFindings {
     pub(super) decision: Decision,
     /// For every identifier of the decision, the signature that it comes from; none for SPF.
     pub(super) sources: Vec<Option<usize>>,
+    /// The result is a fail, and trusted ARC sealers say that the message was authentic when it came to them.
+    pub(super) vouched: bool,
+    /// The result is a temperror, and DNS has a part in it: not only the envelope is unknown.
+    pub(super) unanswered: bool,
 }
 
 impl DmarcFindings {
@@ -41,9 +45,9 @@ impl DmarcFindings {
         self.decision.alignment.get(position).copied()
     }
 
-    /// Whether SPF passed and is aligned.
-    pub(super) fn spf_aligned(&self) -> bool {
-        self.sources.first() == Some(&None) && self.decision.alignment.first() == Some(&Alignment::Aligned)
+    /// How the domain that SPF judged relates to the author domain; none when it is no identifier.
+    pub(super) fn spf_alignment(&self) -> Option<Alignment> {
+        self.sources.first().filter(|source| source.is_none()).and(self.decision.alignment.first()).copied()
     }
 }
 
@@ -58,12 +62,11 @@ pub(super) struct Subject<'a, 'm> {
 
 impl Subject<'_, '_> {
     async fn check_spf(&self, session: &Session<'_>) -> SpfOutcome {
-        let settled = |cause| SpfOutcome { cause, mechanism: None, at: None, permissive: false };
         if let Some(cause) = self.spf.settled() {
-            return settled(cause);
+            return SpfOutcome { detail: self.spf.detail(self.envelope), ..SpfOutcome::of(cause) };
         }
         let (SubjectDomain::Known(domain), Client::External(client_ip)) = (&self.spf.domain, self.spf.client) else {
-            return settled(SpfCause::NoDomain);
+            return SpfOutcome::of(SpfCause::NoDomain);
         };
         let identity = Identity {
             client_ip,
@@ -117,7 +120,7 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
     });
     let mut dkim = pin!(dkim::verify(session, subject.section, &bodies, &subject.dkim));
     let mut spf = pin!(subject.check_spf(session));
-    let mut arc = pin!(arc::verify(session, subject.section, &bodies, &subject.dkim));
+    let mut arc = pin!(arc::verify(session, subject.section, &bodies, &subject.dkim, &subject.settings.trusted_sealers));
     let mut timer = pin!(sleep_until(identifiers_end));
 
     // With warm DNS all are ready at once, and nothing has to be waited for.
@@ -155,7 +158,7 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
     let (Some(dmarc), Some(dkim), Some(spf), Some(arc)) = (discovered, dkim_out, spf_out, arc_out) else { unreachable!() };
     let dmarc = match dmarc {
         None => None,
-        Some(dmarc) => Some(decide(session, subject, dmarc, &spf, &dkim, end).await),
+        Some(dmarc) => Some(decide(session, subject, dmarc, (&spf, &dkim, &arc), end).await),
     };
     Gathered { spf, dkim, arc, dmarc }
 }
@@ -172,19 +175,52 @@ async fn decide(
     session: &Session<'_>,
     subject: &Subject<'_, '_>,
     mut dmarc: Dmarc<'_, '_>,
-    spf: &SpfOutcome,
-    dkim: &[SignatureOutcome],
+    (spf, dkim, arc): (&SpfOutcome, &[SignatureOutcome], &ArcOutcome),
     end: Instant,
 ) -> DmarcFindings {
     let (identifiers, sources) = subject.identifiers(Some(spf), Some(dkim));
-    let mut deciding = pin!(dmarc.decide(&identifiers));
-    let decision = tokio::select! {
+    let mut deciding = pin!(async {
+        let decision = dmarc.decide(&identifiers).await;
+        let vouched = match &arc.vouched {
+            Some(vouched) if decision.result == DmarcResult::Fail => vouches(vouched, subject, &mut dmarc).await,
+            _ => false,
+        };
+        let unanswered = decision.result == DmarcResult::TempError && dns_bears(spf, &identifiers, &mut dmarc).await;
+        DmarcFindings { decision, sources, vouched, unanswered }
+    });
+    tokio::select! {
         biased;
-        decision = &mut deciding => decision,
+        findings = &mut deciding => findings,
         () = sleep_until(end) => {
             session.cut(Cut::Everything);
             deciding.await
         }
-    };
-    DmarcFindings { decision, sources }
+    }
+}
+
+/// Whether an answer that DNS did not give bears on a temperror: it does unless what the envelope lacks is all that is unknown, so that
+/// the result would be settled without SPF.
+async fn dns_bears(spf: &SpfOutcome, identifiers: &[Identifier], dmarc: &mut Dmarc<'_, '_>) -> bool {
+    if !spf.cause.is_of_envelope() {
+        return true;
+    }
+    let others: Vec<_> = identifiers.iter().filter(|identifier| identifier.mechanism != Mechanism::Spf).cloned().collect();
+    dmarc.decide(&others).await.result == DmarcResult::TempError
+}
+
+/// Whether a sealed set says that DMARC passed for this author domain, or SPF or DKIM for a domain that is aligned with it: that is,
+/// whether DMARC would pass if what it says had been found here.
+async fn vouches(vouched: &Vouched, subject: &Subject<'_, '_>, dmarc: &mut Dmarc<'_, '_>) -> bool {
+    let claimed =
+        |domain: &Domain, mechanism| Identifier { domain: Some(domain.clone()), mechanism, certainty: Certainty::Authenticated };
+    let mut identifiers = Vec::new();
+    for passed in &vouched.passed {
+        match passed {
+            Passed::Dmarc(author) if author.is_none() || author.as_ref() == subject.dkim.author => return true,
+            Passed::Dmarc(_) => {}
+            Passed::Spf(domain) => identifiers.push(claimed(domain, Mechanism::Spf)),
+            Passed::Dkim(domain) => identifiers.push(claimed(domain, Mechanism::Dkim)),
+        }
+    }
+    !identifiers.is_empty() && dmarc.decide(&identifiers).await.result == DmarcResult::Pass
 }

@@ -68,6 +68,8 @@ pub struct Verdict {
     pub source_ip: Option<IpAddr>,
     /// MAIL FROM's domain as it may stand in a report: empty for the null path.
     pub envelope_from: Option<EnvelopeFrom>,
+    /// The name in HELO, when SPF had no domain to judge and this is one.
+    pub unjudged_helo: Option<Domain>,
 }
 
 /// The domain of MAIL FROM.

@@ -1,10 +1,8 @@
 //! Reason codes from what was found.
 
 use super::gather::Gathered;
-use crate::auth::arc::ArcOutcome;
-use crate::auth::cause::{DkimCause, ResultWord, SpfCause};
-use crate::auth::dmarc::{DmarcFlag, DmarcResult, RecordFault};
-use crate::config::Evaluation;
+use crate::auth::cause::{DkimCause, SpfCause};
+use crate::auth::dmarc::{DmarcFlag, DmarcResult, RecordFault, RecordProblem};
 use crate::dns::{Answer, Outcome, Question, Unanswered};
 use crate::event::Reason;
 use crate::message::{Author, AuthorError, Defect, HeaderSection, Normalised};
@@ -96,25 +94,22 @@ impl Reasons {
     }
 
     pub(super) fn dmarc(&mut self, gathered: &Gathered) {
-        let Some(decision) = gathered.dmarc.as_ref().map(|findings| &findings.decision) else { return };
+        let Some(findings) = &gathered.dmarc else { return };
+        let decision = &findings.decision;
         for flag in &decision.flags {
             self.note(match flag {
                 DmarcFlag::Guarded => Reason::PslGuard,
                 DmarcFlag::ExistenceUnknown => Reason::ExistenceUnknown,
                 DmarcFlag::AlignmentBudget => Reason::AlignmentBudget,
-                DmarcFlag::DiscoveryBudget => Reason::DiscoveryBudget,
             });
         }
         for fault in &decision.faults {
             self.note(if *fault == RecordFault::SeveralRecords { Reason::SeveralRecords } else { Reason::RecordMalformed });
         }
         self.note_if(decision.result == DmarcResult::Fail && decision.published != decision.effective, Reason::PolicyTestMode);
-        self.note_if(decision.result == DmarcResult::TempError, Reason::DnsUnanswered);
-    }
-
-    pub(super) fn sealers(&mut self, arc: &ArcOutcome, settings: &Evaluation) {
-        let trusted = arc.word == ResultWord::Pass && arc.sealers.iter().any(|sealer| settings.trusted_sealers.contains(sealer));
-        self.note_if(trusted, Reason::TrustedSealer);
+        self.note_if(decision.details.iter().any(|(problem, _)| *problem == RecordProblem::Ignored), Reason::RecordIgnored);
+        self.note_if(findings.vouched, Reason::TrustedSealer);
+        self.note_if(findings.unanswered, Reason::DnsUnanswered);
     }
 
     pub(super) fn answers(&mut self, answers: &[(Question, Arc<Answer>)]) {

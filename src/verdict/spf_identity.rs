@@ -5,6 +5,7 @@ use crate::auth::cause::SpfCause;
 use crate::auth::dmarc::{Certainty, Identifier, Mechanism};
 use crate::auth::spf::SpfOutcome;
 use crate::config::Evaluation;
+use crate::detail::{Detail, quoted};
 use crate::dns::Domain;
 use crate::event::SpfScope;
 use crate::message::{Envelope, MailFrom, Path, helo_domain};
@@ -70,6 +71,37 @@ impl SpfSubject {
         }
     }
 
+    /// Why the identity is no domain, for people.
+    pub(super) fn detail(&self, envelope: &Envelope) -> Option<Detail> {
+        if self.domain != SubjectDomain::NotOne {
+            return None;
+        }
+        match (&envelope.mail_from, &envelope.helo) {
+            (MailFrom::Path(path), _) => {
+                let domain = path.rsplit_once('@').map_or("", |(_, domain)| domain);
+                let problem = if Domain::parse(domain).is_ok() {
+                    "is no path of RFC 5321: its local part cannot be read"
+                } else {
+                    "is no path of RFC 5321: no domain name stands behind `@`"
+                };
+                Some(Detail::new(format_args!("MAIL FROM {} {problem}", quoted(path.as_bytes()))))
+            }
+            (_, Some(helo)) => {
+                let problem = match Domain::parse(helo) {
+                    Ok(_) => "is a single label",
+                    Err(_) if helo.starts_with('[') => "is an address literal",
+                    Err(_) if helo.parse::<IpAddr>().is_ok() => "is an address",
+                    Err(_) => "is no domain name",
+                };
+                Some(Detail::new(format_args!(
+                    "MAIL FROM is the null path, and the name in HELO, {}, {problem}",
+                    quoted(helo.as_bytes())
+                )))
+            }
+            _ => None,
+        }
+    }
+
     /// The identity's domain.
     pub(super) fn known_domain(&self) -> Option<&Domain> {
         match &self.domain {
@@ -114,6 +146,14 @@ impl Client {
             Self::External(ip) => Some(ip),
             Self::Unknown(_) => None,
         }
+    }
+}
+
+/// The name in HELO, when SPF had no domain to judge and this is one: a report has it in place of that domain.
+pub(super) fn unjudged_helo(subject: &SpfSubject, envelope: &Envelope) -> Option<Domain> {
+    match subject.known_domain() {
+        Some(_) => None,
+        None => helo_domain(envelope.helo.as_ref()?.as_bytes()),
     }
 }
 

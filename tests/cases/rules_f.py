@@ -1,6 +1,9 @@
 """Table F.2: what an attacker tries, as far as one message can say it."""
 
-from builder import BODY, NOW, PERMITS, Cases, add_key, fails, key_text, message, no_policy, passes, sign, txt, unknown, unusable, zone
+import time
+
+import dkim
+from builder import BODY, HERE, NOW, PERMITS, Cases, add_key, fails, key_text, message, no_policy, passes, sign, txt, unknown, unusable, zone
 
 REJECT = {"ex.com": "p=reject"}
 EXISTS = [["A", "192.0.2.81"]]
@@ -86,7 +89,9 @@ def senders(c):
     c.case("f11 mixed script stays another domain", zone({"ex.com": "p=none", "xn--x-9tb.com": "p=reject"}), author="u@\u0435x.com", spf="ex.com",
            expect={"dmarc_not": ["pass"]})
     c.case("f12 a label of 64 octets", zone(REJECT), author=f"u@{'a' * 64}.ex.com", expect=fails("reject", policy_domain="ex.com"))
-    c.case("f12 a name over 253 octets", zone(REJECT), author="u@" + "a." * 130 + "ex.com", expect=fails("reject", policy_domain="ex.com"))
+    c.case("f12 a name of 252 octets", zone(REJECT), author="u@" + "a." * 123 + "ex.com", expect=fails("reject", policy_domain="ex.com"))
+    c.case("f12 a name over 253 octets", zone(REJECT), author="u@" + "a." * 124 + "ex.com", expect=unusable("from_unparsable"))
+    c.case("f12 an IPv4 address", zone(REJECT), author="u@192.0.2.1", expect=unusable("from_unparsable"))
     c.case("f12 an empty label", zone(REJECT), author="u@a..ex.com", expect=unusable("from_unparsable"))
     c.case("f12 a leading dot", zone(REJECT), author="u@.ex.com", expect=unusable("from_unparsable"))
     c.case("f12 two final dots", zone(REJECT), author="u@ex.com..", expect=unusable("from_unparsable"))
@@ -279,21 +284,40 @@ def discovery(c):
 
 
 def arc(c):
-    """A sealed chain, by dkimpy with its clock stopped."""
-    import dkim
-    from builder import HERE
-    import time
-    key = (HERE / "keys/rsa2048.pem").read_bytes()
-    before = b"Authentication-Results: evil.test; dmarc=pass header.from=ex.com; arc=none\r\n" + message()
-    clock, time.time = time.time, lambda: NOW - 600
-    try:
-        added = dkim.arc_sign(before, b"s", b"evil.test", key, b"evil.test", include_headers=[b"from", b"to", b"subject"])
-    finally:
-        time.time = clock
-    octets = b"".join(added) + before
-    sealed = zone(REJECT, **{"s._domainkey.evil.test": [txt(key_text(2048))]})
-    c.case("f30 a chain of an unknown sealer", sealed, octets=octets, expect=fails("reject", arc="pass", reasons_not=["trusted_sealer"]))
-    c.case("f30 a chain of a trusted sealer leaves the verdict alone", sealed, octets=octets, options={"trusted_sealers": ["evil.test"]},
+    """Sealed chains, by dkimpy with its clock stopped."""
+    def sealed(results, before=None):
+        """What evil.test seals with these results."""
+        before = f"Authentication-Results: evil.test; {results}\r\n".encode() + (before or message())
+        clock, time.time = time.time, lambda: NOW - 600
+        try:
+            key = (HERE / "keys/rsa2048.pem").read_bytes()
+            added = dkim.arc_sign(before, b"s", b"evil.test", key, b"evil.test", include_headers=[b"from", b"to", b"subject"])
+        finally:
+            time.time = clock
+        return b"".join(added) + before
+
+    key = {"s._domainkey.evil.test": [txt(key_text(2048))]}
+    trusting = {"trusted_sealers": ["evil.test"]}
+    octets = sealed("dmarc=pass header.from=ex.com; arc=none")
+    c.case("f30 a chain of an unknown sealer", zone(REJECT, **key), octets=octets,
+           expect=fails("reject", arc="pass", reasons_not=["trusted_sealer"]))
+    c.case("f30 a chain of a trusted sealer leaves the verdict alone", zone(REJECT, **key), octets=octets, options=trusting,
            expect=fails("reject", arc="pass", reasons=["trusted_sealer"]))
-    c.case("f30 a broken chain of a trusted sealer", sealed, octets=octets.replace(BODY, b"x\r\n"), options={"trusted_sealers": ["evil.test"]},
+    c.case("f30 a broken chain of a trusted sealer", zone(REJECT, **key), octets=octets.replace(BODY, b"x\r\n"), options=trusting,
            expect=fails("reject", arc="fail", reasons_not=["trusted_sealer"]))
+    strict = {"ex.com": "p=reject; adkim=s; aspf=s"}
+    for policy, results, counts in (
+        (REJECT, "dkim=pass header.d=mail.ex.com", True),
+        (strict, "dkim=pass header.d=mail.ex.com", False),
+        (strict, "dkim=pass header.d=ex.com", True),
+        (REJECT, "dkim=pass header.i=@ex.com", True),
+        (REJECT, "dkim=fail header.d=ex.com", False),
+        (REJECT, "dkim=pass header.d=other.test; spf=pass smtp.mailfrom=bounce.ex.com", True),
+        (strict, "spf=pass smtp.mailfrom=bounce.ex.com", False),
+        (REJECT, "spf=pass smtp.mailfrom=other.test; dmarc=pass header.from=other.test", False),
+        (REJECT, "dmarc=fail header.from=ex.com", False),
+        (REJECT, "dmarc=none", False),
+    ):
+        strictly = "strictly " if policy is strict else ""
+        c.case(f"f30 a trusted sealer that {strictly}found {results}", zone(policy, **key), octets=sealed(results), options=trusting,
+               expect=fails("reject", arc="pass", **{"reasons" if counts else "reasons_not": ["trusted_sealer"]}))

@@ -71,7 +71,8 @@ impl Entry {
         let (source, count, disposition) = (take("source_ip")?.parse()?, take("count")?.parse()?, take("disposition")?);
         let merged =
             leaves.iter().find(|(name, text)| name == "comment" && text.starts_with("merged: ")).map(|leaf| leaf.1.clone());
-        leaves.retain(|leaf| leaf.0 != "comment");
+        // Without signatures and without SPF the list of results is empty, which is no leaf either.
+        leaves.retain(|leaf| !matches!(leaf.0.as_str(), "comment" | "auth_results"));
         Ok(Self { source, disposition, merged, leaves, count })
     }
 }

@@ -1,14 +1,18 @@
 //! Made-up messages as events: what real and what hostile mail yields.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use fastrand::Rng;
 use jiff::Timestamp;
+use serde_json::json;
 use std::net::IpAddr;
+use std::sync::Arc;
 use verdmarc::auth::cause::ResultWord;
 use verdmarc::auth::dmarc::{AlignmentMode, Policy, Psd, RecordFault, ReportAddress};
-use verdmarc::config::{Content, Discovery};
-use verdmarc::dns::Domain;
-use verdmarc::event::{Disposition, DkimRow, FailureEvent, Input, Override, PublishedPolicy, Row, SpfRow};
+use verdmarc::config::{Content, Discovery, Evaluation};
+use verdmarc::dns::{Domain, Zone};
+use verdmarc::event::{Disposition, DkimRow, EvaluationBlock, FailureEvent, Input, Override, PublishedPolicy, Row, SpfRow};
+use verdmarc::message::{Envelope, MailFrom};
+use verdmarc::verdict::{MailDetail, Origin, ReportScope, evaluate, failure_event};
 
 const DAY_MS: i64 = 86_400_000;
 /// The first second of some day, in milliseconds.
@@ -154,6 +158,11 @@ impl Sender {
 
     fn row(&self, rng: &mut Rng) -> Result<Row> {
         let header_from = at_or_below(rng, self.owner.name)?;
+        if self.content == Content::Failures && rng.u8(..8) == 0 {
+            let (disposition, overrides) = self.disposition(rng, &header_from, false);
+            let client = source(rng);
+            return Ok(Row { header_from, disposition, overrides, ..row_of_addresses(rng, client)? });
+        }
         let (dkim_aligned, spf_aligned) = match (self.content, rng.u8(..6)) {
             (Content::All, 0) => (true, true),
             (Content::All, 1) => (true, false),
@@ -161,9 +170,13 @@ impl Sender {
             _ => (false, false),
         };
         let spf = match rng.u8(..4) {
-            _ if spf_aligned => SpfRow { domain: Some(header_from.clone()), result: ResultWord::Pass },
-            0 => SpfRow { domain: None, result: ResultWord::None },
-            _ => SpfRow { domain: Some(at_or_below(rng, "bounce.test")?), result: one_of(rng, &RESULTS) },
+            _ if spf_aligned => SpfRow { domain: Some(header_from.clone()), result: ResultWord::Pass, helo: None },
+            0 => SpfRow {
+                domain: None,
+                result: ResultWord::None,
+                helo: rng.bool().then(|| at_or_below(rng, "helo.test")).transpose()?,
+            },
+            _ => SpfRow { domain: Some(at_or_below(rng, "bounce.test")?), result: one_of(rng, &RESULTS), helo: None },
         };
         let signatures = match rng.u8(..30) {
             0 => 130,
@@ -215,6 +228,40 @@ impl Sender {
     }
 }
 
+/// The row of a message that has addresses where names are expected: in HELO, in MAIL FROM, in d=. Readers of others refuse a whole
+/// report for one of them.
+fn row_of_addresses(rng: &mut Rng, client: IpAddr) -> Result<Row> {
+    let names = ["192.0.2.1", "192.0.2.1.", "[192.0.2.1]", "mx.bounce.test"];
+    let signature = format!("v=1; a=rsa-sha256; d={}; s=s; h=from; bh=QUJD; b=QUJD", one_of(rng, &names));
+    let message = format!("DKIM-Signature: {signature}\r\nFrom: a@owner.test\r\n\r\n");
+    let envelope = Envelope {
+        client_ip: Some(client),
+        helo: Some(one_of(rng, &names).to_owned()),
+        mail_from: match rng.u8(..3) {
+            0 => MailFrom::Path("no path".into()),
+            1 => MailFrom::Null,
+            _ => MailFrom::Path(format!("a@{}", one_of(rng, &names))),
+        },
+        ..Envelope::default()
+    };
+    let zone = Zone::from_json(&json!({"_dmarc.owner.test": [["TXT", "v=DMARC1; p=reject; aspf=s"]]}))?;
+    let settings = Evaluation { trusted_networks: Vec::new(), ..Evaluation::default() };
+    let now = Timestamp::from_millisecond(FIRST_MS)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let verdict = runtime.block_on(evaluate(message.as_bytes(), &envelope, &zone, now, &settings));
+    let origin = Origin {
+        message_id: "made up".into(),
+        input: Some(Input { topic: "mail.raw".into(), partition: 0, offset: 0, attempt: 1 }),
+        detail: MailDetail::Minimal,
+        annotate: false,
+        report_scope: ReportScope::default(),
+        settings_block: EvaluationBlock::new(&settings),
+        settings: Arc::new(settings),
+        notes: Vec::new(),
+    };
+    failure_event(&verdict, &origin).map(|event| event.row).context("a made-up message is no failure")
+}
+
 fn one_of<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
     of[rng.usize(..of.len())]
 }
@@ -226,8 +273,8 @@ fn at_or_below(rng: &mut Rng, base: &str) -> Result<Domain> {
         1 => format!("a-1.b--2.c.d.e.f.g.h.i.{base}"),
         2 => format!("_x.-y-.{base}"),
         3 => format!("München.{base}."),
-        4 => format!("{}{base}", "some-long-label.".repeat(20)),
-        5 => format!("{}.{base}", "u".repeat(300)),
+        4 => format!("{}{base}", "some-long-label.".repeat((Domain::MAX_OCTETS - base.len()) / 16)),
+        5 => format!("{}.{base}", "u".repeat(Domain::MAX_OCTETS - base.len() - 1)),
         _ => base.to_owned(),
     };
     Ok(Domain::parse(&name)?)
@@ -236,7 +283,7 @@ fn at_or_below(rng: &mut Rng, base: &str) -> Result<Domain> {
 fn signature(rng: &mut Rng) -> Result<DkimRow> {
     let number = rng.u8(..6);
     let selector = match rng.u8(..10) {
-        0 => "s".repeat(300),
+        0 => "s".repeat(Domain::MAX_OCTETS),
         1 => format!("k{number}.eu-1.keys"),
         2 => format!("_{number}-"),
         _ => format!("s{number}"),

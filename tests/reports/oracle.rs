@@ -25,7 +25,6 @@ pub(crate) const GROUP_ROWS: usize = 130;
 const DAY: i64 = 86_400;
 /// Notes in `error` on rows that are merged.
 const MERGED_NOTES: usize = 2;
-const MAX_NAME: usize = 253;
 const MAX_SIGNATURES: usize = 100;
 
 /// Reports by their ids.
@@ -48,7 +47,7 @@ impl Groups {
     pub(crate) fn count(&mut self, event: FailureEvent, generation: u32) -> Result<()> {
         let second = event.arrival.as_second();
         let begin = second - second.rem_euclid(DAY);
-        let row = canonical(&event.row)?;
+        let row = canonical(&event.row);
         let key = (event.policy_domain.clone(), begin, generation, event.policy_hash.clone());
         let group = self.0.entry(key).or_insert_with(|| Group {
             last: event.clone(),
@@ -100,7 +99,8 @@ impl Group {
 
     /// Takes the group's reports out of `made`.
     pub(crate) fn check(&self, partition: i32, profile: Profile, made: &mut Made) -> Result<Vec<Checked>> {
-        let mut exact: Vec<Entry> = self.rows.iter().map(|(row, count)| entry(row, *count, profile)).collect();
+        let entry = |(row, count): (&Row, &u64)| entry(row, *count, profile, self.policy_domain());
+        let mut exact: Vec<Entry> = self.rows.iter().map(entry).collect();
         exact.sort_unstable();
         let is_merged = exact.len() > GROUP_ROWS;
         let mut found = Vec::new();
@@ -185,43 +185,23 @@ impl Group {
     }
 }
 
-/// What makes messages one row (B11): IPv4 in whatever form, the first hundred signatures in whatever order, names as far as they
-/// can be written.
-fn canonical(row: &Row) -> Result<Row> {
+/// What makes messages one row (B11): IPv4 in whatever form, the first hundred signatures in whatever order.
+fn canonical(row: &Row) -> Row {
     let mut row = row.clone();
     if let IpAddr::V6(address) = row.source_ip
         && let Some(address) = address.to_ipv4_mapped()
     {
         row.source_ip = address.into();
     }
-    row.header_from = cut(&row.header_from)?;
-    row.envelope_from = match row.envelope_from.as_deref() {
-        None | Some("") => row.envelope_from,
-        Some(name) => Some(cut(&name.parse()?)?.to_string()),
-    };
-    row.spf.domain = row.spf.domain.as_ref().map(cut).transpose()?;
     row.dkim.truncate(MAX_SIGNATURES);
-    for signature in &mut row.dkim {
-        (signature.domain, signature.selector) = (cut(&signature.domain)?, cut(&signature.selector)?);
-    }
     // Passes come first.
     row.dkim.sort_by_cached_key(|row| (row.result != ResultWord::Pass, row.domain.clone(), row.selector.clone(), row.result));
     row.dkim.dedup();
-    Ok(row)
-}
-
-/// The rightmost labels that a report has room for; of a single label the end.
-fn cut(name: &Domain) -> Result<Domain> {
-    let mut rest = name.clone();
-    while rest.as_str().len() > MAX_NAME {
-        let Some(parent) = rest.parent() else { return Ok(Domain::parse(&rest.as_str()[rest.as_str().len() - MAX_NAME..])?) };
-        rest = parent;
-    }
-    Ok(rest)
+    row
 }
 
 /// A row as a report has it.
-fn entry(row: &Row, count: u64, profile: Profile) -> Entry {
+fn entry(row: &Row, count: u64, profile: Profile, policy_domain: &Domain) -> Entry {
     let is_old = profile == Profile::Compat7489;
     let mut leaves = Vec::new();
     let mut leaf = |name: &str, text: &str| leaves.push((name.to_owned(), text.to_owned()));
@@ -248,9 +228,19 @@ fn entry(row: &Row, count: u64, profile: Profile) -> Entry {
         leaf("selector", signature.selector.as_str());
         leaf("result", signature.result.as_str());
     }
-    leaf("domain", row.spf.domain.as_ref().unwrap_or(&row.header_from).as_str());
-    leaf("scope", "mfrom");
-    leaf("result", if is_old && row.spf.result == ResultWord::Policy { "permerror" } else { row.spf.result.as_str() });
+    let spf = match (&row.spf.domain, &row.spf.helo) {
+        (Some(domain), _) if is_old && row.spf.result == ResultWord::Policy => Some((domain, "mfrom", "permerror")),
+        (Some(domain), _) => Some((domain, "mfrom", row.spf.result.as_str())),
+        // The older schema needs the element.
+        (None, Some(helo)) if is_old => Some((helo, "helo", "none")),
+        (None, None) if is_old => Some((policy_domain, "mfrom", "none")),
+        (None, _) => None,
+    };
+    if let Some((domain, scope, result)) = spf {
+        leaf("domain", domain.as_str());
+        leaf("scope", scope);
+        leaf("result", result);
+    }
     let disposition = match row.disposition {
         Disposition::Pass if is_old => "none",
         disposition => disposition.as_str(),

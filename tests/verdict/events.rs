@@ -160,3 +160,57 @@ fn f36_invalid_utf8_is_replaced_in_the_event() {
     let outputs = verdmarc::verdict::outputs(&message, &scene.envelope, scene.verdict(), &scene.origin());
     assert!(serde_json::to_string(&outputs.verdict).unwrap().contains("caf\u{fffd}"));
 }
+
+#[test]
+fn b13_signatures_of_a_row_begin_with_aligned_passes_then_other_passes() {
+    let scene = Scene::from("a@victim.example")
+        .dmarc("victim.example", "p=reject; adkim=s; aspf=s")
+        .signed("other.example")
+        .signed_with("victim.example", "late", &["from", "to"], Some(super::scene::NOW - 30), "")
+        .signed("mail.victim.example");
+    let mut scene = scene.spf_pass("bad.test");
+    scene.envelope.helo = Some("mx.bad.test".into());
+    let mut origin = scene.origin();
+    origin.report_scope = ReportScope { content: Content::All, ..ReportScope::default() };
+    let order = |scene: &Scene| {
+        let outputs = verdmarc::verdict::outputs(&scene.message(), &scene.envelope, scene.verdict(), &origin);
+        let rows = outputs.failure.unwrap().row.dkim;
+        rows.iter().map(|row| (row.domain.to_string(), row.result.as_str())).collect::<Vec<_>>()
+    };
+    let row = |domain: &str, result| (domain.to_owned(), result);
+    assert_eq!(order(&scene), [row("mail.victim.example", "pass"), row("other.example", "pass"), row("victim.example", "fail")]);
+    let passing = scene.clone().signed("victim.example");
+    assert_eq!(order(&passing)[..2], [row("victim.example", "pass"), row("mail.victim.example", "pass")]);
+}
+
+#[test]
+fn the_null_path_is_an_empty_name_in_a_row() {
+    let row = Scene::spoof().mail_from("").helo("mx.bad.test").failure().unwrap().row;
+    assert_eq!(row.envelope_from.as_deref(), Some(""));
+    assert_eq!(row.spf.domain.unwrap().as_str(), "mx.bad.test");
+}
+
+#[test]
+fn a_name_that_is_an_ipv4_address_stands_in_no_row() {
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let signature = format!("v=1; a=rsa-sha256; d=192.0.2.1; s=x; h=from; bh={hash}; b={hash}");
+    for scene in [
+        Scene::spoof().mail_from("").helo("192.0.2.1"),
+        Scene::spoof().mail_from("a@192.0.2.1").helo("192.0.2.1."),
+        Scene::spoof().mail_from("a@192.0.2.1.").field("DKIM-Signature", &signature),
+        Scene::spoof().field("DKIM-Signature", &signature.replace("192.0.2.1", "192.0.2.1.")),
+    ] {
+        let row = scene.failure().unwrap().row;
+        assert_eq!(row.dkim, []);
+        let text = serde_json::to_string(&row).unwrap();
+        assert!(!text.contains("192.0.2.1\"") && !text.contains("192.0.2.1."), "{text}");
+    }
+}
+
+#[test]
+fn a_row_names_helo_only_when_spf_judged_no_domain() {
+    let helo = |scene: Scene| scene.failure().unwrap().row.spf.helo.map(|helo| helo.to_string());
+    assert_eq!(helo(Scene::spoof().mail_from("no path").helo("mx.bad.test")), Some("mx.bad.test".into()));
+    assert_eq!(helo(Scene::spoof().mail_from("no path").helo("localhost")), None);
+    assert_eq!(helo(Scene::spoof().helo("mx.bad.test")), None);
+}

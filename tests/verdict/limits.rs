@@ -4,6 +4,7 @@ use super::scene::Scene;
 use std::fmt::Write;
 use verdmarc::auth::cause::{DkimCause, SpfCause};
 use verdmarc::event::Reason;
+use verdmarc::message::{Envelope, MailFrom};
 
 fn stays_fail(scene: &Scene) {
     let words = scene.words();
@@ -154,4 +155,77 @@ fn evidence_over_its_limit_is_cut_and_says_so() {
     let verdict = scene.has(Reason::EvidenceTruncated);
     assert!(verdict.evidence.truncated);
     assert_eq!(verdict.dmarc.as_str(), "FAIL");
+}
+
+/// Every string that a sender controls, one by one as long as it can be.
+fn long_strings(size: usize) -> Vec<(&'static str, Scene)> {
+    let scene = || Scene::spoof().helo("mx.bad.test");
+    let long = |text: &str| text.repeat(size / text.len());
+    let from = |value: String| {
+        let mut scene = scene();
+        scene.fields[0].1 = format!(" {value}");
+        scene
+    };
+    let field = |name: &str, value: String| scene().field(name, &value);
+    let junk = |tag: &str| junk_signature("victim.example").replace(tag, &format!("{tag}{}", "x".repeat(size)));
+    let mut helo = scene().mail_from("");
+    helo.envelope.helo = Some(long("h.test."));
+    let mut recipients = scene();
+    recipients.envelope.rcpt_to = vec![long("r"); 3];
+    let mut scanned = scene();
+    scanned.envelope.spam_verdict = Some("PASS".into());
+    vec![
+        ("an author domain of labels", from(format!("<a@{}>", long("b.example.")))),
+        ("an author domain of one label", from(format!("<a@{}.example>", long("b")))),
+        ("an author domain of U-labels", from(format!("<a@{}.example>", long("\u{fc}.")))),
+        ("a local part of From", from(format!("<{}@victim.example>", long("a")))),
+        ("a display name", from(format!("{} <a@victim.example>", long("name ")))),
+        ("display names with addresses of U-labels", from(format!("{} <a@victim.example>", long("x@\u{fc}.example ")))),
+        ("an encoded display name", from(format!("=?utf-8?q?{}?= <a@victim.example>", long("=C3=BC")))),
+        ("a comment of From", from(format!("a@victim.example ({})", long("b@c.example ")))),
+        ("Subject", field("Subject", long("\u{fc}"))),
+        ("To", field("To", long("a@b.example, "))),
+        ("Message-ID", field("Message-ID", long("<a@b.example>"))),
+        ("a field name", field(&long("X"), "x".into())),
+        ("Authentication-Results of ours", field("Authentication-Results", format!("mx.recv.example; {}", long("dmarc=pass; ")))),
+        ("Return-Path", field("Return-Path", long("<a@b.example>"))),
+        ("MAIL FROM", scene().mail_from(&format!("{}@bad.test", long("m")))),
+        ("MAIL FROM of U-labels", scene().mail_from(&format!("m@{}", long("\u{fc}.")))),
+        ("HELO", helo),
+        ("RCPT TO", recipients),
+        ("d=", field("DKIM-Signature", junk("d="))),
+        ("s=", field("DKIM-Signature", junk("s="))),
+        ("a=", field("DKIM-Signature", junk("a="))),
+        ("b=", field("DKIM-Signature", junk("b="))),
+        ("h=", field("DKIM-Signature", junk("h="))),
+        ("i=", field("DKIM-Signature", format!("{}; i={}@victim.example", junk_signature("victim.example"), long("i")))),
+        ("ARC-Seal", field("ARC-Seal", format!("i=1; cv=none; d={}", long("a.test.")))),
+        ("ARC-Authentication-Results", field("ARC-Authentication-Results", format!("i=1; {}", long("a.test; dkim=pass ")))),
+        ("a scanner's word", scanned),
+    ]
+}
+
+#[test]
+fn every_string_of_a_sender_is_bounded_in_every_output() {
+    // Within the limits on fields, and far beyond them.
+    for size in [10 << 10, 1 << 20] {
+        for (name, mut scene) in long_strings(size) {
+            // As the decoder of records hands them on.
+            scene.envelope.helo = scene.envelope.helo.map(|helo| Envelope::text(helo.as_bytes()));
+            scene.envelope.rcpt_to = scene.envelope.rcpt_to.iter().map(|path| Envelope::text(path.as_bytes())).collect();
+            if let MailFrom::Path(path) = &scene.envelope.mail_from {
+                scene.envelope.mail_from = MailFrom::Path(Envelope::text(path.as_bytes()));
+            }
+            let (verdict, questions) = scene.counted();
+            assert!(["FAIL", "PROCESSING_FAILED"].contains(&verdict.dmarc.as_str()), "{name}: {}", verdict.dmarc.as_str());
+            assert!(questions <= 40, "{name}: {questions} questions");
+            let outputs = scene.outputs();
+            let event = serde_json::to_vec(&outputs.verdict).unwrap().len();
+            assert!(event < 64 << 10, "{name}: an event of {event} octets");
+            let failure = outputs.failure.map_or(0, |failure| serde_json::to_vec(&failure).unwrap().len());
+            assert!(failure < 4 << 10, "{name}: a failure of {failure} octets");
+            let grown = outputs.annotated.unwrap().len().saturating_sub(scene.message().len());
+            assert!(grown < 4 << 10, "{name}: {grown} octets of header fields");
+        }
+    }
 }

@@ -13,10 +13,13 @@ mod corpus;
 #[path = "../support/scene.rs"]
 mod scene;
 
+mod arc;
 mod clocks;
 mod deadlines;
+mod details;
 mod events;
 mod fields;
 mod limits;
 mod promises;
+mod reasons;
 mod statuses;

@@ -314,3 +314,31 @@ fn f30_an_arc_chain_never_changes_the_result() {
     sealed.is(["PASS", "GRAY", "FAIL", "reject"]);
     assert_eq!(sealed.verdict().authentication.arc.result, ResultWord::Fail);
 }
+
+#[test]
+fn d47_h5_spf_without_answer_of_an_aligned_domain_is_processing_failed() {
+    let mut scene = victim().mail_from("a@mail.victim.example");
+    scene.zone.insert("mail.victim.example".into(), serde_json::json!([["SERVFAIL"]]));
+    scene.is(["PROCESSING_FAILED", "GRAY", "PROCESSING_FAILED", ""]);
+    scene.has(Reason::DnsUnanswered);
+    let unaligned = Scene { envelope: Scene::spoof().mail_from("a@bad.test").envelope, ..scene };
+    let mut unaligned = unaligned;
+    unaligned.zone.insert("bad.test".into(), serde_json::json!([["SERVFAIL"]]));
+    unaligned.is(["PROCESSING_FAILED", "GRAY", "FAIL", "reject"]);
+}
+
+#[test]
+fn a_header_section_that_ends_without_a_line_end_verifies_as_it_was_signed() {
+    let zone = serde_json::from_str(include_str!("../cases/nosep.zone.json")).unwrap();
+    let serde_json::Value::Object(zone) = zone else { panic!("a zone is an object") };
+    let scene = Scene { zone, ..Scene::from("a@x.test").client(Some("192.0.2.1")).mail_from("b@other.test").helo("h.x.test") };
+    let message = include_bytes!("../cases/nosep-simple-none.eml");
+    let verdict = super::scene::runtime().block_on(verdmarc::verdict::evaluate(
+        message,
+        &scene.envelope,
+        &scene.zone(),
+        scene.now,
+        &scene.settings,
+    ));
+    assert_eq!((verdict.dkim, verdict.dmarc), (SesStatus::Pass, SesStatus::Pass), "{:#?}", verdict.authentication);
+}

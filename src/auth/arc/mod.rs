@@ -1,20 +1,22 @@
 //! ARC chain validation (RFC 8617 5.2). Informational: it never changes a DMARC result (F-30).
 
 mod set;
+mod trust;
 
 #[cfg(test)]
 mod tests;
 
 use super::cause::{DkimCause, ResultWord};
 use super::dkim::header::{NameIndex, put_field, put_signature};
-use super::dkim::key::{KeyRecord, key_name, record_in};
+use super::dkim::key::{KeyRecord, KeyRecords, key_name};
 use super::dkim::{BodyHashes, Canonicalization, DkimParameters};
 use crate::dns::{Domain, Purpose, Question, Session};
 use crate::message::{Defect, HeaderSection};
 use aws_lc_rs::digest::{Context, SHA256};
 use futures::future::join_all;
 use set::{ArcSet, Structure};
-use std::sync::Arc;
+
+pub use trust::Vouched;
 
 /// What a message's ARC chain came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct ArcOutcome {
     pub text: &'static str,
     /// Number of ARC sets, as far as they were counted.
     pub instances: u32,
+    /// What trusted sealers say of the message, when the chain passes and the newest sealer is one.
+    pub vouched: Option<Vouched>,
 }
 
 impl ArcOutcome {
@@ -38,18 +42,20 @@ impl ArcOutcome {
     }
 
     fn new(word: ResultWord, text: &'static str, instances: u32) -> Self {
-        Self { word, sealers: Vec::new(), oldest_pass: 0, text, instances }
+        Self { word, sealers: Vec::new(), oldest_pass: 0, text, instances, vouched: None }
     }
 }
 
 /// Validates the chain of a message.
 ///
-/// `bodies` holds the hashes of this section's body, which DKIM may have computed already. Of `parameters` the arrival and the limits count.
+/// `bodies` holds the hashes of this section's body, which DKIM may have computed already. Of `parameters` the arrival and the limits
+/// count. `trusted` are the sealers whose results may speak for the message.
 pub async fn verify(
     session: &Session<'_>,
     section: &HeaderSection<'_>,
     bodies: &BodyHashes<'_>,
     parameters: &DkimParameters<'_>,
+    trusted: &[Domain],
 ) -> ArcOutcome {
     let structure = set::read(section, parameters.limits);
     if matches!(structure, Structure::None) {
@@ -65,11 +71,15 @@ pub async fn verify(
     };
     let keys = keys(session, &sets).await;
     let chain = Chain { sets: &sets, keys: &keys, index: NameIndex::new(section.fields()), bodies, arrival: parameters.arrival };
-    chain.validate()
+    let mut outcome = chain.validate();
+    if outcome.word == ResultWord::Pass {
+        outcome.vouched = trust::vouched(&sets, trusted);
+    }
+    outcome
 }
 
 /// Keys of a set: of its message signature and of its seal.
-type SetKeys = [Result<Arc<KeyRecord>, DkimCause>; 2];
+type SetKeys = [Result<KeyRecords, DkimCause>; 2];
 
 /// Asks for all keys at the same time, of the newest set first.
 async fn keys(session: &Session<'_>, sets: &[ArcSet<'_>]) -> Vec<SetKeys> {
@@ -77,7 +87,7 @@ async fn keys(session: &Session<'_>, sets: &[ArcSet<'_>]) -> Vec<SetKeys> {
         let answer = key_name(selector, domain).map(|name| session.ask(Purpose::ArcKey, Question::txt(name)));
         async move {
             match answer {
-                Some(answer) => record_in(&*answer.await),
+                Some(answer) => KeyRecords::of(&*answer.await),
                 None => Err(DkimCause::KeyNotFound),
             }
         }
@@ -141,10 +151,9 @@ impl Chain<'_, '_> {
     fn message_verifies(&self, set: &ArcSet, keys: &SetKeys, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
         let signature = set.message.as_ref().map_err(|cause| *cause)?;
         signature.check_body_and_clock(self.bodies, self.arrival)?;
-        let [record, _] = keys;
-        let record = record.as_ref().map_err(|cause| *cause)?;
-        let key = record.key_for(signature.algorithm)?;
-        signature.verifies(key, &self.index, scratch).then_some(()).ok_or(DkimCause::SignatureMismatch)
+        let [records, _] = keys;
+        let records = records.as_ref().map_err(|cause| *cause)?;
+        records.try_each(|record| signature.verified_by(record, &self.index, scratch)).1
     }
 
     /// Verifies every seal. Each signs the sets up to its own, so one running hash serves all (RFC 8617 5.1.1).
@@ -153,7 +162,7 @@ impl Chain<'_, '_> {
     fn seals_verify(&self, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
         let mut running = Context::new(&SHA256);
         let mut result = Ok(());
-        for (set, [_, record]) in self.sets.iter().zip(self.keys) {
+        for (set, [_, records]) in self.sets.iter().zip(self.keys) {
             scratch.clear();
             put_field(&set.results, Canonicalization::Relaxed, scratch);
             put_field(&set.message_field, Canonicalization::Relaxed, scratch);
@@ -162,14 +171,16 @@ impl Chain<'_, '_> {
             put_signature(&set.seal.field, &set.seal.blank, Canonicalization::Relaxed, scratch);
             let mut sealed = running.clone();
             sealed.update(scratch);
-            match record.as_ref() {
+            match records.as_ref() {
                 Err(DkimCause::KeyUnanswered) => result = Err(DkimCause::KeyUnanswered),
                 Err(cause) => return Err(*cause),
-                Ok(record) => {
-                    let key = record.key_for(set.seal.algorithm)?;
-                    if !key.verifies(&sealed.finish(), &set.seal.octets) {
-                        return Err(DkimCause::SignatureMismatch);
-                    }
+                Ok(records) => {
+                    let digest = sealed.finish();
+                    let verified_by = |record: &KeyRecord| {
+                        let verifies = record.key_for(set.seal.algorithm)?.verifies(&digest, &set.seal.octets);
+                        verifies.then_some(()).ok_or(DkimCause::SignatureMismatch)
+                    };
+                    records.try_each(verified_by).1?;
                 }
             }
             scratch.clear();

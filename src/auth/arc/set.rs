@@ -22,6 +22,14 @@ pub(super) struct ArcSet<'m> {
     pub(super) seal: Seal<'m>,
 }
 
+impl ArcSet<'_> {
+    /// What the results say, behind the instance.
+    pub(super) fn results_value(&self) -> &[u8] {
+        let value = value_without_line_end(&self.results);
+        memchr::memchr(b';', value).and_then(|end| value.get(end + 1..)).unwrap_or_default()
+    }
+}
+
 /// An ARC-Seal field (RFC 8617 4.1.3).
 #[derive(Debug)]
 pub(super) struct Seal<'m> {
@@ -102,7 +110,7 @@ fn sets<'m>(fields: &[(usize, usize, Field<'m>)], count: usize, limits: &Limits)
             let at = slot(results_instance(value)?, &mut slots)?;
             slots.get_mut(at)?.0.replace(field).is_some()
         } else {
-            let tags = TagList::parse(value)?;
+            let tags = TagList::parse(value).ok()?;
             let at = slot(instance(tags.get("i")?)?, &mut slots)?;
             let (_, message, seal) = slots.get_mut(at)?;
             if kind == 1 {
@@ -112,7 +120,8 @@ fn sets<'m>(fields: &[(usize, usize, Field<'m>)], count: usize, limits: &Limits)
                     &tags,
                     (name(&tags, "d"), name(&tags, "s")),
                     limits.dkim_signed_names,
-                );
+                )
+                .map_err(|broken| broken.cause);
                 message.replace((field, signature)).is_some()
             } else {
                 seal.replace(Seal::read(field, &tags)?).is_some()

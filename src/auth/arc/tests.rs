@@ -6,14 +6,18 @@ use crate::auth::dkim::BodyHashes;
 use crate::auth::dkim::tests::signer::{TestKey, seal, sign_as};
 use crate::auth::dkim::tests::support::{ARRIVAL, Case, TxtZone, message_of, suite};
 use crate::config::Limits;
-use crate::dns::{Outcome, Unanswered};
-use crate::message::HeaderSection;
+use crate::dns::{Domain, Outcome, Unanswered};
+use crate::message::{HeaderSection, Passed};
 use futures::executor::block_on;
 
 fn evaluate(case: &Case, message: &[u8]) -> ArcOutcome {
+    evaluate_trusting(case, message, &[])
+}
+
+fn evaluate_trusting(case: &Case, message: &[u8], trusted: &[Domain]) -> ArcOutcome {
     let section = HeaderSection::parse(message, &case.limits);
     let bodies = BodyHashes::new(section.body());
-    block_on(verify(&case.session(), &section, &bodies, &case.parameters()))
+    block_on(verify(&case.session(), &section, &bodies, &case.parameters(), trusted))
 }
 
 #[test]
@@ -44,10 +48,22 @@ fn zone() -> TxtZone {
 
 /// `message` with one more set, whose fields say `message_tags` and `seal_tags` besides i= and cv=.
 fn sealed(message: &[u8], instance: usize, message_tags: &str, seal_tags: &str) -> Vec<u8> {
+    sealed_with(message, instance, message_tags, seal_tags, "none")
+}
+
+fn sealed_with(message: &[u8], instance: usize, message_tags: &str, seal_tags: &str, results: &str) -> Vec<u8> {
     let status = if instance == 1 { "none" } else { "pass" };
     let signed = sign_as("ARC-Message-Signature", message, &format!("i={instance}; {message_tags}"), TestKey::Rsa);
-    let with_results = [format!("ARC-Authentication-Results: i={instance}; mx.example; none\r\n").as_bytes(), &signed].concat();
-    seal(&with_results, &format!("i={instance}; cv={status}; {seal_tags}"), TestKey::Rsa)
+    let results = format!("ARC-Authentication-Results: i={instance}; mx.example; {results}\r\n");
+    seal(&[results.as_bytes(), &signed].concat(), &format!("i={instance}; cv={status}; {seal_tags}"), TestKey::Rsa)
+}
+
+/// A chain of sets sealed by these domains from instance 1 up, each of which says that DMARC passed for its own name.
+fn chain_of(sealers: &[&str]) -> Vec<u8> {
+    sealers.iter().zip(1..).fold(MESSAGE.to_vec(), |message, (sealer, instance)| {
+        let by = |tags: &str| tags.replace("d=example.com", &format!("d={sealer}"));
+        sealed_with(&message, instance, &by(MESSAGE_TAGS), &by(SEAL_TAGS), &format!("dmarc=pass header.from={sealer}"))
+    })
 }
 
 fn chain(length: usize) -> Vec<u8> {
@@ -111,8 +127,8 @@ fn g5_tags_of_message_signature_and_seal_are_judged() {
     let message = |tags: &str| word(&sealed(MESSAGE, 1, tags, SEAL_TAGS));
     let seal = |tags: &str| word(&sealed(MESSAGE, 1, MESSAGE_TAGS, tags));
     assert_eq!(message(&format!("v=2; {MESSAGE_TAGS}")), ResultWord::Pass);
-    assert_eq!(message(&format!("x={ARRIVAL}; {MESSAGE_TAGS}")), ResultWord::Fail);
-    assert_eq!(message(&format!("x={}; {MESSAGE_TAGS}", ARRIVAL + 1)), ResultWord::Pass);
+    assert_eq!(message(&format!("x={}; {MESSAGE_TAGS}", ARRIVAL - 1)), ResultWord::Fail);
+    assert_eq!(message(&format!("x={ARRIVAL}; {MESSAGE_TAGS}")), ResultWord::Pass);
     assert_eq!(message(&format!("l=1; {MESSAGE_TAGS}")), ResultWord::Fail);
     assert_eq!(message(&MESSAGE_TAGS.replace("h=from", "h=arc-seal:from")), ResultWord::Fail);
     assert_eq!(message(&MESSAGE_TAGS.replace("rsa-sha256", "rsa-sha1")), ResultWord::Fail);
@@ -132,7 +148,50 @@ fn g14_arc_takes_the_body_hash_that_dkim_computed() {
     let bodies = BodyHashes::new(section.body());
     let session = case.session();
     let dkim = block_on(crate::auth::dkim::verify(&session, &section, &bodies, &case.parameters()));
-    let arc = block_on(verify(&session, &section, &bodies, &case.parameters()));
+    let arc = block_on(verify(&session, &section, &bodies, &case.parameters(), &[]));
     assert_eq!((dkim[0].cause, arc.word), (DkimCause::Valid, ResultWord::Pass));
     assert_eq!(bodies.hashed_octets(), section.body().len() as u64);
+}
+
+#[test]
+fn trust_runs_from_the_newest_set_down_to_the_first_sealer_that_is_not_trusted() {
+    let domain = |name: &str| Domain::parse(name).unwrap();
+    let trusted = [domain("good.test"), domain("fine.test")];
+    let zone = ["good.test", "fine.test", "evil.test"]
+        .iter()
+        .fold(TxtZone::default(), |zone, sealer| zone.with(&format!("sel._domainkey.{sealer}"), &[&TestKey::Rsa.record()]));
+    for (sealers, reached) in [
+        (&["good.test"][..], Some(1)),
+        (&["evil.test"], None),
+        (&["good.test", "evil.test"], None),
+        (&["evil.test", "good.test"], Some(2)),
+        (&["fine.test", "good.test"], Some(1)),
+        (&["good.test", "fine.test", "evil.test"], None),
+        (&["good.test", "evil.test", "fine.test"], Some(3)),
+        (&["evil.test", "fine.test", "good.test"], Some(2)),
+        (&["good.test", "fine.test", "good.test"], Some(1)),
+    ] {
+        let outcome = evaluate_trusting(&Case::new(&zone), &chain_of(sealers), &trusted);
+        assert_eq!(outcome.word, ResultWord::Pass, "{sealers:?}");
+        let said = reached.map(|instance: usize| (instance as u32, vec![Passed::Dmarc(Some(domain(sealers[instance - 1])))]));
+        assert_eq!(outcome.vouched.map(|vouched| (vouched.instance, vouched.passed)), said, "{sealers:?}");
+    }
+}
+
+#[test]
+fn a_trusted_seal_over_a_signature_without_from_says_nothing_of_the_author() {
+    let domain = [Domain::parse("example.com").unwrap()];
+    let tags = MESSAGE_TAGS.replace("h=from:subject", "h=subject");
+    let message = sealed_with(MESSAGE, 1, &tags, SEAL_TAGS, "dmarc=pass");
+    let outcome = evaluate_trusting(&Case::new(&zone()), &message, &domain);
+    assert_eq!((outcome.word, outcome.vouched), (ResultWord::Pass, None));
+    let broken = String::from_utf8(chain(1)).unwrap().replace("Lunch", "Dinner");
+    assert_eq!(evaluate_trusting(&Case::new(&zone()), broken.as_bytes(), &domain).vouched, None);
+}
+
+#[test]
+fn several_keys_of_a_sealer_are_tried() {
+    let other = TestKey::Rsa.record().replace("MIIB", "MIIC");
+    let zone = TxtZone::default().with(NAME, &[&other, "v=DKIM1; p=", &TestKey::Rsa.record()]);
+    assert_eq!(evaluate(&Case::new(&zone), &chain(2)).word, ResultWord::Pass);
 }

@@ -116,7 +116,13 @@ fn first_octets(name: &[u8]) -> u64 {
 /// Appends the canonical form of a field.
 pub(crate) fn put_field(field: &Field, canonicalization: Canonicalization, out: &mut Vec<u8>) {
     match canonicalization {
-        Canonicalization::Simple => out.extend_from_slice(field.raw),
+        Canonicalization::Simple => {
+            out.extend_from_slice(field.raw);
+            // A message may end in its last field, without the line end that the field was signed with.
+            if !field.raw.ends_with(b"\r\n") {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
         Canonicalization::Relaxed => {
             put_relaxed(field.name(), field.value(), out);
             out.extend_from_slice(b"\r\n");

@@ -10,9 +10,11 @@
 //! | `octets` | finding octets with wide registers |
 //! | `key` | key records |
 //! | `crypto` | public keys and verification |
+//! | `explain` | what is wrong in particular, for people |
 
 mod body;
 pub(crate) mod crypto;
+mod explain;
 pub(crate) mod header;
 pub(crate) mod key;
 mod octets;
@@ -27,10 +29,12 @@ pub use body::{BodyHash, BodyHashes};
 
 use super::cause::{DkimCause, ResultWord};
 use crate::config::{Limits, TestingKey};
+use crate::detail::Detail;
 use crate::dns::{Answer, Domain, Purpose, Question, Session};
 use crate::message::{Defect, Field, HeaderSection};
 use futures::future::join_all;
 use header::{NameIndex, value_without_line_end};
+use key::KeyRecords;
 use signature::{Kind, Signature};
 use std::cmp::Reverse;
 use tags::{TagList, without_fws};
@@ -58,6 +62,8 @@ pub struct SignatureOutcome {
     pub key_bits: Option<u32>,
     /// The key says t=y.
     pub testing_key: bool,
+    /// What is wrong in particular.
+    pub detail: Option<Detail>,
 }
 
 /// What bears on DKIM besides the message.
@@ -180,9 +186,13 @@ impl<'m> Candidate<'m> {
         if field.raw.len() > limits.dkim_signature_bytes {
             return candidate(None, SignatureOutcome::of(DkimCause::SizeLimit));
         }
-        match TagList::parse(value_without_line_end(&field)) {
-            None => candidate(None, SignatureOutcome::of(DkimCause::Malformed)),
-            Some(tags) => {
+        let value = value_without_line_end(&field);
+        match TagList::parse(value) {
+            Err(error) => {
+                let detail = Some(Detail::new(error));
+                candidate(None, SignatureOutcome { detail, ..SignatureOutcome::of(DkimCause::Malformed) })
+            }
+            Ok(tags) => {
                 let outcome = SignatureOutcome::describe(&tags);
                 candidate(Some(tags), outcome)
             }
@@ -194,43 +204,51 @@ impl<'m> Candidate<'m> {
         let tags = self.tags.as_ref().ok_or(DkimCause::Malformed)?;
         let names = parameters.limits.dkim_signed_names;
         let domains = (self.outcome.domain.clone(), self.outcome.selector.clone());
-        let signature = Signature::read(Kind::Dkim, (self.position, self.field), tags, domains, names)?;
+        let signature = Signature::read(Kind::Dkim, (self.position, self.field), tags, domains, names).map_err(|broken| {
+            self.outcome.detail = Some(explain::broken(broken, tags));
+            broken.cause
+        })?;
         // A name that DNS cannot hold has no key; the other rules come first.
         self.outcome.cause = DkimCause::KeyNotFound;
-        self.signature.insert(signature).check_body_and_clock(bodies, parameters.arrival)
+        let signature = self.signature.insert(signature);
+        signature.check_body_and_clock(bodies, parameters.arrival).inspect_err(|cause| {
+            self.outcome.detail = explain::body_or_clock(*cause, signature, bodies, parameters.arrival);
+        })
     }
 
     fn settle_with_key(&mut self, answer: &Answer, index: &NameIndex, parameters: &DkimParameters, scratch: &mut Vec<u8>) {
         let Some(signature) = &self.signature else { return };
-        let failed = self.outcome.cause.word() == ResultWord::Fail;
-        let record = match key::record_in(answer) {
-            Ok(record) => record,
+        let before = self.outcome.cause;
+        let failed = before.word() == ResultWord::Fail;
+        let records = match KeyRecords::of(answer) {
+            Ok(records) => records,
             Err(_) if failed => return,
             Err(cause) => {
                 self.outcome.cause = cause;
+                self.outcome.detail = explain::no_key(cause, answer);
                 return;
             }
         };
+        let (record, result) = records.try_each(|record| {
+            let result = match (record.testing, parameters.testing_key) {
+                (true, TestingKey::Literal) => Err(DkimCause::TestingKey),
+                _ if failed => Err(before),
+                _ => signature.verified_by(record, index, scratch),
+            };
+            match result {
+                Err(cause) => Err(if record.testing { DkimCause::TestingKey } else { cause }),
+                Ok(()) if record.testing => Ok(DkimCause::ValidTestingKey),
+                Ok(()) if signature.is_signed_in_future(parameters.arrival) => Ok(DkimCause::ValidSignedInFuture),
+                Ok(()) => Ok(DkimCause::Valid),
+            }
+        });
         self.outcome.key_bits = record.bits();
         self.outcome.testing_key = record.testing;
-        let mut verified = || {
-            let key = record.key_for(signature.algorithm)?;
-            if record.strict && signature.identity.as_ref().is_some_and(|identity| *identity != signature.domain) {
-                return Err(DkimCause::IdentityMismatch);
-            }
-            signature.verifies(key, index, scratch).then_some(()).ok_or(DkimCause::SignatureMismatch)
-        };
-        self.outcome.cause = match (record.testing, parameters.testing_key) {
-            (true, TestingKey::Literal) => DkimCause::TestingKey,
-            (true, TestingKey::Count) if failed => DkimCause::TestingKey,
-            (true, TestingKey::Count) => verified().map_or(DkimCause::TestingKey, |()| DkimCause::ValidTestingKey),
-            (false, _) if failed => self.outcome.cause,
-            (false, _) => match verified() {
-                Err(cause) => cause,
-                Ok(()) if signature.is_signed_in_future(parameters.arrival) => DkimCause::ValidSignedInFuture,
-                Ok(()) => DkimCause::Valid,
-            },
-        };
+        self.outcome.cause = result.unwrap_or_else(|cause| cause);
+        if result.is_err() {
+            let failure = explain::Failure { signature, records: &records, record, before: self.outcome.detail.take() };
+            self.outcome.detail = failure.detail(self.outcome.cause, index, scratch);
+        }
     }
 }
 
@@ -247,6 +265,7 @@ impl SignatureOutcome {
             expires_at: None,
             key_bits: None,
             testing_key: false,
+            detail: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::crypto::PublicKey;
 use super::header::{NameIndex, put_field, put_signature};
+use super::key::KeyRecord;
 use super::tags::{InvalidNumber, TagList, base64, elements, without_fws};
 use super::{BodyHashes, Canonicalization};
 use crate::auth::cause::DkimCause;
@@ -29,6 +30,22 @@ impl Algorithm {
             _ => Err(DkimCause::UnusableAlgorithm),
         }
     }
+}
+
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::RsaSha256 => "rsa-sha256",
+            Self::Ed25519Sha256 => "ed25519-sha256",
+        })
+    }
+}
+
+/// A rule about the field itself that is broken, and the tag that breaks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) cause: DkimCause,
+    pub(crate) tag: &'static str,
 }
 
 /// The name in `d=` or `s=`: labels that DNS can hold, of letters, digits and underscores with hyphens between, U-labels
@@ -64,15 +81,15 @@ pub(crate) struct Signature<'m> {
     /// The domain in i=, which is d= or below it.
     pub(crate) identity: Option<Domain>,
     octets: Vec<u8>,
-    body_hash: Vec<u8>,
-    header_canonicalization: Canonicalization,
-    body_canonicalization: Canonicalization,
-    signed_names: Vec<&'m [u8]>,
+    pub(super) body_hash: Vec<u8>,
+    pub(super) header_canonicalization: Canonicalization,
+    pub(super) body_canonicalization: Canonicalization,
+    pub(super) signed_names: Vec<&'m [u8]>,
     /// Where the value of b= stands in the field's value.
     blank: Range<usize>,
-    length: Option<u64>,
-    signed_at: Option<u64>,
-    expires_at: Option<u64>,
+    pub(super) length: Option<u64>,
+    pub(super) signed_at: Option<u64>,
+    pub(super) expires_at: Option<u64>,
 }
 
 impl<'m> Signature<'m> {
@@ -84,26 +101,27 @@ impl<'m> Signature<'m> {
         tags: &TagList<'m>,
         domains: (Option<Domain>, Option<Domain>),
         names: usize,
-    ) -> Result<Self, DkimCause> {
-        let malformed = DkimCause::Malformed;
-        let required = |tag| tags.get(tag).ok_or(malformed);
-        let numeric = |tag| tags.number(tag).map_err(|InvalidNumber| malformed);
+    ) -> Result<Self, Broken> {
+        let malformed = |tag| Broken { cause: DkimCause::Malformed, tag };
+        let required = |tag| tags.get(tag).ok_or(malformed(tag));
+        let octets_in = |tag| base64(required(tag)?).ok_or(malformed(tag));
+        let numeric = |tag| tags.number(tag).map_err(|InvalidNumber| malformed(tag));
         if kind == Kind::Dkim && required("v")? != b"1" {
-            return Err(malformed);
+            return Err(malformed("v"));
         }
-        let algorithm = Algorithm::read(tags);
-        if algorithm == Err(malformed) {
-            return Err(malformed);
+        let algorithm = Algorithm::read(tags).map_err(|cause| Broken { cause, tag: "a" });
+        if algorithm == Err(malformed("a")) {
+            return Err(malformed("a"));
         }
-        let octets = base64(required("b")?).ok_or(malformed)?;
-        let body_hash = base64(required("bh")?).ok_or(malformed)?;
-        let (domain, selector) = (domains.0.ok_or(malformed)?, domains.1.ok_or(malformed)?);
+        let (octets, body_hash) = (octets_in("b")?, octets_in("bh")?);
+        let (domain, selector) = (domains.0.ok_or(malformed("d"))?, domains.1.ok_or(malformed("s"))?);
         let (length, signed_at, expires_at) = (numeric("l")?, numeric("t")?, numeric("x")?);
-        let signed_names = signed_names(kind, required("h")?, names)?;
+        let signed_names = signed_names(kind, required("h")?, names).map_err(|cause| Broken { cause, tag: "h" })?;
         let algorithm = algorithm?;
-        let (header_canonicalization, body_canonicalization) = methods(kind, tags).ok_or(DkimCause::UnusableMethod)?;
+        let (header_canonicalization, body_canonicalization) =
+            methods(kind, tags).map_err(|tag| Broken { cause: DkimCause::UnusableMethod, tag })?;
         let identity = match kind {
-            Kind::Dkim => identity(tags, &domain)?,
+            Kind::Dkim => identity(tags, &domain).map_err(|cause| Broken { cause, tag: "i" })?,
             Kind::Arc => None,
         };
         Ok(Self {
@@ -118,7 +136,7 @@ impl<'m> Signature<'m> {
             header_canonicalization,
             body_canonicalization,
             signed_names,
-            blank: tags.span("b").ok_or(malformed)?,
+            blank: tags.span("b").ok_or(malformed("b"))?,
             length,
             signed_at,
             expires_at,
@@ -145,9 +163,14 @@ impl<'m> Signature<'m> {
 
     fn is_expired(&self, arrival: i64) -> bool {
         self.expires_at.is_some_and(|expires| {
-            i64::try_from(expires).is_ok_and(|expires| expires <= arrival)
+            i64::try_from(expires).is_ok_and(|expires| expires < arrival)
                 || self.signed_at.is_some_and(|signed| expires <= signed)
         })
+    }
+
+    /// Whether h= names this field.
+    pub(crate) fn signs(&self, name: &str) -> bool {
+        self.signed_names.iter().any(|signed| signed.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     /// Whether t= lies more than ten minutes after arrival.
@@ -157,8 +180,17 @@ impl<'m> Signature<'m> {
             .is_some_and(|signed| i64::try_from(signed).map_or(true, |signed| signed > arrival.saturating_add(TOLERANCE)))
     }
 
+    /// Verifies the signature under the key of a record, which has to be one for this signature. `scratch` is overwritten.
+    pub(crate) fn verified_by(&self, record: &KeyRecord, index: &NameIndex, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
+        let key = record.key_for(self.algorithm)?;
+        if record.strict && self.identity.as_ref().is_some_and(|identity| *identity != self.domain) {
+            return Err(DkimCause::IdentityMismatch);
+        }
+        self.verifies(key, index, scratch).then_some(()).ok_or(DkimCause::SignatureMismatch)
+    }
+
     /// Whether the signature verifies under `key`. `scratch` is overwritten.
-    pub(crate) fn verifies(&self, key: &PublicKey, index: &NameIndex, scratch: &mut Vec<u8>) -> bool {
+    fn verifies(&self, key: &PublicKey, index: &NameIndex, scratch: &mut Vec<u8>) -> bool {
         key.verifies(&self.header_digest(index, scratch), &self.octets)
     }
 
@@ -188,22 +220,22 @@ fn signed_names(kind: Kind, list: &[u8], limit: usize) -> Result<Vec<&[u8]>, Dki
     }
 }
 
-/// The canonicalisations of header and body in c=, when they are known and q= offers DNS.
-fn methods(kind: Kind, tags: &TagList) -> Option<(Canonicalization, Canonicalization)> {
+/// The canonicalisations of header and body in c=, when they are known and q= offers DNS; otherwise the tag.
+fn methods(kind: Kind, tags: &TagList) -> Result<(Canonicalization, Canonicalization), &'static str> {
     if tags.get("q").is_some_and(|list| !elements(list).any(|method| method.eq_ignore_ascii_case(b"dns/txt"))) {
-        return None;
+        return Err("q");
     }
     let Some(text) = tags.get("c") else {
-        return Some(match kind {
+        return Ok(match kind {
             Kind::Dkim => (Canonicalization::Simple, Canonicalization::Simple),
             // RFC 8617 takes DKIM's default over, but what seals in practice, and its test suite, mean relaxed as in ARC-Seal.
             Kind::Arc => (Canonicalization::Relaxed, Canonicalization::Relaxed),
         });
     };
     let mut names = text.splitn(2, |&octet| octet == b'/');
-    let header = Canonicalization::read(names.next()?)?;
-    let body = names.next().map_or(Some(Canonicalization::Simple), Canonicalization::read)?;
-    Some((header, body))
+    let header = names.next().and_then(Canonicalization::read).ok_or("c")?;
+    let body = names.next().map_or(Some(Canonicalization::Simple), Canonicalization::read).ok_or("c")?;
+    Ok((header, body))
 }
 
 /// The domain in i=, which must be d= or lie below it (RFC 6376 6.1.1).

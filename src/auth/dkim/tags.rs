@@ -1,5 +1,6 @@
 //! Tag lists (RFC 6376 3.2), read strictly: of signatures, of keys and of ARC's fields.
 
+use crate::detail::quoted;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -20,34 +21,69 @@ struct Tag<'a> {
     span: Range<usize>,
 }
 
+/// Why a text is no tag list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TagListError {
+    /// An octet that no value may hold.
+    #[error("octet {octet:#04x} at position {at} may not stand in a tag list")]
+    Octet {
+        /// The octet.
+        octet: u8,
+        /// Where it stands, from 0.
+        at: usize,
+    },
+    /// A semicolon follows another, or nothing.
+    #[error("nothing stands before the semicolon at position {at}")]
+    Empty {
+        /// Where it stands, from 0.
+        at: usize,
+    },
+    /// A part without `=`, or with something else than a name before it.
+    #[error("{part} is not a tag with its value")]
+    NotATag {
+        /// The part, quoted.
+        part: String,
+    },
+    /// A tag stands twice (F-42).
+    #[error("the tag {name} stands twice")]
+    Doubled {
+        /// Its name, quoted.
+        name: String,
+    },
+}
+
 impl<'a> TagList<'a> {
     /// Reads `text`, a field's value without its final CRLF, or a DNS record.
-    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
-        if !has_only_valid_octets(text) {
-            return None;
+    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, TagListError> {
+        if let Some(at) = invalid_octet(text) {
+            return Err(TagListError::Octet { octet: text.get(at).copied().unwrap_or_default(), at });
         }
         let mut tags = Vec::with_capacity(12);
         let mut start = 0;
         let ends = memchr::memchr_iter(b';', text).chain(std::iter::once(text.len()));
         for end in ends {
-            let spec = text.get(start..end)?;
+            let spec = text.get(start..end).unwrap_or_default();
             if trim_fws(spec).is_empty() {
                 // Only the last semicolon may have nothing behind it.
                 if end < text.len() || tags.is_empty() {
-                    return None;
+                    return Err(TagListError::Empty { at: end });
                 }
                 break;
             }
-            let equals = memchr::memchr(b'=', spec)?;
-            let name = trim_fws(spec.get(..equals)?);
+            let not_a_tag = || TagListError::NotATag { part: quoted(trim_fws(spec)) };
+            let equals = memchr::memchr(b'=', spec).ok_or_else(not_a_tag)?;
+            let (name, value) = spec.split_at(equals);
+            let name = trim_fws(name);
             if !is_tag_name(name) {
-                return None;
+                return Err(not_a_tag());
             }
-            let span = start + equals + 1..end;
-            tags.push(Tag { name, value: trim_fws(text.get(span.clone())?), span });
+            tags.push(Tag { name, value: trim_fws(value.get(1..).unwrap_or_default()), span: start + equals + 1..end });
             start = end + 1;
         }
-        (!has_doubles(&tags)).then_some(Self { tags })
+        match doubled(&tags) {
+            Some(name) => Err(TagListError::Doubled { name: quoted(name) }),
+            None => Ok(Self { tags }),
+        }
     }
 
     /// The value of a tag, without white space around it. Names are case-sensitive.
@@ -86,34 +122,41 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, InvalidNumber> {
     Ok(digits.iter().fold(0_u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))))
 }
 
-/// Values hold visible octets and folding white space; octets above 127 come with RFC 8616.
-fn has_only_valid_octets(text: &[u8]) -> bool {
+/// The position of the first octet that no value may hold: values hold visible octets and folding white space; octets above 127 come
+/// with RFC 8616.
+fn invalid_octet(text: &[u8]) -> Option<usize> {
     // Counting without an early end takes a few instructions for many octets.
     let bad = |octet: u8| usize::from((octet < b' ' && octet != b'\t') || octet == 0x7f);
     let is_valid = |run: &[u8]| run.iter().map(|&octet| bad(octet)).sum::<usize>() == 0;
     let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\r', rest) {
-        let (run, fold) = rest.split_at(at);
+    loop {
+        let (run, fold) = rest.split_at(memchr::memchr(b'\r', rest).unwrap_or(rest.len()));
+        let start = text.len() - rest.len();
+        if !is_valid(run) {
+            return run.iter().position(|&octet| bad(octet) > 0).map(|at| start + at);
+        }
         match fold {
-            [b'\r', b'\n', b' ' | b'\t', after @ ..] if is_valid(run) => rest = after,
-            _ => return false,
+            [] => return None,
+            [b'\r', b'\n', b' ' | b'\t', after @ ..] => rest = after,
+            _ => return Some(start + run.len()),
         }
     }
-    is_valid(rest)
 }
 
 fn is_tag_name(name: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(|&octet| octet.is_ascii_alphanumeric() || octet == b'_')
 }
 
-fn has_doubles(tags: &[Tag]) -> bool {
+/// A name that two tags have.
+fn doubled<'a>(tags: &[Tag<'a>]) -> Option<&'a [u8]> {
     const FEW: usize = 24;
     if tags.len() <= FEW {
-        return tags.iter().enumerate().any(|(at, tag)| tags.iter().skip(at + 1).any(|other| other.name == tag.name));
+        let mut all = tags.iter().enumerate();
+        return all.find(|(at, tag)| tags.iter().skip(at + 1).any(|other| other.name == tag.name)).map(|(_, tag)| tag.name);
     }
     let mut names: Vec<_> = tags.iter().map(|tag| tag.name).collect();
     names.sort_unstable();
-    names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b)
+    names.iter().zip(names.iter().skip(1)).find(|(a, b)| a == b).map(|(name, _)| *name)
 }
 
 fn is_fws(octet: u8) -> bool {

@@ -2,7 +2,8 @@
 
 use super::knowledge::{Assumed, Completion, DiscoveryRules, Existence, Knowledge, Stop};
 use super::walk::{InForce, organization, policy};
-use super::{AlignmentMode, Policy, Record, RecordFault};
+use super::{AlignmentMode, Policy, Record, RecordFault, RecordProblem};
+use crate::detail::Detail;
 use crate::dns::Domain;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -74,8 +75,6 @@ pub enum DmarcFlag {
     ExistenceUnknown,
     /// An identifier was not walked because of its budget: it counts as not aligned.
     AlignmentBudget,
-    /// A question of the author domain's discovery was refused by its budget.
-    DiscoveryBudget,
 }
 
 /// How an identifier relates to the author domain.
@@ -112,6 +111,8 @@ pub struct Decision {
     pub flags: Vec<DmarcFlag>,
     /// What was wrong with records.
     pub faults: Vec<RecordFault>,
+    /// The same in particular, and TXT records that were ignored.
+    pub details: Vec<(RecordProblem, Detail)>,
 }
 
 /// DMARC's word and the effective policy: the pair that all completions must agree on, a pass included (Decisions).
@@ -169,6 +170,7 @@ pub(super) fn decide(
         alignment: first.alignment,
         flags,
         faults: knowledge.faults(record.as_deref()),
+        details: knowledge.details(record.as_deref()),
         record,
     })
 }
@@ -354,18 +356,15 @@ impl Alignments {
         if home.guarded {
             self.flags.push(DmarcFlag::Guarded);
         }
-        if home.refused {
-            self.flags.push(DmarcFlag::DiscoveryBudget);
-            return Ok(false);
-        }
         // An organizational domain is the name itself or a parent of it.
-        if !domain.is_at_or_below(&home.domain) {
+        if !home.refused && !domain.is_at_or_below(&home.domain) {
             return Ok(false);
         }
         let away = organization(domain, known)?;
-        if away.refused {
+        let refused = home.refused || away.refused;
+        if refused {
             self.flags.push(DmarcFlag::AlignmentBudget);
         }
-        Ok(!away.refused && away.domain == home.domain)
+        Ok(!refused && away.domain == home.domain)
     }
 }

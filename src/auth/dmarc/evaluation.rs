@@ -99,21 +99,14 @@ impl<'s, 'r> Dmarc<'s, 'r> {
 
     async fn ask(&mut self, stop: Stop) {
         match stop {
-            Stop::Ask(name) => {
-                let at = match name.prefixed("_dmarc") {
-                    // DNS cannot hold such a name, so it has no record (A10).
-                    None => AtName::Absent,
-                    Some(question) => {
-                        let answer = self.session.ask(Purpose::Discovery, Question::txt(question)).await;
-                        let (at, several) = AtName::read(&answer, self.rules.report_addresses);
-                        if several {
-                            self.knowledge.several_records_at.push(name.clone());
-                        }
-                        at
-                    }
-                };
-                self.knowledge.learn(name, at);
-            }
+            Stop::Ask(name) => match name.prefixed("_dmarc") {
+                // DNS cannot hold such a name, so it has no record (A10).
+                None => self.knowledge.learn(name, AtName::Absent),
+                Some(question) => {
+                    let answer = self.session.ask(Purpose::Discovery, Question::txt(question)).await;
+                    self.knowledge.learn_from(name, &answer, self.rules.report_addresses);
+                }
+            },
             Stop::AskExistence | Stop::Branch(_) => {
                 let existence = match self.author.query_name() {
                     None => Existence::NonExistent,
@@ -124,10 +117,5 @@ impl<'s, 'r> Dmarc<'s, 'r> {
                 self.knowledge.existence = Some(existence);
             }
         }
-    }
-
-    /// Names at which several records were discarded (A12).
-    pub fn several_records_at(&self) -> &[Domain] {
-        &self.knowledge.several_records_at
     }
 }

@@ -1,8 +1,10 @@
 //! What is known of the `_dmarc` names and of the author domain's existence, while a message is judged.
 
+use super::record::ignored;
 use super::{Psd, Record, RecordFault, is_dmarc};
 use crate::auth::kept::Kept;
 use crate::config::Discovery;
+use crate::detail::{Detail, quoted};
 use crate::dns::{Answer, Domain, Outcome, Unanswered, suffix};
 use std::sync::{Arc, LazyLock};
 
@@ -34,7 +36,7 @@ pub(super) enum AtName {
 
 impl AtName {
     /// Reads the answer to the TXT question at `_dmarc.<name>`; whether several records were discarded comes with it (A11, A12).
-    pub(super) fn read(answer: &Answer, max_addresses: usize) -> (Self, bool) {
+    fn read(answer: &Answer, max_addresses: usize) -> (Self, bool) {
         match &answer.outcome {
             Outcome::NoData | Outcome::NxDomain => (Self::Absent, false),
             Outcome::TempError(Unanswered::Budget) => (Self::Refused, false),
@@ -52,6 +54,9 @@ impl AtName {
         }
     }
 }
+
+/// Most TXT records that are told of because they were ignored.
+const MAX_IGNORED: usize = 8;
 
 /// Whether the author domain exists (A26).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,12 +117,30 @@ pub(super) struct Knowledge {
     names: Vec<(Domain, AtName)>,
     pub(super) existence: Option<Existence>,
     /// Record errors, for diagnostics and the report's `error` (A12).
-    pub(super) several_records_at: Vec<Domain>,
+    several_records_at: Vec<Domain>,
+    /// TXT records that were meant to be DMARC records and are none.
+    ignored: Vec<Detail>,
 }
 
 impl Knowledge {
     pub(super) fn learn(&mut self, name: Domain, at: AtName) {
         self.names.push((name, at));
+    }
+
+    /// Learns what the answer to the TXT question at `_dmarc.<name>` says.
+    pub(super) fn learn_from(&mut self, name: Domain, answer: &Answer, max_addresses: usize) {
+        let (at, several) = AtName::read(answer, max_addresses);
+        for text in answer.texts() {
+            if self.ignored.len() < MAX_IGNORED
+                && let Some(why) = ignored(text)
+            {
+                self.ignored.push(Detail::new(format_args!("{} at _dmarc.{name} is no DMARC record: {why}", quoted(text))));
+            }
+        }
+        if several {
+            self.several_records_at.push(name.clone());
+        }
+        self.learn(name, at);
     }
 
     pub(super) fn at(&self, name: &Domain) -> Option<&AtName> {
@@ -133,6 +156,30 @@ impl Knowledge {
         faults.dedup();
         faults
     }
+
+    /// The same in particular, with the TXT records that were ignored.
+    pub(super) fn details(&self, record: Option<&Record>) -> Vec<(RecordProblem, Detail)> {
+        let several = self.several_records_at.iter().map(|name| {
+            (
+                RecordProblem::Several,
+                Detail::new(format_args!("several DMARC records stand at _dmarc.{name}: none of them counts")),
+            )
+        });
+        let of_record = record.into_iter().flat_map(|record| record.details.iter().cloned());
+        let ignored = self.ignored.iter().cloned().map(|detail| (RecordProblem::Ignored, detail));
+        several.chain(of_record.map(|detail| (RecordProblem::Malformed, detail))).chain(ignored).collect()
+    }
+}
+
+/// What may be wrong at a `_dmarc` name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordProblem {
+    /// Several records stand there (A12).
+    Several,
+    /// The record in force has faults.
+    Malformed,
+    /// A TXT record was meant to be a DMARC record and is none (A11).
+    Ignored,
 }
 
 /// What a name is taken to hold while one set of completions is tried.

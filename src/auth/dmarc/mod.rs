@@ -23,7 +23,7 @@ mod tests;
 
 pub use decision::{Alignment, Certainty, Decision, DmarcFlag, DmarcResult, Identifier, Mechanism};
 pub use evaluation::Dmarc;
-pub use knowledge::DiscoveryRules;
+pub use knowledge::{DiscoveryRules, RecordProblem};
 pub use policy::{AlignmentMode, Policy, Psd};
 pub use record::{Policies, Record, RecordFault, is_dmarc};
 pub use report_address::ReportAddress;

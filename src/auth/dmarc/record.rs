@@ -2,7 +2,9 @@
 
 use super::{AlignmentMode, Policy, Psd, report_address};
 use crate::auth::dmarc::ReportAddress;
+use crate::detail::{Detail, quoted};
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 /// What a record asks for, its defaults filled in (A13 to A19).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Record {
     pub report_addresses: Vec<ReportAddress>,
     /// What was wrong with it, each kind once.
     pub faults: Vec<RecordFault>,
+    /// What was wrong with it in particular, at most eight things.
+    pub details: Vec<Detail>,
 }
 
 /// The policy tags of a record, taken together (A16).
@@ -67,7 +71,8 @@ pub enum RecordFault {
     ReportAddressLimit,
 }
 
-/// Whether a TXT record is a DMARC record at all: `v=DMARC1` comes first (A11).
+/// Whether a TXT record is a DMARC record at all: `v=DMARC1` comes first, and only white space before a semicolon or the end
+/// follows it (A11, RFC 9989 4.7).
 pub fn is_dmarc(text: &[u8]) -> bool {
     split_version(text).is_some()
 }
@@ -76,8 +81,32 @@ pub fn is_dmarc(text: &[u8]) -> bool {
 fn split_version(text: &[u8]) -> Option<&[u8]> {
     let rest = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V"))?;
     let rest = trim_wsp_start(rest).strip_prefix(b"=")?;
-    let rest = trim_wsp_start(rest).strip_prefix(b"DMARC1")?;
-    matches!(rest.first(), None | Some(b' ' | b'\t' | b';')).then_some(rest)
+    let rest = trim_wsp_start(trim_wsp_start(rest).strip_prefix(b"DMARC1")?);
+    matches!(rest.first(), None | Some(b';')).then_some(rest)
+}
+
+/// Octets at the beginning of a TXT record in which a version is looked for.
+const VERSION_WITHIN: usize = 32;
+
+/// Why a TXT record that was meant to be a DMARC record is none (A11); none when it is one, or was meant to be something else.
+pub(super) fn ignored(text: &[u8]) -> Option<&'static str> {
+    let start = text.get(..VERSION_WITHIN).unwrap_or(text).to_ascii_lowercase();
+    let word = memchr::memmem::find(&start, b"dmarc1")?;
+    if is_dmarc(text) {
+        return None;
+    }
+    let first = start.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    Some(if first > 0 {
+        "white space stands before v=DMARC1"
+    } else if matches!(start.first(), Some(b'"' | b'\'')) {
+        "v=DMARC1 stands in quotes that belong to the value"
+    } else if start.first() != Some(&b'v') {
+        "v=DMARC1 has to stand at the beginning"
+    } else if text.get(word..word + 6) != Some(b"DMARC1") {
+        "DMARC1 has to be written in upper case"
+    } else {
+        "only a semicolon may follow v=DMARC1"
+    })
 }
 
 fn is_wsp(byte: u8) -> bool {
@@ -127,16 +156,21 @@ impl<'t> Tags<'t> {
         let mut tags = Self::default();
         for part in text.split(';').map(trim_wsp).filter(|part| !part.is_empty()) {
             let Some((name, value)) = part.split_once('=').map(|(name, value)| (trim_wsp(name), trim_wsp(value))) else {
-                faults.note(RecordFault::DroppedPart);
+                faults.note(RecordFault::DroppedPart, format_args!("{} is not tag=value", quoted(part.as_bytes())));
                 continue;
             };
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                faults.note(RecordFault::DroppedPart);
+                faults.note(RecordFault::DroppedPart, format_args!("{} does not begin with a tag", quoted(part.as_bytes())));
                 continue;
             }
             match tags.slot(name) {
                 Some(slot @ None) => *slot = Some(value),
-                Some(Some(_)) => faults.note(RecordFault::DuplicateTag),
+                Some(Some(_)) => {
+                    faults.note(
+                        RecordFault::DuplicateTag,
+                        format_args!("{} stands twice: the first counts", quoted(name.as_bytes())),
+                    );
+                }
                 None => {}
             }
         }
@@ -144,26 +178,32 @@ impl<'t> Tags<'t> {
     }
 }
 
+/// Most things wrong with a record that are told in particular.
+const MAX_DETAILS: usize = 8;
+
 #[derive(Default)]
-struct Faults(Vec<RecordFault>);
+struct Faults {
+    kinds: Vec<RecordFault>,
+    details: Vec<Detail>,
+}
 
 impl Faults {
-    fn note(&mut self, fault: RecordFault) {
-        if !self.0.contains(&fault) {
-            self.0.push(fault);
+    fn note(&mut self, fault: RecordFault, detail: impl Display) {
+        if !self.kinds.contains(&fault) {
+            self.kinds.push(fault);
+        }
+        if self.details.len() < MAX_DETAILS {
+            self.details.push(Detail::new(detail));
         }
     }
 
     /// The value of a tag, or its default with a note when it is invalid (A14).
-    fn or_default<T: Default>(&mut self, value: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> T {
-        match value.map(read) {
-            None => T::default(),
-            Some(Some(value)) => value,
-            Some(None) => {
-                self.note(RecordFault::InvalidTag);
-                T::default()
-            }
-        }
+    fn or_default<T: Default>(&mut self, tag: &str, value: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> T {
+        let Some(value) = value else { return T::default() };
+        read(value).unwrap_or_else(|| {
+            self.note(RecordFault::InvalidTag, format_args!("{tag}={} is invalid: its default counts", quoted(value.as_bytes())));
+            T::default()
+        })
     }
 }
 
@@ -175,33 +215,27 @@ impl Record {
         let rest = split_version(text)?;
         let text = String::from_utf8_lossy(text).into_owned();
         let mut faults = Faults::default();
-        // What stands between the version and the first semicolon belongs to no tag.
         let rest = String::from_utf8_lossy(rest);
-        let tags = Tags::read(rest.split_once(';').map_or("", |(_, tags)| tags), &mut faults);
+        let tags = Tags::read(&rest, &mut faults);
         let uris = report_address::read_list(tags.rua.unwrap_or_default(), max_addresses);
-        if uris.invalid {
-            faults.note(RecordFault::InvalidReportAddress);
+        if let Some(uri) = uris.invalid {
+            let uri = quoted(uri.as_bytes());
+            faults.note(RecordFault::InvalidReportAddress, format_args!("rua= holds {uri}, which is no address to report to"));
         }
         if uris.over_limit {
-            faults.note(RecordFault::ReportAddressLimit);
+            faults.note(RecordFault::ReportAddressLimit, format_args!("rua= holds more than {max_addresses} addresses"));
         }
         let policies = Self::policies(&tags, uris.any_valid, &mut faults);
         Some(Self {
             policies,
-            adkim: faults.or_default(tags.adkim, alignment_mode),
-            aspf: faults.or_default(tags.aspf, alignment_mode),
-            psd: faults.or_default(tags.psd, psd),
-            testing: faults.or_default(tags.t, yes_or_no),
-            failure_options: match tags.fo.map(failure_options) {
-                None => "0".into(),
-                Some(Some(options)) => options,
-                Some(None) => {
-                    faults.note(RecordFault::InvalidTag);
-                    "0".into()
-                }
-            },
+            adkim: faults.or_default("adkim", tags.adkim, alignment_mode),
+            aspf: faults.or_default("aspf", tags.aspf, alignment_mode),
+            psd: faults.or_default("psd", tags.psd, psd),
+            testing: faults.or_default("t", tags.t, yes_or_no),
+            failure_options: faults.or_default("fo", tags.fo, failure_options).0,
             report_addresses: uris.addresses,
-            faults: faults.0,
+            faults: faults.kinds,
+            details: faults.details,
             text,
         })
     }
@@ -212,11 +246,17 @@ impl Record {
         if let (Some(Ok(p)), Ok(sp), Ok(np)) = (p, sp, np) {
             return Policies::Published { p, sp, np };
         }
-        faults.note(if p.is_none() && sp.is_ok() && np.is_ok() {
-            RecordFault::MissingPolicy
-        } else {
-            RecordFault::InvalidPolicy
-        });
+        let outcome = if any_valid_uri { "the record counts as p=none" } else { "the record gives no DMARC" };
+        let invalid = [("p", tags.p), ("sp", tags.sp), ("np", tags.np)]
+            .into_iter()
+            .find_map(|(tag, value)| value.filter(|word| Policy::parse(word).is_none()).map(|word| (tag, word)));
+        match invalid {
+            Some((tag, word)) => faults.note(
+                RecordFault::InvalidPolicy,
+                format_args!("{tag}={} is none of none, quarantine and reject: {outcome}", quoted(word.as_bytes())),
+            ),
+            None => faults.note(RecordFault::MissingPolicy, format_args!("p= is missing: {outcome}")),
+        }
         if any_valid_uri { Policies::Monitoring } else { Policies::Unusable }
     }
 
@@ -272,7 +312,7 @@ fn yes_or_no(value: &str) -> Option<bool> {
 }
 
 /// `0` and `1` exclude each other, every letter at most once (A18).
-fn failure_options(value: &str) -> Option<String> {
+fn failure_options(value: &str) -> Option<FailureOptions> {
     let mut options = Vec::new();
     for option in value.split(':').map(trim_wsp) {
         let option = ["0", "1", "d", "s"].into_iter().find(|known| option.eq_ignore_ascii_case(known))?;
@@ -286,5 +326,14 @@ fn failure_options(value: &str) -> Option<String> {
         }
         options.push(option);
     }
-    Some(options.join(":"))
+    Some(FailureOptions(options.join(":")))
+}
+
+/// The value of `fo`.
+struct FailureOptions(String);
+
+impl Default for FailureOptions {
+    fn default() -> Self {
+        Self("0".into())
+    }
 }

@@ -47,17 +47,17 @@ impl schemars::JsonSchema for ReportAddress {
 }
 
 /// What a `rua` tag holds.
-pub(super) struct List {
+pub(super) struct List<'v> {
     pub(super) addresses: Vec<ReportAddress>,
     /// At least one URI is valid, of whatever scheme (A16).
     pub(super) any_valid: bool,
-    /// At least one is not, or is of a scheme that is not supported.
-    pub(super) invalid: bool,
+    /// The first that is not, or is of a scheme that is not supported.
+    pub(super) invalid: Option<&'v str>,
     pub(super) over_limit: bool,
 }
 
-pub(super) fn read_list(value: &str, max: usize) -> List {
-    let mut list = List { addresses: Vec::new(), any_valid: false, invalid: false, over_limit: false };
+pub(super) fn read_list(value: &str, max: usize) -> List<'_> {
+    let mut list = List { addresses: Vec::new(), any_valid: false, invalid: None, over_limit: false };
     for (index, uri) in value.split(',').map(|uri| uri.trim_matches([' ', '\t'])).filter(|uri| !uri.is_empty()).enumerate() {
         if index == max {
             list.over_limit = true;
@@ -72,9 +72,9 @@ pub(super) fn read_list(value: &str, max: usize) -> List {
             }
             Uri::Other => {
                 list.any_valid = true;
-                list.invalid = true;
+                list.invalid = list.invalid.or(Some(uri));
             }
-            Uri::Invalid => list.invalid = true,
+            Uri::Invalid => list.invalid = list.invalid.or(Some(uri)),
         }
     }
     list

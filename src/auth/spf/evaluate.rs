@@ -1,9 +1,11 @@
 //! `check_host()`: records fetched, mechanisms matched, limits held (RFC 7208 sections 4 to 6).
 
+use super::explain::Trace;
 use super::macros::{DomainSpec, Values, reverse_name};
 use super::record::{Directive, DualCidr, Mechanism, Qualifier, has_version, parse_record};
 use super::{Identity, SpfCause};
 use crate::config::Limits;
+use crate::detail::{Detail, quoted};
 use crate::dns::{Answer, Outcome, Purpose, QueryName, Question, Record as DnsRecord, RecordType, Session, Unanswered};
 use futures::future::{BoxFuture, join_all};
 use ipnet::IpNet;
@@ -33,11 +35,17 @@ pub(super) struct Stop {
     pub(super) cause: SpfCause,
     /// The domain that brought it about.
     pub(super) at: QueryName,
+    /// What is wrong in particular, where that shows at once.
+    pub(super) detail: Option<Detail>,
 }
 
 impl Stop {
+    fn because(cause: SpfCause, at: &QueryName, detail: impl std::fmt::Display) -> Self {
+        Self { detail: Some(Detail::new(detail)), ..Self::new(cause, at) }
+    }
+
     fn new(cause: SpfCause, at: &QueryName) -> Self {
-        Self { cause, at: at.clone() }
+        Self { cause, at: at.clone(), detail: None }
     }
 
     /// The stop that an answer without answer is; none for records and for definite negative answers (A44).
@@ -70,11 +78,32 @@ pub(super) struct Evaluation<'e> {
     limits: &'e Limits,
     lookup_terms: usize,
     void_lookups: usize,
+    /// Notes for people; none in an evaluation that nobody asks about.
+    trace: Option<Trace>,
 }
 
 impl<'e> Evaluation<'e> {
     pub(super) fn new(session: &'e Session<'e>, identity: &'e Identity<'e>, limits: &'e Limits) -> Self {
-        Self { session, identity, limits, lookup_terms: 0, void_lookups: 0 }
+        Self { session, identity, limits, lookup_terms: 0, void_lookups: 0, trace: None }
+    }
+
+    /// The same evaluation from its beginning, with notes.
+    pub(super) fn traced(&self) -> Self {
+        Self { trace: Some(Trace::default()), ..Self::new(self.session, self.identity, self.limits) }
+    }
+
+    pub(super) fn into_trace(self) -> Trace {
+        self.trace.unwrap_or_default()
+    }
+
+    pub(super) fn limits(&self) -> &'e Limits {
+        self.limits
+    }
+
+    fn note(&mut self, note: impl FnOnce(&mut Trace)) {
+        if let Some(trace) = &mut self.trace {
+            note(trace);
+        }
     }
 
     /// Evaluates the record of `domain`, which is `depth` includes and redirects below the identity's own, and those that it
@@ -86,14 +115,16 @@ impl<'e> Evaluation<'e> {
             let Some(text) = self.select(&answer, &domain)? else {
                 return if redirected { Err(Stop::new(SpfCause::IncludedNone, &domain)) } else { Ok(Found::NoRecord) };
             };
-            let record = parse_record(text).map_err(|_| Stop::new(SpfCause::Syntax, &domain))?;
+            let record = parse_record(text).map_err(|error| Stop::because(SpfCause::Syntax, &domain, error))?;
             for directive in &record.directives {
+                self.note(|trace| trace.begin(directive.text, &domain));
                 if let Match::Yes { permissive } = self.matches(directive, &domain, depth).await? {
                     let mechanism = directive.text.get(..MECHANISM_BYTES).unwrap_or(directive.text).to_owned();
                     return Ok(Found::Matched { qualifier: directive.qualifier, mechanism, permissive });
                 }
             }
             let Some(redirect) = &record.redirect else { return Ok(Found::NothingMatched) };
+            self.note(|trace| trace.begin("redirect", &domain));
             let target = self.descend(redirect, &domain, depth).await?;
             domain = target;
             depth += 1;
@@ -110,9 +141,16 @@ impl<'e> Evaluation<'e> {
     fn select<'a>(&self, answer: &'a Answer, domain: &QueryName) -> Result<Option<&'a [u8]>, Stop> {
         let mut records = answer.texts().filter(|text| has_version(text));
         match (records.next(), records.next()) {
-            (_, Some(_)) => Err(Stop::new(SpfCause::SeveralRecords, domain)),
-            (Some(text), None) if text.len() > self.limits.spf_record_bytes => Err(Stop::new(SpfCause::RecordLimit, domain)),
-            (text, None) => Ok(text.map(|text| &**text)),
+            (Some(one), Some(other)) => {
+                let (one, other) = (one.min(other), one.max(other));
+                Err(Stop::because(SpfCause::SeveralRecords, domain, format_args!("{} and {}", quoted(one), quoted(other))))
+            }
+            (Some(text), None) if text.len() > self.limits.spf_record_bytes => {
+                let (length, most) = (text.len(), self.limits.spf_record_bytes);
+                let detail = format_args!("the record has {length} octets, {most} are allowed");
+                Err(Stop::because(SpfCause::RecordLimit, domain, detail))
+            }
+            (text, _) => Ok(text.map(|text| &**text)),
         }
     }
 
@@ -136,6 +174,7 @@ impl<'e> Evaluation<'e> {
         };
         if found == Match::Void {
             self.void_lookups += 1;
+            self.note(Trace::finds_nothing);
             if self.void_lookups > self.limits.spf_void_lookups {
                 return Err(Stop::new(SpfCause::VoidLimit, domain));
             }
@@ -154,13 +193,19 @@ impl<'e> Evaluation<'e> {
 
     /// The domain that an `include` or `redirect` goes to. A name that no domain has is one without record, hence a permerror
     /// (RFC 7208 4.3, 5.2 and 6.1).
-    async fn descend(&mut self, target: &DomainSpec<'_>, domain: &QueryName, depth: usize) -> Result<QueryName, Stop> {
+    async fn descend(&mut self, spec: &DomainSpec<'_>, domain: &QueryName, depth: usize) -> Result<QueryName, Stop> {
         self.count_term(domain)?;
         if depth >= self.limits.spf_depth {
             return Err(Stop::new(SpfCause::DepthLimit, domain));
         }
-        let target = self.expand(target, domain).await?.filter(|target| target.as_str().contains('.'));
-        target.ok_or_else(|| Stop::new(SpfCause::IncludedNone, domain))
+        let target = self.expand(spec, domain).await?.filter(|target| target.as_str().contains('.'));
+        target.ok_or_else(|| {
+            Stop::because(
+                SpfCause::IncludedNone,
+                domain,
+                format_args!("{} is no name that DNS holds", quoted(spec.text().as_bytes())),
+            )
+        })
     }
 
     async fn a(&mut self, target: Option<&DomainSpec<'_>>, cidr: DualCidr, domain: &QueryName) -> Result<Match, Stop> {
@@ -222,6 +267,7 @@ impl<'e> Evaluation<'e> {
 
     fn count_term(&mut self, domain: &QueryName) -> Result<(), Stop> {
         self.lookup_terms += 1;
+        self.note(Trace::looks_up);
         if self.lookup_terms > self.limits.spf_lookup_terms {
             return Err(Stop::new(SpfCause::LookupLimit, domain));
         }

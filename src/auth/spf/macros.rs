@@ -29,6 +29,11 @@ pub(super) struct Values<'a> {
 }
 
 impl<'r> DomainSpec<'r> {
+    /// As written.
+    pub(super) fn text(&self) -> &'r str {
+        self.text
+    }
+
     /// Reads `domain-spec`: a macro-string that ends in a macro or in `.` and a top label. The letters c, r and t are for
     /// explanation texts only (RFC 7208 7.2).
     pub(super) fn parse(text: &'r str) -> Option<Self> {

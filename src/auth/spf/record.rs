@@ -1,6 +1,7 @@
 //! An SPF record read into terms (RFC 7208 sections 4.6.1, 5, 6 and 12), strictly: an error anywhere makes the whole record one.
 
 use super::macros::{DomainSpec, is_macro_string};
+use crate::detail::quoted;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
@@ -66,18 +67,20 @@ pub enum SyntaxError {
     #[error("an SPF record begins with `v=spf1`, followed by a space or nothing")]
     Version,
     /// It holds something else than visible ASCII characters and spaces.
-    #[error("octet {octet:#04x} at position {position} may not stand in an SPF record")]
+    #[error("only visible ASCII characters and spaces may stand in an SPF record: {near} at position {position}")]
     Character {
-        /// The octet.
-        octet: u8,
+        /// The words around it, quoted.
+        near: String,
         /// Where it stands, from 0.
         position: usize,
     },
     /// A term is neither a mechanism nor a modifier of correct syntax.
-    #[error("`{term}` is neither a mechanism nor a modifier of RFC 7208")]
+    #[error("{term} is neither a mechanism nor a modifier of RFC 7208{}", hint.map(|hint| format!(": {hint}")).unwrap_or_default())]
     Term {
-        /// The term, at most 256 characters of it.
+        /// The term, quoted.
         term: String,
+        /// What was probably meant.
+        hint: Option<&'static str>,
     },
     /// `redirect` or `exp` stands twice.
     #[error("the modifier `{name}` may stand only once")]
@@ -106,16 +109,16 @@ pub fn parse_record(text: &[u8]) -> Result<Record<'_>, SyntaxError> {
     }
     let is_permitted = |octet: &u8| (b' '..=b'~').contains(octet);
     if !text.iter().all(is_permitted)
-        && let Some((position, &octet)) = text.iter().enumerate().find(|(_, octet)| !is_permitted(octet))
+        && let Some(position) = text.iter().position(|octet| !is_permitted(octet))
     {
-        return Err(SyntaxError::Character { octet, position });
+        return Err(SyntaxError::Character { near: quoted(words_around(text, position)), position });
     }
     let terms = std::str::from_utf8(text).ok().and_then(|text| text.get(VERSION.len()..)).ok_or(SyntaxError::Version)?;
 
     let mut record = Record { directives: Vec::with_capacity(8), redirect: None };
     let mut explanation = None;
     for text in terms.split(' ').filter(|term| !term.is_empty()) {
-        match Term::parse(text).ok_or_else(|| SyntaxError::Term { term: text.chars().take(256).collect() })? {
+        match Term::parse(text).ok_or_else(|| SyntaxError::Term { term: quoted(text.as_bytes()), hint: hint(text) })? {
             Term::Directive(directive) => record.directives.push(directive),
             Term::Redirect(target) if record.redirect.replace(target).is_some() => {
                 return Err(SyntaxError::Repeated { name: "redirect" });
@@ -127,6 +130,35 @@ pub fn parse_record(text: &[u8]) -> Result<Record<'_>, SyntaxError> {
         }
     }
     Ok(record)
+}
+
+/// The words of `text` that `position` is in or between.
+fn words_around(text: &[u8], position: usize) -> &[u8] {
+    let (before, after) = text.split_at(position);
+    let start = before.iter().rposition(|octet| *octet == b' ').map_or(0, |space| space + 1);
+    let end = after.iter().position(|octet| *octet == b' ').map_or(text.len(), |space| position + space);
+    text.get(start..end).unwrap_or_default()
+}
+
+/// What was probably meant by a term that cannot be read.
+fn hint(term: &str) -> Option<&'static str> {
+    let bare = term.strip_prefix(['+', '-', '~', '?']).unwrap_or(term).to_ascii_lowercase();
+    let (name, value) = bare.split_at(bare.find([':', '=', '/']).unwrap_or(bare.len()));
+    let glued = ["~all", "-all", "?all", "+all"].iter().any(|all| bare.ends_with(all));
+    match name {
+        _ if glued => Some("a space is missing before the last mechanism"),
+        "ipv4" => Some("the mechanism is named ip4"),
+        "ipv6" => Some("the mechanism is named ip6"),
+        "ip4" => Some("ip4: takes an IPv4 address or network, such as 192.0.2.0/24"),
+        "ip6" => Some("ip6: takes an IPv6 address or network, such as 2001:db8::/32"),
+        "all" => Some("all takes no value"),
+        "include" | "exists" | "redirect" if value.len() < 2 => Some("a domain name has to follow"),
+        "include" | "exists" if value.starts_with('=') => Some("a colon stands before the value of a mechanism"),
+        "redirect" if value.starts_with(':') => Some("an equals sign stands before the value of redirect"),
+        "a" | "mx" | "ptr" | "include" | "exists" | "redirect" => Some("its value is no domain name or no prefix length"),
+        "v" => Some("v=spf1 may stand only at the beginning"),
+        _ => None,
+    }
 }
 
 enum Term<'r> {

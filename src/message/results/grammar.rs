@@ -184,6 +184,32 @@ impl<'v> Cursor<'v> {
         Ok(entry)
     }
 
+    /// As [`Self::method_result`], of one entry alone, passing over what is neither reason nor property; none when that is one of the
+    /// properties that are `needed`.
+    pub(super) fn lax_method_result(&mut self, needed: &[&str]) -> Option<MethodResult> {
+        self.cfws().ok()?;
+        let method = self.keyword().ok()?;
+        self.cfws().ok()?;
+        self.expect(b'=').ok()?;
+        self.cfws().ok()?;
+        let mut entry =
+            MethodResult { method, version: None, result: self.keyword().ok()?, reason: None, properties: Vec::new() };
+        while self.cfws().ok()? || self.peek().is_some() {
+            let start = self.at;
+            if self.peek().is_some() && self.reason_or_property(&mut entry).is_err() {
+                self.at = start;
+                let skipped = self.take_while(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+                let name = skipped.split(|byte| *byte == b'=').next().unwrap_or_default();
+                let is_needed = needed.iter().any(|needed| name.eq_ignore_ascii_case(needed.as_bytes()));
+                // A property that cannot be read is not one that is absent, and a quote that is not read could hold anything.
+                if skipped.is_empty() || is_needed || skipped.contains(&b'"') {
+                    return None;
+                }
+            }
+        }
+        Some(entry)
+    }
+
     /// One `reason=` or property; whether white space or a comment follows it.
     fn reason_or_property(&mut self, entry: &mut MethodResult) -> Result<bool, InvalidAuthResults> {
         let word = self.keyword()?;

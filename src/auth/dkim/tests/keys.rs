@@ -97,14 +97,32 @@ fn a44_answers_without_a_key_are_told_apart() {
 
 #[test]
 fn several_key_records_give_the_same_result_in_any_order() {
-    let right = TestKey::Rsa.record();
-    let wrong = "v=DKIM1; p=";
-    for records in [["v=spf1 -all", right.as_str()], [right.as_str(), "v=spf1 -all"]] {
-        assert_eq!(outcome(&TxtZone::default().with(NAME, &records), TAGS).cause, DkimCause::Valid);
+    let other = TestKey::Rsa.record().replace("p=MIIB", "p=MIIC");
+    let good = TestKey::Rsa.record();
+    let weak = format!("v=DKIM1; p={}", STANDARD.encode(rsa_public_key(512)));
+    for (records, cause) in [
+        (vec![good.as_str(), &other], DkimCause::Valid),
+        (vec![&good, &weak], DkimCause::Valid),
+        (vec![&good, "v=DKIM1; p=", "no key record"], DkimCause::Valid),
+        (vec![&weak, "v=DKIM1; p="], DkimCause::KeyRevoked),
+        (vec!["v=DKIM1; p=AAAA", "v=DKIM1; t=y; p=AAAA"], DkimCause::KeyMalformed),
+    ] {
+        let mut reversed = records.clone();
+        reversed.reverse();
+        for records in [records, reversed] {
+            assert_eq!(outcome(&TxtZone::default().with(NAME, &records), TAGS).cause, cause, "{records:?}");
+        }
     }
-    let causes = [[wrong, right.as_str()], [right.as_str(), wrong]]
-        .map(|records| outcome(&TxtZone::default().with(NAME, &records), TAGS).cause);
-    assert_eq!(causes[0], causes[1]);
+}
+
+#[test]
+fn rfc6376_6_1_2_three_key_records_are_tried() {
+    let good = TestKey::Rsa.record();
+    // In octet order these stand before a record that begins with its version.
+    let before = ["p=a", "p=b", "p=c"];
+    assert_eq!(outcome(&TxtZone::default().with(NAME, &[before[0], before[1], &good]), TAGS).cause, DkimCause::Valid);
+    let zone = TxtZone::default().with(NAME, &[&before[..], &[good.as_str()]].concat());
+    assert_ne!(outcome(&zone, TAGS).cause, DkimCause::Valid);
 }
 
 /// An RSAPublicKey with a modulus of this many bits, all ones, and exponent 65537.

@@ -135,7 +135,7 @@ fn g13_g6_clocks_are_judged_at_arrival() {
     for (times, cause) in [
         (format!("t={}", ARRIVAL - 100), C::Valid),
         (format!("t={}; x={}", ARRIVAL - 100, ARRIVAL + 1), C::Valid),
-        (format!("x={ARRIVAL}"), C::Expired),
+        (format!("x={ARRIVAL}"), C::Valid),
         (format!("t={}; x={}", ARRIVAL - 100, ARRIVAL - 1), C::Expired),
         (format!("t={}; x={}", ARRIVAL + 60, ARRIVAL + 60), C::Expired),
         (format!("t={}", ARRIVAL + 600), C::Valid),
@@ -147,7 +147,7 @@ fn g13_g6_clocks_are_judged_at_arrival() {
     }
     assert_eq!(C::Expired.word().as_str(), "fail");
     let zone = zone();
-    let signed = sign(MESSAGE, &format!("x={ARRIVAL}; {TAGS}"), TestKey::Rsa);
+    let signed = sign(MESSAGE, &format!("x={}; {TAGS}", ARRIVAL - 1), TestKey::Rsa);
     let earlier = Case { arrival: ARRIVAL - 1, ..Case::new(&zone) };
     assert_eq!(earlier.verify(&signed)[0].cause, C::Valid);
 }
@@ -155,7 +155,7 @@ fn g13_g6_clocks_are_judged_at_arrival() {
 proptest! {
     #[test]
     fn f3_tag_lists_are_total_and_never_take_a_doubled_tag(text in "[a-c]{0,2}[=; \t\r\n\\x00]{0,3}([a-c]=[a-z =]{0,3};[ \r\n]{0,3}){0,6}") {
-        if let Some(tags) = TagList::parse(text.as_bytes()) {
+        if let Ok(tags) = TagList::parse(text.as_bytes()) {
             let names: Vec<_> = text.split(';').filter_map(|spec| spec.split_once('=')).map(|(name, _)| name.trim()).collect();
             for name in &names {
                 prop_assert_eq!(names.iter().filter(|other| *other == name).count(), 1);

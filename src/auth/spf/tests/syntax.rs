@@ -192,9 +192,19 @@ fn an_error_anywhere_counts_before_any_lookup() {
 #[test]
 fn errors_name_what_is_wrong() {
     for (record, words) in [
-        ("v=spf1 ipv4:1.2.3.4", "`ipv4:1.2.3.4` is neither a mechanism nor a modifier of RFC 7208"),
+        ("v=spf1 foo:1.2.3.4", "`foo:1.2.3.4` is neither a mechanism nor a modifier of RFC 7208"),
+        ("v=spf1 ipv4:1.2.3.4", "`ipv4:1.2.3.4` is neither a mechanism nor a modifier of RFC 7208: the mechanism is named ip4"),
+        (
+            "v=spf1 ip4:192.0.2.1~all",
+            "`ip4:192.0.2.1~all` is neither a mechanism nor a modifier of RFC 7208: a space is missing before the last mechanism",
+        ),
+        ("v=spf1 include:", "`include:` is neither a mechanism nor a modifier of RFC 7208: a domain name has to follow"),
         ("v=spf1 exp=a.b exp=a.b", "the modifier `exp` may stand only once"),
-        ("v=spf1 \t", "octet 0x09 at position 7 may not stand in an SPF record"),
+        ("v=spf1 \t", "only visible ASCII characters and spaces may stand in an SPF record: `\\u{9}` at position 7"),
+        (
+            "v=spf1 a\u{a0}-all mx",
+            "only visible ASCII characters and spaces may stand in an SPF record: `a\\u{a0}-all` at position 8",
+        ),
     ] {
         assert_eq!(parse_record(record.as_bytes()).unwrap_err().to_string(), words);
     }

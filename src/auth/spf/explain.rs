@@ -1,0 +1,89 @@
+//! Why an evaluation ended in a permerror, term by term, for people.
+//!
+//! The evaluation that ended keeps no notes, because nearly all mail does without. It runs once more over the same answers, which the
+//! session holds, and notes what it does.
+
+use super::SpfCause;
+use super::evaluate::{Evaluation, Stop};
+use crate::detail::{Detail, escaped};
+use crate::dns::QueryName;
+
+/// What an evaluation did up to its end.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    /// The term under way, and the domain whose record holds it.
+    term: Option<Term>,
+    /// Terms that ask DNS.
+    lookups: Vec<Term>,
+    /// Terms whose lookup found nothing.
+    voids: Vec<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Term {
+    text: String,
+    domain: QueryName,
+}
+
+impl Trace {
+    pub(super) fn begin(&mut self, text: &str, domain: &QueryName) {
+        self.term = Some(Term { text: text.into(), domain: domain.clone() });
+    }
+
+    pub(super) fn looks_up(&mut self) {
+        self.lookups.extend(self.term.clone());
+    }
+
+    pub(super) fn finds_nothing(&mut self) {
+        self.voids.extend(self.term.clone());
+    }
+}
+
+impl Evaluation<'_> {
+    /// What brought about the end `stop` of this evaluation, which began at `domain`.
+    pub(super) async fn explain(&mut self, domain: QueryName, stop: &Stop) -> Option<Detail> {
+        let limits = self.limits();
+        let mut again = self.traced();
+        // The same answers bring about the same end.
+        let _ = again.check(domain, 0).await;
+        let Trace { term, lookups, voids } = again.into_trace();
+        let term = term.map(|term| list(&[term])).unwrap_or_default();
+        let at = escaped(stop.at.as_str().as_bytes());
+        Some(match stop.cause {
+            SpfCause::LookupLimit => Detail::new(format_args!(
+                "{} terms ask DNS, {} are allowed: {}",
+                lookups.len(),
+                limits.spf_lookup_terms,
+                list(&lookups)
+            )),
+            SpfCause::VoidLimit => Detail::new(format_args!(
+                "{} lookups found nothing, {} are allowed: {}",
+                voids.len(),
+                limits.spf_void_lookups,
+                list(&voids)
+            )),
+            SpfCause::NamesLimit => {
+                Detail::new(format_args!("{term}: {at} has more than {} mail exchangers", limits.spf_names_per_term))
+            }
+            SpfCause::IncludedNone if stop.at.as_str().contains('.') => {
+                Detail::new(format_args!("{term}: {at} has no SPF record"))
+            }
+            SpfCause::InvalidAnswer => Detail::new(format_args!("{term}: the DNS answer for {at} cannot be used")),
+            SpfCause::QueryBudget => {
+                Detail::new(format_args!("{term}: more than {} DNS questions were needed", limits.spf_questions))
+            }
+            SpfCause::DepthLimit => Detail::new(format_args!("{term}: records are nested deeper than {}", limits.spf_depth)),
+            _ => return None,
+        })
+    }
+}
+
+/// The terms, with the domain once for those that follow each other in its record.
+fn list(terms: &[Term]) -> String {
+    let records = terms.chunk_by(|a, b| a.domain == b.domain).map(|terms| {
+        let texts: Vec<_> = terms.iter().map(|term| format!("`{}`", term.text)).collect();
+        let domain = terms.first().map(|term| escaped(term.domain.as_str().as_bytes())).unwrap_or_default();
+        format!("{} of {domain}", texts.join(" "))
+    });
+    records.collect::<Vec<_>>().join(", ")
+}
