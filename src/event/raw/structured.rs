@@ -7,7 +7,9 @@ use crate::event::headers::MESSAGE;
 use crate::message::Envelope;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memchr;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -37,13 +39,7 @@ pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Bo
         (None, None) => return Err(Refusal::EmptyValue),
         (Some(Cow::Borrowed(text)), None) => Cow::Borrowed(text.as_bytes()),
         (Some(Cow::Owned(text)), None) => Cow::Owned(text.into_bytes()),
-        (None, Some(text)) => {
-            let bytes = text.len() / 4 * 3;
-            if bytes > max_bytes.saturating_add(2) {
-                return Err(Refusal::TooLarge { bytes, limit: max_bytes });
-            }
-            Cow::Owned(STANDARD.decode(text.as_bytes()).map_err(|error| Refusal::Base64 { reason: error.to_string() })?)
-        }
+        (None, Some(json)) => Cow::Owned(decode(json, max_bytes)?),
     };
     Ok((event.attributes, Body::Inline(message)))
 }
@@ -52,7 +48,8 @@ pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Bo
 struct Event<'r> {
     attributes: Attributes<'r>,
     data: Option<Cow<'r, str>>,
-    data_base64: Option<Cow<'r, str>>,
+    /// The JSON string as it stands in the record: a copy of it would take more than the message.
+    data_base64: Option<&'r str>,
     duplicate: Option<String>,
 }
 
@@ -77,17 +74,24 @@ impl<'de> Visitor<'de> for EventSeed {
         let mut event = Event::default();
         let mut bytes = 0;
         while let Some(Text(name)) = members.next_key()? {
-            let data = match &*name {
-                "data" => Some(&mut event.data),
-                "data_base64" => Some(&mut event.data_base64),
-                _ => None,
+            let is_double = match &*name {
+                "data" => event.data.take().is_some(),
+                "data_base64" => event.data_base64.is_some(),
+                _ => false,
             };
-            if let Some(data) = data {
-                if data.is_some() {
-                    event.duplicate = Some(name.into_owned());
+            if is_double {
+                event.duplicate = Some(name.clone().into_owned());
+            }
+            match &*name {
+                "data" => {
+                    event.data = members.next_value::<Option<Text<'de>>>()?.map(|text| text.0);
+                    continue;
                 }
-                *data = members.next_value::<Option<Text<'de>>>()?.map(|text| text.0);
-                continue;
+                "data_base64" => {
+                    event.data_base64 = members.next_value::<Option<&'de RawValue>>()?.map(string).transpose()?;
+                    continue;
+                }
+                _ => {}
             }
             let value = members.next_value::<Attribute<'de>>()?;
             bytes += name.len() + value.octets().len();
@@ -103,6 +107,50 @@ impl<'de> Visitor<'de> for EventSeed {
         }
         Ok(event)
     }
+}
+
+/// What stands between the quotes of a JSON string.
+fn string<E: Error>(json: &RawValue) -> Result<&str, E> {
+    let text = json.get();
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).ok_or_else(|| E::custom("data_base64 is not a string"))
+}
+
+/// The octets that a JSON string without its quotes holds in base64.
+fn decode(json: &str, max_bytes: usize) -> Result<Vec<u8>, Refusal> {
+    let text = unescaped(json);
+    let bytes = text.len() / 4 * 3;
+    if bytes > max_bytes.saturating_add(2) {
+        return Err(Refusal::TooLarge { bytes, limit: max_bytes });
+    }
+    STANDARD.decode(&text).map_err(|error| Refusal::Base64 { reason: error.to_string() })
+}
+
+/// A JSON string without the escapes that base64 may have in it: those of a slash and of any ASCII character by its number. Others stay,
+/// because what they stand for is not in base64 either.
+fn unescaped(json: &str) -> Cow<'_, [u8]> {
+    let mut rest = json.as_bytes();
+    if memchr(b'\\', rest).is_none() {
+        return Cow::Borrowed(rest);
+    }
+    let mut text = Vec::with_capacity(rest.len());
+    while let Some(at) = memchr(b'\\', rest) {
+        let (before, escape) = rest.split_at(at);
+        text.extend_from_slice(before);
+        let (byte, length) = match escape {
+            [_, b'/', ..] => (b'/', 2),
+            [_, b'u', b'0', b'0', high, low, ..] => (hex(*high) << 4 | hex(*low), 6),
+            _ => (b'\\', 1),
+        };
+        text.push(byte);
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    text.extend_from_slice(rest);
+    Cow::Owned(text)
+}
+
+/// The value of a hexadecimal digit, which JSON has checked to be one.
+fn hex(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or_default()
 }
 
 /// A string that borrows from the input when JSON's escapes allow it.
@@ -133,5 +181,26 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
         Ok(Cow::Owned(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_whatever_json_escapes_in_it() {
+        for (json, expected) in [
+            ("SGVsbG8/", Some(&b"Hello?"[..])),
+            ("SGVsbG8\\/", Some(b"Hello?")),
+            ("\\u0053G\\u0056sbG8\\u002f", Some(b"Hello?")),
+            ("SGVsbG8\\n", None),
+            ("SGVsbG8\\\\/", None),
+            ("SGVsbG8\\u012f", None),
+            ("SGVsbG8\\u00e9", None),
+        ] {
+            assert_eq!(decode(json, 100).ok().as_deref(), expected, "{json}");
+        }
+        assert!(matches!(decode("SGVsbG8\\/SGVsbG8\\/", 5), Err(Refusal::TooLarge { .. })));
     }
 }
