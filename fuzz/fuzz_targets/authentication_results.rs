@@ -53,7 +53,8 @@ fn recognise(value: &[u8]) {
     if let AuthservId::Known(id) = authserv_id(value) {
         assert!(claims(value, &[id]), "a field claims the id that it names");
     }
-    if let Ok(AuthResults { authserv_id: id, .. }) = parse_auth_results(value) {
+    // A longer one may have an id longer than any that is read.
+    if value.len() <= 4096 && let Ok(AuthResults { authserv_id: id, .. }) = parse_auth_results(value) {
         assert_eq!(authserv_id(value), AuthservId::Known(id.to_lowercase()), "what is correct is read the same");
     }
     for id in [

@@ -33,7 +33,7 @@ pub struct Evaluation {
     pub header_prefix: String,
     /// Convert a message without a single CRLF from LF first (F-20). Default true.
     pub convert_bare_lf: bool,
-    /// Drop one mbox `From ` line on top (G.4). Default false.
+    /// Drop one mbox line on top, `From ` behind any number of `>` (G.4). Default false.
     pub strip_mbox_line: bool,
     /// Limits on what one message may cost.
     pub limits: Limits,

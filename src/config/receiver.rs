@@ -52,7 +52,9 @@ impl Receiver {
                 problems.push(format!("receiver.{key} must be 1 to {MAX_TEXT} bytes without control characters"));
             }
         }
-        if let Some(contact) = self.contact.as_ref().filter(|contact| crate::message::Path::parse(contact.as_bytes()).is_none()) {
+        if let Some(contact) =
+            self.contact.as_ref().filter(|contact| crate::message::Path::parse_strictly(contact.as_bytes()).is_none())
+        {
             problems.push(format!("receiver.contact must be a mail address, found `{}`", contact.escape_debug()));
         }
     }

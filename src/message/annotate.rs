@@ -1,9 +1,17 @@
 //! The message with our fields on top and forged ones removed (D-9, F-29). A copy: the raw message stays as it is.
 
+mod spans;
+
+use super::invisible::is_passed_over;
 use super::results::claims;
-use super::section::HeaderSection;
+use super::section::{Defect, HeaderSection, Part};
+use bstr::ByteSlice as _;
+use memchr::{memchr, memchr_iter};
 use serde::{Deserialize, Serialize};
+use spans::Spans;
 use std::ops::Range;
+
+const AUTHENTICATION_RESULTS: &str = "Authentication-Results";
 
 /// Header fields with our prefix that only we write.
 const VERDICT_FIELDS: [&str; 4] = ["SPF-Verdict", "DKIM-Verdict", "DMARC-Verdict", "DMARC-Policy"];
@@ -41,37 +49,90 @@ pub enum RemovalReason {
     LeadingContinuation,
 }
 
+/// Most removed parts that are described one by one.
+const MAX_LISTED: usize = 100;
+
+/// What the annotated message leaves out, from the top.
+///
+/// Only the first hundred parts are described. Of the others it keeps where they stand, in a few bytes each: a sender may send millions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Removal {
+    listed: Vec<Removed>,
+    count: usize,
+    others: Spans,
+}
+
+impl Removal {
+    /// The first hundred parts.
+    pub fn iter(&self) -> std::slice::Iter<'_, Removed> {
+        self.listed.iter()
+    }
+
+    /// Number of all parts.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nothing is removed.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn spans(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.listed.iter().map(|part| part.span.clone()).chain(self.others.iter())
+    }
+
+    fn add(&mut self, index: usize, name: &[u8], reason: RemovalReason, span: Range<usize>) {
+        self.count += 1;
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(Removed { index, name: String::from_utf8_lossy(name).into_owned(), reason, span });
+        } else {
+            self.others.push(&span);
+        }
+    }
+}
+
+impl<'r> IntoIterator for &'r Removal {
+    type Item = &'r Removed;
+    type IntoIter = std::slice::Iter<'r, Removed>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// The fields of an incoming message that only this receiver may write, from the top. `prefix` is that of the verdict fields.
 ///
 /// One walk over the header section, whatever its number of fields.
-pub fn forged<I: AsRef<str>>(section: &HeaderSection<'_>, own_ids: &[I], prefix: &str) -> Vec<Removed> {
+pub fn forged<I: AsRef<str>>(section: &HeaderSection<'_>, own_ids: &[I], prefix: &str) -> Removal {
     let names = Names { own_ids, prefix };
-    let mut removed: Vec<Removed> = section
-        .fields()
-        .iter()
-        .enumerate()
-        .filter_map(|(index, field)| {
-            let reason = names.reason(field.name(), field.value())?;
-            Some(Removed { index, name: lossy(field.name()), reason, span: section.span(index) })
-        })
-        .collect();
-    let hidden = names.hidden(section, &removed);
-    if !hidden.is_empty() {
-        removed.extend(hidden);
-        removed.sort_by_key(|part| part.span.start);
+    let mut removal = Removal::default();
+    if section.has(Defect::Malformed) || section.has(Defect::MalformedFrom) {
+        let mut name = Vec::new();
+        for part in section.parts() {
+            if let Some(reason) = names.of_part(section.message(), &part, &mut name) {
+                removal.add(part.index, &name, reason, part.span);
+            }
+        }
+    } else {
+        for (index, field) in section.all_fields().enumerate() {
+            if let Some(reason) = names.reason(field.name(), field.value()) {
+                removal.add(index, field.name(), reason, section.span(&field));
+            }
+        }
     }
-    removed
+    removal
 }
 
-/// The message with `new_fields`, complete header lines with CRLF, on top and without `removed`; all else byte for byte.
-pub fn annotated(section: &HeaderSection<'_>, new_fields: &[u8], removed: &[Removed]) -> Vec<u8> {
+/// The message with `new_fields`, complete header lines with CRLF, on top and without `removal`; all else byte for byte.
+pub fn annotated(section: &HeaderSection<'_>, new_fields: &[u8], removal: &Removal) -> Vec<u8> {
     let message = section.message();
     let mut copy = Vec::with_capacity(new_fields.len() + message.len());
     copy.extend_from_slice(new_fields);
     let mut at = 0;
-    for part in removed {
-        copy.extend_from_slice(message.get(at..part.span.start).unwrap_or_default());
-        at = part.span.end;
+    for span in removal.spans() {
+        copy.extend_from_slice(message.get(at..span.start).unwrap_or_default());
+        at = span.end;
     }
     copy.extend_from_slice(message.get(at..).unwrap_or_default());
     copy
@@ -85,7 +146,7 @@ struct Names<'a, I> {
 impl<I: AsRef<str>> Names<'_, I> {
     fn reason(&self, name: &[u8], value: &[u8]) -> Option<RemovalReason> {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
-        if is("Authentication-Results") {
+        if is(AUTHENTICATION_RESULTS) {
             claims(value, self.own_ids).then_some(RemovalReason::OwnAuthservId)
         } else if is("Received-SPF") {
             Some(RemovalReason::ReceivedSpf)
@@ -99,57 +160,58 @@ impl<I: AsRef<str>> Names<'_, I> {
         }
     }
 
-    /// What stands in broken parts: software that ends lines at CR or LF, or passes over control characters, sees fields there.
-    fn hidden(&self, section: &HeaderSection<'_>, removed: &[Removed]) -> Vec<Removed> {
-        let message = section.message();
-        let mut hidden = Vec::new();
-        for broken in section.broken() {
-            if broken.is_field && removed.binary_search_by_key(&broken.index, |part| part.index).is_ok() {
-                continue;
+    /// Why a part of a broken section is removed; `name` becomes that of the field that it is or could be taken for.
+    ///
+    /// Software that ends lines at CR or LF, or passes over control characters, sees fields in what is broken.
+    fn of_part(&self, message: &[u8], part: &Part, name: &mut Vec<u8>) -> Option<RemovalReason> {
+        name.clear();
+        let text = message.get(part.span.clone()).unwrap_or_default();
+        let Some(field) = &part.field else {
+            if begins_with_white_space(text) {
+                return Some(RemovalReason::LeadingContinuation);
             }
-            let text = message.get(broken.span.clone()).unwrap_or_default();
-            let found = if !broken.is_field && is_continuation(text) {
-                Some((String::new(), RemovalReason::LeadingContinuation))
-            } else {
-                self.hidden_name(text).map(|name| (name, RemovalReason::HiddenField))
-            };
-            hidden.extend(found.map(|(name, reason)| Removed { index: broken.index, name, reason, span: broken.span.clone() }));
+            return self.hides(text, name).then_some(RemovalReason::HiddenField);
+        };
+        if let Some(reason) = self.reason(field.name(), field.value()) {
+            name.extend_from_slice(field.name());
+            return Some(reason);
         }
-        hidden
+        (part.stray && self.hides(text, name)).then_some(RemovalReason::HiddenField)
     }
 
-    /// The first name of ours that `text` holds when any CR or LF ends a line, or when control characters are not there.
-    fn hidden_name(&self, text: &[u8]) -> Option<String> {
-        self.lax_name(text).or_else(|| self.lax_name(&visible_lines(text)))
-    }
-
-    fn lax_name(&self, text: &[u8]) -> Option<String> {
-        lax_fields(text).find_map(|field| {
-            let colon = memchr::memchr(b':', field)?;
-            let (name, value) = field.split_at_checked(colon)?;
-            let name: Vec<u8> = name.iter().copied().filter(u8::is_ascii_graphic).collect();
-            self.reason(&name, value.get(1..)?).map(|_| lossy(&name))
+    /// Whether `text` holds a field of ours, of which the first gives `name`, when any CR or LF ends a line, or when control
+    /// characters are not there.
+    fn hides(&self, text: &[u8], name: &mut Vec<u8>) -> bool {
+        let longest = self.prefix.len() + AUTHENTICATION_RESULTS.len();
+        fields_by_line_ends(text).chain(fields_by_line_feeds(text)).any(|field| {
+            let Some((before, value)) = memchr(b':', field).and_then(|colon| field.split_at_checked(colon)) else { return false };
+            name.clear();
+            name.extend(before.iter().copied().filter(u8::is_ascii_graphic).take(longest + 1));
+            name.len() <= longest && self.reason(name, value.get(1..).unwrap_or_default()).is_some()
         })
     }
 }
 
 /// `text` cut before each line that does not begin with white space, where any CR or LF ends a line.
-fn lax_fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn fields_by_line_ends(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.chunk_by(|before, byte| !matches!(before, b'\r' | b'\n') || matches!(byte, b'\r' | b'\n' | b' ' | b'\t'))
 }
 
-/// `text` without control characters other than LF and tab.
-fn visible_lines(text: &[u8]) -> Vec<u8> {
-    text.iter().copied().filter(|byte| matches!(byte, b'\n' | b'\t') || !byte.is_ascii_control()).collect()
+/// `text` cut likewise, where only LF ends a line and other control characters are not there.
+fn fields_by_line_feeds(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let begins_field = |end: &usize| {
+        let visible = text.iter().skip(*end).find(|byte| matches!(byte, b'\n' | b'\t') || !byte.is_ascii_control());
+        visible.is_some_and(|byte| !matches!(byte, b'\n' | b'\t' | b' '))
+    };
+    let mut start = 0;
+    let starts = memchr_iter(b'\n', text).map(|end| end + 1).filter(begins_field).chain(std::iter::once(text.len()));
+    starts.map(move |end| text.get(std::mem::replace(&mut start, end)..end).unwrap_or_default())
 }
 
-fn is_continuation(text: &[u8]) -> bool {
-    let visible = text.iter().find(|byte| **byte == b'\t' || !byte.is_ascii_control());
-    matches!(visible, Some(b' ' | b'\t'))
-}
-
-fn lossy(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
+/// Whether the first character that nobody passes over is white space; line ends are none.
+fn begins_with_white_space(text: &[u8]) -> bool {
+    let is_blank = |character: char| character == '\t' || (character.is_whitespace() && !character.is_control());
+    text.chars().find(|character| is_blank(*character) || !is_passed_over(*character)).is_some_and(is_blank)
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@
 
 mod tokens;
 
-use super::path::split_mailbox;
+use super::invisible::as_seen;
+use super::path::{Dots, split_mailbox};
 use super::section::{Defect, HeaderSection};
 use super::summary::decode;
 use crate::dns::Domain;
-use memchr::{memchr, memchr_iter, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
 use std::borrow::Cow;
 use std::ops::Range;
-use tokens::{Kind, Token, Tokens};
+use tokens::Token;
+pub(super) use tokens::{Kind, Tokens};
 
 /// Most bytes of display text that are decoded: more than anybody is shown.
 const MAX_ENCODED: usize = 10 << 10;
@@ -90,52 +92,39 @@ fn read(value: &[u8]) -> Result<Author, AuthorError> {
     if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return Err(AuthorError::Unparsable);
     }
-    let list = AddressList::of(&value);
-    let holders: Vec<&[Token]> = list.pieces().filter(|piece| list.holds_address(piece)).collect();
-    let mailboxes: Vec<Mailbox> = match holders.as_slice() {
-        [] => return Err(AuthorError::Unparsable),
-        [_] => vec![list.mailbox(list.tokens.all()).ok_or(AuthorError::Unparsable)?],
-        several => list.mailboxes_of_one_domain(several)?,
-    };
-    let Some(Mailbox { domain, .. }) = mailboxes.first() else { return Err(AuthorError::Unparsable) };
-    let named = list.names_other_domain(&mailboxes, domain);
+    let mut list = AddressList::of(&value);
+    let domain = list.read_mailboxes()?;
+    let named = list.names_other_domain(&domain);
     // Software that knows neither quotes, comments nor groups takes what the last brackets enclose for the author's address.
     let strange = last_brackets(&value).is_some_and(|(open, enclosed)| {
-        !opens_one_of(&mailboxes, &value, open) && enclosed.map_or(named, |address| domain_of(address).as_ref() != Some(domain))
+        !list.opens_mailbox(open) && enclosed.map_or(named, |address| domain_of(address).as_ref() != Some(&domain))
     });
     // Other software may close a quote, comment or bracket elsewhere, and find the other address in the open.
     if strange || named && list.tokens.has_stray() {
         return Err(AuthorError::Unparsable);
     }
-    let display_address = named || list.encodes_other_domain(&mailboxes, domain);
-    Ok(Author { domain: domain.clone(), several_mailboxes: mailboxes.len() > 1, display_address, sender_missing: false })
+    let display_address = named || list.shows_other_domain(&domain);
+    Ok(Author { domain, several_mailboxes: list.mailboxes > 1, display_address, sender_missing: false })
 }
 
 /// Where the last angle bracket stands that an `@` follows, whatever it is a part of, and what it encloses if that holds the `@`
 /// (F-3, F-4).
 fn last_brackets(value: &[u8]) -> Option<(usize, Option<&[u8]>)> {
-    let open = memchr::memrchr(b'<', value)?;
-    let rest = value.get(open + 1..).filter(|rest| rest.contains(&b'@'))?;
+    let open = value.get(..memrchr(b'@', value)?).and_then(|before| memrchr(b'<', before))?;
+    let rest = value.get(open + 1..)?;
     let enclosed = memchr(b'>', rest).and_then(|close| rest.get(..close));
     Some((open, enclosed.filter(|enclosed| enclosed.contains(&b'@'))))
 }
 
-/// Whether the bracket at `open` is the one before a mailbox.
-fn opens_one_of(mailboxes: &[Mailbox], value: &[u8], open: usize) -> bool {
-    mailboxes
-        .iter()
-        .any(|mailbox| value.get(open + 1..mailbox.span.start).is_some_and(|between| between.iter().all(|byte| is_blank(*byte))))
-}
-
 fn domain_of(address: &[u8]) -> Option<Domain> {
-    split_mailbox(address.trim_ascii()).map(|(_, domain)| domain)
+    split_mailbox(address.trim_ascii(), Dots::Anywhere).map(|(_, domain)| domain)
 }
 
 /// The elements of an address list as it stands, cut at top-level commas, without white space around them and without empty ones.
 /// For display: whether they are addresses is not asked.
 pub(super) fn elements(unfolded: &[u8]) -> Vec<&[u8]> {
     let tokens = Tokens::of(unfolded);
-    let commas = tokens.all().iter().filter(|token| token.kind == Kind::Comma).map(|token| token.span.clone());
+    let commas = tokens.all().filter(|token| token.kind == Kind::Comma).map(|token| token.span);
     let mut elements = Vec::new();
     let mut start = 0;
     for comma in commas.chain(std::iter::once(unfolded.len()..unfolded.len())) {
@@ -179,36 +168,89 @@ struct AddressList<'v> {
     tokens: Tokens<'v>,
     /// Where the last semicolon stands. Kept, because every piece may ask for one behind it.
     last_semicolon: Option<usize>,
+    /// Number of mailboxes, once they are read. Where they stand is marked in the tokens.
+    mailboxes: usize,
 }
 
 impl<'v> AddressList<'v> {
     fn of(value: &'v [u8]) -> Self {
         let tokens = Tokens::of(value);
-        let last_semicolon = tokens.all().iter().rev().find(|token| token.kind == Kind::Semicolon).map(|token| token.span.start);
-        Self { tokens, last_semicolon }
+        let last_semicolon = tokens.all().rev().find(|token| token.kind == Kind::Semicolon).map(|token| token.span.start);
+        Self { tokens, last_semicolon, mailboxes: 0 }
     }
 
-    /// What stands between commas and semicolons; a semicolon closes the piece that it follows.
-    fn pieces(&self) -> impl Iterator<Item = &[Token]> {
-        self.tokens.all().split_inclusive(|token| token.kind.separates())
+    /// Reads every mailbox. Gives their domain when there is one and only one.
+    fn read_mailboxes(&mut self) -> Result<Domain, AuthorError> {
+        let first = self.next_holder(0).ok_or(AuthorError::Unparsable)?;
+        if self.next_holder(first.end).is_some() {
+            return self.read_several(first);
+        }
+        let mailbox = self.mailbox(0..self.tokens.text.len()).ok_or(AuthorError::Unparsable)?;
+        self.add(mailbox.span);
+        Ok(mailbox.domain)
+    }
+
+    /// As [`Self::read_mailboxes`], when there are several pieces that hold an address, of which this is the first.
+    fn read_several(&mut self, first: Range<usize>) -> Result<Domain, AuthorError> {
+        let mut only: Option<Domain> = None;
+        let mut is_other = |domain: &Domain| only.get_or_insert_with(|| domain.clone()) != domain;
+        let mut all_read = true;
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            let mailbox = self.mailbox(piece.clone());
+            let several = match &mailbox {
+                Some(mailbox) => is_other(&mailbox.domain),
+                None => self.domains_in(piece.clone()).any(|domain| is_other(&domain)),
+            };
+            if several {
+                return Err(AuthorError::MultipleDomains);
+            }
+            match mailbox {
+                Some(mailbox) => self.add(mailbox.span),
+                None => all_read = false,
+            }
+            next = self.next_holder(piece.end);
+        }
+        only.filter(|_| all_read).ok_or(AuthorError::Unparsable)
+    }
+
+    fn add(&mut self, address: Range<usize>) {
+        self.tokens.mark_address(address);
+        self.mailboxes += 1;
+    }
+
+    /// The first piece from `at` on that holds an address. Pieces stand between commas and semicolons; a semicolon closes the piece
+    /// that it follows.
+    fn next_holder(&self, mut at: usize) -> Option<Range<usize>> {
+        let end = self.tokens.text.len();
+        while at < end {
+            let separator = self.tokens.within(at..end).find(|token| token.kind.separates());
+            let piece = at..separator.map_or(end, |token| token.span.end);
+            if self.holds_address(piece.clone()) {
+                return Some(piece);
+            }
+            at = piece.end;
+        }
+        None
     }
 
     /// Whether software could see an addr-spec outside quoted strings and comments.
-    fn holds_address(&self, piece: &[Token]) -> bool {
-        let start = piece
-            .iter()
+    fn holds_address(&self, piece: Range<usize>) -> bool {
+        let start = self
+            .tokens
+            .within(piece.clone())
             .find(|token| !self.is_blank(token))
-            .map(|token| token.span.start + self.tokens.bytes(token).iter().take_while(|byte| is_blank(**byte)).count());
-        piece.iter().any(|token| match token.kind {
-            Kind::Angle => self.tokens.bytes(token).contains(&b'@'),
-            Kind::Text => self.at_signs(&token.span).any(|at| start.is_some_and(|start| self.is_address_sign(start, at))),
+            .map(|token| token.span.start + self.tokens.bytes(&token).iter().take_while(|byte| is_blank(**byte)).count());
+        self.tokens.within(piece).any(|token| match token.kind {
+            Kind::Angle => self.tokens.bytes(&token).contains(&b'@'),
+            Kind::Text => self.at_signs(token.span).any(|at| start.is_some_and(|start| self.is_address_sign(start, at))),
             _ => false,
         })
     }
 
-    fn at_signs(&self, span: &Range<usize>) -> impl Iterator<Item = usize> {
+    fn at_signs(&self, span: Range<usize>) -> impl Iterator<Item = usize> + use<'_, 'v> {
         let start = span.start;
-        memchr_iter(b'@', self.tokens.text.get(span.clone()).unwrap_or_default()).map(move |at| start + at)
+        memchr_iter(b'@', self.tokens.text.get(span).unwrap_or_default()).map(move |at| start + at)
     }
 
     /// Whether a local part may stand before this `@` and a domain behind it. RFC 5322 permits comments and white space around
@@ -221,69 +263,53 @@ impl<'v> AddressList<'v> {
         at > piece_start && !name.is_empty() && (attached || name.contains(&b'.'))
     }
 
-    /// The mailboxes of several pieces, when they are all of one domain.
-    fn mailboxes_of_one_domain(&self, pieces: &[&[Token]]) -> Result<Vec<Mailbox>, AuthorError> {
-        let mut only: Option<Domain> = None;
-        let mut is_other = |domain: &Domain| only.get_or_insert_with(|| domain.clone()) != domain;
-        let mut mailboxes = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            let mailbox = self.mailbox(piece);
-            let several = match &mailbox {
-                Some(mailbox) => is_other(&mailbox.domain),
-                None => self.domains_in(piece).any(|domain| is_other(&domain)),
-            };
-            if several {
-                return Err(AuthorError::MultipleDomains);
-            }
-            mailboxes.extend(mailbox);
-        }
-        if mailboxes.len() < pieces.len() { Err(AuthorError::Unparsable) } else { Ok(mailboxes) }
-    }
-
     /// The domains behind each `@` of a piece that is no mailbox.
-    fn domains_in<'s>(&'s self, piece: &'s [Token]) -> impl Iterator<Item = Domain> + 's {
-        piece
-            .iter()
+    fn domains_in(&self, piece: Range<usize>) -> impl Iterator<Item = Domain> + '_ {
+        self.tokens
+            .within(piece)
             .filter(|token| matches!(token.kind, Kind::Text | Kind::Angle))
-            .flat_map(|token| self.at_signs(&token.span))
+            .flat_map(|token| self.at_signs(token.span))
             .filter_map(|at| domain_like(self.tokens.text.get(self.tokens.skip_comments(at + 1)..).unwrap_or_default()))
     }
 
-    /// The mailbox that `tokens` are: a phrase and, comments apart, the only `<addr-spec>` at its end, or a bare addr-spec.
-    fn mailbox(&self, tokens: &[Token]) -> Option<Mailbox> {
+    /// The mailbox that `part` is: a phrase and, comments apart, the only `<addr-spec>` at its end, or a bare addr-spec.
+    fn mailbox(&self, part: Range<usize>) -> Option<Mailbox> {
         let is_margin = |token: &Token| token.kind.separates() || token.kind == Kind::Comment || self.is_blank(token);
-        let end = tokens.iter().rposition(|token| !is_margin(token))?;
-        let (content, trailing) = tokens.split_at_checked(end + 1)?;
-        let (last, phrase) = content.split_last()?;
-        // Software that knows no comments takes the last angle brackets wherever they are.
-        let hides_angle = |token: &Token| self.tokens.bytes(token).contains(&b'<');
-        if trailing.iter().any(hides_angle) {
+        let last = self.tokens.within(part.clone()).rev().find(|token| !is_margin(token))?;
+        if self.shows_address(last.span.end..part.end) {
             return None;
         }
         if last.kind == Kind::Angle {
-            return if self.is_phrase(phrase) { self.strict(last.span.start + 1..last.span.end - 1) } else { None };
+            let is_phrase = self.is_phrase(part.start..last.span.start);
+            return if is_phrase { self.strict(last.span.start + 1..last.span.end - 1) } else { None };
         }
-        let start = content.iter().position(|token| !is_margin(token))?;
-        let (leading, address) = content.split_at_checked(start)?;
-        if leading.iter().any(hides_angle) {
+        let first = self.tokens.within(part.start..last.span.end).find(|token| !is_margin(token))?;
+        if self.shows_address(part.start..first.span.start) {
             return None;
         }
-        let span = address.first()?.span.start..last.span.end;
+        let span = first.span.start..last.span.end;
         self.strict(span.clone()).or_else(|| {
-            if self.semicolon_follows(span.end) { self.strict(self.after_group_name(address)?..span.end) } else { None }
+            if self.semicolon_follows(span.end) { self.strict(self.after_group_name(span.clone())?..span.end) } else { None }
         })
     }
 
+    /// Whether comments hold an angle bracket that an `@` follows: software that knows no comments takes the last angle brackets
+    /// wherever they are. A bracket alone is a heart or an arrow.
+    fn shows_address(&self, margin: Range<usize>) -> bool {
+        let text = self.tokens.text.get(margin).unwrap_or_default();
+        memchr(b'<', text).and_then(|open| text.get(open..)).is_some_and(|behind| behind.contains(&b'@'))
+    }
+
     /// Whether what stands before the address can be no address of its own.
-    fn is_phrase(&self, tokens: &[Token]) -> bool {
+    fn is_phrase(&self, part: Range<usize>) -> bool {
         let mut open = false;
-        tokens.iter().all(|token| match token.kind {
-            Kind::Angle => !self.tokens.bytes(token).contains(&b'@'),
+        self.tokens.within(part).all(|token| match token.kind {
+            Kind::Angle => !self.tokens.bytes(&token).contains(&b'@'),
             Kind::StrayAngle => {
                 open = true;
                 true
             }
-            Kind::Text => !(open && self.tokens.bytes(token).contains(&b'@')),
+            Kind::Text => !(open && self.tokens.bytes(&token).contains(&b'@')),
             _ => true,
         })
     }
@@ -293,9 +319,9 @@ impl<'v> AddressList<'v> {
     }
 
     /// Where the members of a group begin (RFC 6854), when its name holds no `@` in the open.
-    fn after_group_name(&self, tokens: &[Token]) -> Option<usize> {
-        for token in tokens.iter().filter(|token| token.kind == Kind::Text) {
-            let bytes = self.tokens.bytes(token);
+    fn after_group_name(&self, part: Range<usize>) -> Option<usize> {
+        for token in self.tokens.within(part).filter(|token| token.kind == Kind::Text) {
+            let bytes = self.tokens.bytes(&token);
             let colon = memchr(b':', bytes);
             if bytes.get(..colon.unwrap_or(bytes.len())).is_some_and(|name| name.contains(&b'@')) {
                 return None;
@@ -317,42 +343,45 @@ impl<'v> AddressList<'v> {
         if memchr2(b'<', b'>', address).is_some() {
             return None;
         }
-        let (_, domain) = split_mailbox(address)?;
+        let (_, domain) = split_mailbox(address, Dots::Anywhere)?;
         Some(Mailbox { domain, span: start..start + address.len() })
     }
 
-    /// Whether an address of another domain stands outside the mailboxes: in a phrase, a quoted string or a comment.
-    fn names_other_domain(&self, mailboxes: &[Mailbox], domain: &Domain) -> bool {
-        let text = self.tokens.text;
-        let mut spans = mailboxes.iter().map(|mailbox| &mailbox.span).peekable();
-        memchr_iter(b'@', text).any(|at| {
-            while spans.next_if(|span| span.end <= at).is_some() {}
-            let inside = spans.peek().is_some_and(|span| span.contains(&at));
-            !inside && is_other_address(text, at, domain)
-        })
+    /// Whether the bracket at `open` is the one before a mailbox.
+    fn opens_mailbox(&self, open: usize) -> bool {
+        let blanks = self.tokens.text.iter().skip(open + 1).take_while(|byte| is_blank(**byte)).count();
+        self.tokens.is_in_address(open + 1 + blanks)
     }
 
-    /// Whether encoded words outside the mailboxes hold one, which people see decoded.
-    fn encodes_other_domain(&self, mailboxes: &[Mailbox], domain: &Domain) -> bool {
+    /// Whether an address of another domain stands outside the mailboxes: in a phrase, a quoted string or a comment.
+    fn names_other_domain(&self, domain: &Domain) -> bool {
         let text = self.tokens.text;
-        let starts = std::iter::once(0).chain(mailboxes.iter().map(|mailbox| mailbox.span.end));
-        let ends = mailboxes.iter().map(|mailbox| mailbox.span.start).chain(std::iter::once(text.len()));
+        memchr_iter(b'@', text).any(|at| !self.tokens.is_in_address(at) && is_other_address(text, at, domain))
+    }
+
+    /// Whether what stands outside the mailboxes shows one to people: once encoded words are decoded, without what they do not see, and
+    /// with characters that they take for an `@`.
+    fn shows_other_domain(&self, domain: &Domain) -> bool {
         let mut room = MAX_ENCODED;
-        starts.zip(ends).filter_map(|(start, end)| text.get(start..end)).any(|between| {
-            if memmem::find(between, b"=?").is_none() {
+        self.tokens.outside_addresses().any(|part| {
+            if is_seen_as_written(part) {
                 return false;
             }
-            let between = between.get(..room).unwrap_or(between);
-            room -= between.len();
-            let decoded = decode(between);
-            let decoded = decoded.as_bytes();
-            memchr_iter(b'@', decoded).any(|at| is_other_address(decoded, at, domain))
+            let part = part.get(..room).unwrap_or(part);
+            room -= part.len();
+            let seen = as_seen(&decode(part)).replace(['\u{ff20}', '\u{fe6b}'], "@");
+            memchr_iter(b'@', seen.as_bytes()).any(|at| is_other_address(seen.as_bytes(), at, domain))
         })
     }
 
     fn is_blank(&self, token: &Token) -> bool {
         token.kind == Kind::Text && self.tokens.bytes(token).iter().copied().all(is_blank)
     }
+}
+
+/// Whether people see the text as it is written: visible ASCII without encoded words.
+fn is_seen_as_written(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) && memmem::find(text, b"=?").is_none()
 }
 
 /// Whether an address of another domain than `domain` stands around the `@` at this position.
@@ -370,9 +399,9 @@ fn is_blank(byte: u8) -> bool {
 fn domain_like(text: &[u8]) -> Option<Domain> {
     let name = host_like(text);
     let name = name.get(..name.iter().rposition(|byte| !matches!(byte, b'.' | b'-')).map_or(0, |last| last + 1))?;
-    let ascii = || name.split(|byte| !byte.is_ascii()).next().and_then(|ascii| std::str::from_utf8(ascii).ok());
-    let name = std::str::from_utf8(name).ok().or_else(ascii)?;
-    Domain::parse(name).ok()
+    let parse = |name: &[u8]| Domain::parse(std::str::from_utf8(name).ok()?).ok();
+    // A word in another script may stand directly behind a name.
+    parse(name).or_else(|| parse(name.split(|byte| !byte.is_ascii()).next()?))
 }
 
 /// The bytes of a host name, or of a word in another script, that `text` begins with.

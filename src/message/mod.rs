@@ -6,6 +6,7 @@
 //! | `normalise` | LF to CRLF, an mbox line on top |
 //! | `from` | the author domain of From (A4 to A7, F-1 to F-11) |
 //! | `results` | reading Authentication-Results: whose they are (D-9), what they say passed |
+//! | `invisible` | which characters readers may trim or not see |
 //! | `annotate` | the message with our fields on top and forged ones removed |
 //! | `path` | RFC 5321 paths: MAIL FROM and HELO |
 //! | `summary` | the fields of SES's `mail` block: headers, commonHeaders |
@@ -14,6 +15,7 @@
 mod annotate;
 mod envelope;
 mod from;
+mod invisible;
 pub mod mbox;
 mod normalise;
 mod path;
@@ -21,7 +23,7 @@ mod results;
 mod section;
 mod summary;
 
-pub use annotate::{RemovalReason, Removed, annotated, forged};
+pub use annotate::{Removal, RemovalReason, Removed, annotated, forged};
 pub use envelope::{Envelope, MailFrom, Submission};
 pub use from::{Author, AuthorError, author};
 pub use normalise::{Normalised, normalise};

@@ -14,8 +14,8 @@ pub struct Normalised<'m> {
     pub mbox_line_dropped: bool,
 }
 
-/// Makes a message without a single CRLF one with CRLF (`convert_bare_lf`), and drops one mbox `From ` line on top
-/// (`strip_mbox_line`). Mixed line ends stay as they are: DKIM signed these bytes.
+/// Makes a message without a single CRLF one with CRLF (`convert_bare_lf`), and drops one mbox line on top, `From ` behind any number
+/// of `>` (`strip_mbox_line`). Mixed line ends stay as they are: DKIM signed these bytes.
 pub fn normalise(message: &[u8], convert_bare_lf: bool, strip_mbox_line: bool) -> Normalised<'_> {
     let stripped = if strip_mbox_line { without_mbox_line(message) } else { message };
     let mbox_line_dropped = stripped.len() != message.len();
@@ -30,7 +30,8 @@ fn has_crlf(message: &[u8]) -> bool {
 }
 
 fn without_mbox_line(message: &[u8]) -> &[u8] {
-    if !message.starts_with(b"From ") {
+    let quotes = message.iter().take_while(|byte| **byte == b'>').count();
+    if !message.get(quotes..).is_some_and(|line| line.starts_with(b"From ")) {
         return message;
     }
     memchr(b'\n', message).and_then(|end| message.get(end + 1..)).unwrap_or(message)
@@ -79,6 +80,11 @@ mod tests {
         assert!(normalised.mbox_line_dropped);
         assert_eq!(&*normalise(message, true, false).bytes, message);
         assert_eq!(&*normalise(b"From a\nA: 1\n", true, true).bytes, b"A: 1\r\n");
+        for quoted in [&b">From a@b.example Mon\r\nA: 1\r\n"[..], b">>From a@b.example Mon\r\nA: 1\r\n"] {
+            assert_eq!(&*normalise(quoted, true, true).bytes, b"A: 1\r\n");
+            assert_eq!(&*normalise(quoted, true, false).bytes, quoted);
+        }
+        assert!(!normalise(b">Fromage: 1\r\n", true, true).mbox_line_dropped);
         assert!(!normalise(b"From: a@b.example\r\n", true, true).mbox_line_dropped);
         assert!(!normalise(b"From a without end", true, true).mbox_line_dropped);
     }

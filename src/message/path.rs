@@ -12,10 +12,30 @@ pub struct Path {
 }
 
 impl Path {
-    /// Reads a path without brackets: a dot-string or quoted-string, `@`, a domain. No route, no comment, no domain literal.
+    /// Reads a path without brackets as mail has it: a dot-string or quoted-string, `@`, a domain. Dots may stand anywhere in a local
+    /// part without quotes: carriers have issued such addresses, and the domain is beyond doubt. No route, no comment, no domain
+    /// literal.
     pub fn parse(path: &[u8]) -> Option<Self> {
-        split_mailbox(path).map(|(local_part, domain)| Self { local_part: local_part.to_vec(), domain })
+        Self::read(path, Dots::Anywhere)
     }
+
+    /// As [`Self::parse`], with dots only where RFC 5321 has them: for addresses that mail is sent to.
+    pub fn parse_strictly(path: &[u8]) -> Option<Self> {
+        Self::read(path, Dots::BetweenAtoms)
+    }
+
+    fn read(path: &[u8], dots: Dots) -> Option<Self> {
+        split_mailbox(path, dots).map(|(local_part, domain)| Self { local_part: local_part.to_vec(), domain })
+    }
+}
+
+/// Where dots may stand in a local part without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dots {
+    /// As RFC 5321 4.1.2 has it.
+    BetweenAtoms,
+    /// At its beginning and end too, and side by side.
+    Anywhere,
 }
 
 /// The domain that HELO or EHLO names; none when it is an address literal, has a single label or is no domain name (RFC 7208 2.3).
@@ -26,21 +46,26 @@ pub fn helo_domain(helo: &[u8]) -> Option<Domain> {
 
 /// Local part and domain of an RFC 5321 Mailbox, with the UTF-8 of RFC 6531; an RFC 5322 addr-spec without comments and white
 /// space is the same.
-pub(super) fn split_mailbox(mailbox: &[u8]) -> Option<(&[u8], Domain)> {
+pub(super) fn split_mailbox(mailbox: &[u8], dots: Dots) -> Option<(&[u8], Domain)> {
     let text = std::str::from_utf8(mailbox).ok()?;
     let (local_part, domain) = if text.starts_with('"') {
         text.split_at_checked(quoted_string_length(text)?)?
     } else {
         text.split_at_checked(text.find('@')?)?
     };
-    if !local_part.starts_with('"') && !is_dot_string(local_part) {
+    if !local_part.starts_with('"') && !is_dot_string(local_part, dots) {
         return None;
     }
     Some((local_part.as_bytes(), Domain::parse(domain.strip_prefix('@')?).ok()?))
 }
 
-fn is_dot_string(text: &str) -> bool {
-    text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom_text))
+/// Whether `text` is a local part without quotes.
+pub(super) fn is_dot_string(text: &str, dots: Dots) -> bool {
+    let dots_are_right = match dots {
+        Dots::BetweenAtoms => text.split('.').all(|atom| !atom.is_empty()),
+        Dots::Anywhere => !text.is_empty(),
+    };
+    dots_are_right && text.chars().all(|character| character == '.' || is_atom_text(character))
 }
 
 /// atext of RFC 5322 3.2.3 and UTF-8 that can be seen (RFC 6531 3.3).
@@ -120,9 +145,6 @@ mod tests {
             "<a@b.example>",
             "a@[192.0.2.1]",
             "a@b..example",
-            "a..b@c.example",
-            ".a@c.example",
-            "a.@c.example",
             "\"a@b.example",
             "\"a\"b@c.example",
             "\"a\"",
@@ -137,6 +159,20 @@ mod tests {
         }
         assert_eq!(Path::parse(b"a\xff@b.example"), None);
         assert_eq!(Path::parse(b"a@b\xe9.example"), None);
+    }
+
+    #[test]
+    fn f15_dots_may_stand_anywhere_in_a_local_part_but_where_mail_is_sent() {
+        for path in ["a..b@c.example", ".a@c.example", "a.@c.example", "a...b.@c.example", "ü..@c.example"] {
+            assert_eq!(domain_of(path).as_deref(), Some("c.example"), "{path}");
+            assert_eq!(Path::parse_strictly(path.as_bytes()), None, "{path}");
+        }
+        for path in ["a.b@c.example", "\"a..b\"@c.example"] {
+            assert_eq!(Path::parse_strictly(path.as_bytes()), Path::parse(path.as_bytes()), "{path}");
+        }
+        for path in ["@c.example", "a@c..example", "a@.c.example", ".a b@c.example", "..(x)@c.example"] {
+            assert_eq!(domain_of(path), None, "{path}");
+        }
     }
 
     #[test]

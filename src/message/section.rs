@@ -49,63 +49,79 @@ pub enum Defect {
     MalformedFrom,
     /// White space between a field's name and its colon.
     SpaceBeforeColon,
-    /// More bytes or fields than the limits allow: every field is still there, DKIM and ARC are not evaluated.
+    /// More bytes or fields than the limits allow: From is still looked for in all of it, DKIM and ARC are not evaluated.
     OverLimit,
 }
+
+/// Names by which fields are looked for. Of each, two are kept beyond the limit on fields: enough to tell that there are several.
+const SOUGHT: [&str; 8] = [
+    "From",
+    "Sender",
+    "DKIM-Signature",
+    "ARC-Authentication-Results",
+    "ARC-Message-Signature",
+    "ARC-Seal",
+    "Received",
+    "Return-Path",
+];
 
 /// A message cut into header fields and body.
 #[derive(Debug, Clone)]
 pub struct HeaderSection<'m> {
     message: &'m [u8],
     fields: Vec<Field<'m>>,
+    /// How many of `fields` are the topmost ones, one below the other.
+    topmost: usize,
+    /// Where the fields below the topmost ones begin.
+    rest: usize,
     body: usize,
     defects: Vec<Defect>,
-    broken: Vec<Broken>,
 }
 
-/// A part of the header section that other software may cut in another way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
+/// A part of the header section: a field, or lines that are in none.
+#[derive(Debug, Clone)]
+pub(super) struct Part<'m> {
     /// Where it stands in the message, continuation lines included.
     pub(super) span: Range<usize>,
     /// Number of fields above it.
     pub(super) index: usize,
-    /// Whether it is the field of that index; otherwise it is in no field.
-    pub(super) is_field: bool,
+    /// The field that it is.
+    pub(super) field: Option<Field<'m>>,
+    /// Whether a CR or LF that stands alone, or NUL, is in it: other software may cut it in another way.
+    pub(super) stray: bool,
 }
 
 impl<'m> HeaderSection<'m> {
-    /// Cuts `message`, which is normalised already. One pass, linear, over any input.
+    /// Cuts `message`, which is normalised already. One pass, linear, over any input; what is kept is bounded by the limits.
     pub fn parse(message: &'m [u8], limits: &Limits) -> Self {
-        let mut section =
-            Self { message, fields: Vec::with_capacity(48), body: message.len(), defects: Vec::new(), broken: Vec::new() };
+        let fields = Vec::with_capacity(48);
+        let mut section = Self { message, fields, topmost: 0, rest: message.len(), body: message.len(), defects: Vec::new() };
         if message.starts_with(b"\r\n") {
             section.body = 2;
             section.judge_leading_empty_line();
             return section;
         }
-        let mut run: Option<Run> = None;
-        let mut at = 0;
-        while let Some(&first) = message.get(at) {
-            let line = Line::find(message, at);
-            if message.get(at..line.end) == Some(b"\r\n") {
-                section.body = line.end;
-                break;
-            }
-            match &mut run {
-                Some(run) if matches!(first, b' ' | b'\t') => run.extend(&line),
-                _ => {
-                    if let Some(finished) = run.replace(Run { start: at, end: line.end, stray: line.stray }) {
-                        section.finish(&finished, limits);
-                    }
+        let mut runs = Runs { message, at: 0 };
+        let mut count = 0;
+        let mut sought = [0_u8; SOUGHT.len()];
+        for run in runs.by_ref() {
+            let Some(field) = section.judge(&run, limits) else { continue };
+            if count < limits.header_fields {
+                section.fields.push(field);
+                section.topmost += 1;
+            } else {
+                section.rest = section.rest.min(run.start);
+                let known = SOUGHT.iter().zip(&mut sought).find(|(name, _)| field.is(name));
+                if let Some((_, kept)) = known.filter(|(_, kept)| **kept < 2) {
+                    *kept += 1;
+                    section.fields.push(field);
                 }
             }
-            at = line.end;
+            count += 1;
         }
-        if let Some(last) = run {
-            section.finish(&last, limits);
-        }
-        if at > limits.header_section_bytes || section.fields.len() > limits.header_fields {
+        let end = runs.at;
+        section.body = if end < message.len() { end + 2 } else { end };
+        if end > limits.header_section_bytes || count > limits.header_fields {
             section.note(Defect::OverLimit);
         }
         section
@@ -116,9 +132,16 @@ impl<'m> HeaderSection<'m> {
         self.message
     }
 
-    /// The fields, from the top.
+    /// The fields from the top, as many as the limit allows, and of those below it the first two of each name that is looked for.
     pub fn fields(&self) -> &[Field<'m>] {
         &self.fields
+    }
+
+    /// Every field, from the top. Those beyond the limit are cut again.
+    pub fn all_fields(&self) -> impl Iterator<Item = Field<'m>> + '_ {
+        let below = Runs { message: self.message, at: self.rest };
+        let topmost = self.fields.iter().take(self.topmost).copied();
+        topmost.chain(below.filter_map(|run| named_field(self.message.get(run.start..run.end)?)))
     }
 
     /// The body: what follows the empty line.
@@ -136,23 +159,28 @@ impl<'m> HeaderSection<'m> {
         self.defects.contains(&defect)
     }
 
-    /// The fields with this name, from the top, each with its index.
+    /// Those of [`Self::fields`] with this name, each with its position among them.
     pub fn named<'s>(&'s self, name: &'s str) -> impl DoubleEndedIterator<Item = (usize, Field<'m>)> + 's {
         self.fields.iter().copied().enumerate().filter(move |(_, field)| field.is(name))
     }
 
-    /// What other software may cut in another way, from the top.
-    pub(super) fn broken(&self) -> &[Broken] {
-        &self.broken
+    /// Everything in the section, from the top, cut again: of broken sections nothing is kept that a sender could multiply.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'m>> + '_ {
+        let message = self.message;
+        let mut index = 0;
+        Runs { message, at: 0 }.map(move |run| {
+            let field = message.get(run.start..run.end).and_then(named_field);
+            let part = Part { span: run.start..run.end, index, field, stray: run.stray.is_some() };
+            index += usize::from(field.is_some());
+            part
+        })
     }
 
-    /// Where the field of this index stands in the message.
-    pub(super) fn span(&self, index: usize) -> Range<usize> {
+    /// Where a field of this section stands in the message.
+    pub(super) fn span(&self, field: &Field<'m>) -> Range<usize> {
         // Every field is a part of the message, so that the difference is its position.
-        self.fields.get(index).map_or(0..0, |field| {
-            let start = field.raw.as_ptr().addr().saturating_sub(self.message.as_ptr().addr());
-            start..start + field.raw.len()
-        })
+        let start = field.raw.as_ptr().addr().saturating_sub(self.message.as_ptr().addr());
+        start..start + field.raw.len()
     }
 
     fn note(&mut self, defect: Defect) {
@@ -161,36 +189,64 @@ impl<'m> HeaderSection<'m> {
         }
     }
 
-    /// Takes a run of lines, which is one field or, when it has no proper name, is skipped.
-    fn finish(&mut self, run: &Run, limits: &Limits) {
-        let message = self.message;
-        let Some(raw) = message.get(run.start..run.end) else { return };
+    /// Notes what is wrong with a run of lines; the field that it is, when it has a proper name.
+    fn judge(&mut self, run: &Run, limits: &Limits) -> Option<Field<'m>> {
+        let raw = self.message.get(run.start..run.end)?;
         if raw.len() > limits.header_field_bytes {
             self.note(Defect::OverLimit);
         }
         let Some(field) = named_field(raw) else {
-            self.note(if looks_like_from(raw) { Defect::MalformedFrom } else { Defect::Malformed });
-            self.broken.push(Broken { span: run.start..run.end, index: self.fields.len(), is_field: false });
-            return;
+            self.note(if hides_from(raw, Indented::MayBegin) { Defect::MalformedFrom } else { Defect::Malformed });
+            return None;
         };
         if let Some(stray) = run.stray {
-            let hidden = message.get(stray..run.end).unwrap_or_default();
-            self.note(if field.is("From") || looks_like_from(hidden) { Defect::MalformedFrom } else { Defect::Malformed });
-            self.broken.push(Broken { span: run.start..run.end, index: self.fields.len(), is_field: true });
+            let behind = self.message.get(stray..run.end).unwrap_or_default();
+            let hides = field.is("From") || hides_from(behind, Indented::Continues);
+            self.note(if hides { Defect::MalformedFrom } else { Defect::Malformed });
         }
         if field.name().len() != field.colon {
             self.note(Defect::SpaceBeforeColon);
         }
-        self.fields.push(field);
+        Some(field)
     }
 
     /// A message that begins with an empty line has no fields; what follows up to the next empty line may have been meant as such.
     fn judge_leading_empty_line(&mut self) {
         let body = self.body();
         let end = memmem::find(body, b"\r\n\r\n").unwrap_or(body.len());
-        if looks_like_from(body.get(..end).unwrap_or_default()) {
+        if hides_from(body.get(..end).unwrap_or_default(), Indented::MayBegin) {
             self.note(Defect::MalformedFrom);
         }
+    }
+}
+
+/// The runs of lines up to the empty line.
+struct Runs<'m> {
+    message: &'m [u8],
+    /// Where the next one begins; at the end, where the empty line or the end of the message is.
+    at: usize,
+}
+
+impl Iterator for Runs<'_> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
+        let start = self.at;
+        if start >= self.message.len() {
+            return None;
+        }
+        let line = Line::find(self.message, start);
+        if self.message.get(start..line.end) == Some(b"\r\n") {
+            return None;
+        }
+        let mut run = Run { start, end: line.end, stray: line.stray };
+        while matches!(self.message.get(run.end), Some(b' ' | b'\t')) {
+            let line = Line::find(self.message, run.end);
+            run.end = line.end;
+            run.stray = run.stray.or(line.stray);
+        }
+        self.at = run.end;
+        Some(run)
     }
 }
 
@@ -199,13 +255,6 @@ struct Run {
     start: usize,
     end: usize,
     stray: Option<usize>,
-}
-
-impl Run {
-    fn extend(&mut self, line: &Line) {
-        self.end = line.end;
-        self.stray = self.stray.or(line.stray);
-    }
 }
 
 /// A line up to and including its CRLF.
@@ -241,19 +290,42 @@ fn named_field(raw: &[u8]) -> Option<Field<'_>> {
     (on_one_line && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(field)
 }
 
-/// Whether `text` holds `from` and later a colon, whatever control and 8-bit octets stand in between.
-fn looks_like_from(text: &[u8]) -> bool {
-    let mut matched = 0;
-    for byte in text.iter().map(u8::to_ascii_lowercase).filter(|byte| matches!(byte, b' '..=b'~')) {
-        matched = match (matched, byte) {
-            (4, b':') => return true,
-            (4, _) => 4,
-            (1, b'r') => 2,
-            (2, b'o') => 3,
-            (3, b'm') => 4,
-            (_, b'f') => 1,
-            _ => 0,
-        };
+/// What an indented line is to other software.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Indented {
+    /// Nothing but the continuation of the field that it stands in.
+    Continues,
+    /// Perhaps a field: there is none that it could continue.
+    MayBegin,
+}
+
+/// Whether a From field could begin in `text`: `from`, white space and a colon at the beginning of a line. Other software may end
+/// lines at any CR, LF or NUL, and may pass over these as over other control and 8-bit octets, wherever they stand.
+fn hides_from(text: &[u8], indented: Indented) -> bool {
+    // How much of the name stands before the current octet, and whether a line could begin at it.
+    let (mut matched, mut line_begins) = (0, true);
+    for byte in text.iter().map(u8::to_ascii_lowercase) {
+        match byte {
+            b'\r' | b'\n' | 0 => line_begins = true,
+            b' ' | b'\t' => {
+                line_begins &= indented == Indented::MayBegin;
+                if byte == b' ' && matched < 4 {
+                    matched = 0;
+                }
+            }
+            b'!'..=b'~' => {
+                matched = match (matched, byte) {
+                    (4, b':') => return true,
+                    (1, b'r') => 2,
+                    (2, b'o') => 3,
+                    (3, b'm') => 4,
+                    (_, b'f') if line_begins => 1,
+                    _ => 0,
+                };
+                line_begins = false;
+            }
+            _ => {}
+        }
     }
     false
 }

@@ -1,14 +1,18 @@
 //! The header part of SES's `mail` block (E-3): for people and for filters, never for decisions.
 
+mod decoded;
+
 use super::envelope::MailFrom;
 use super::from::{elements, unfold};
 use super::section::{Field, HeaderSection};
 use bstr::{ByteSlice as _, ByteVec as _};
-use mail_parser::HeaderValue;
-use mail_parser::parsers::MessageStream;
-use memchr::memmem;
+use decoded::{address, without_controls};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+
+pub(super) use decoded::decode;
+#[cfg(test)]
+pub(super) use decoded::in_q;
 
 /// Most bytes of text in `headers`, and in `commonHeaders`.
 const MAX_BYTES: usize = 10 << 10;
@@ -34,7 +38,9 @@ pub struct Header<'m> {
     pub value: Cow<'m, str>,
 }
 
-/// The usual fields, unfolded and with encoded words decoded. Octets that are not UTF-8 are U+FFFD.
+/// The usual fields, unfolded. Encoded words are decoded in Subject and where names and comments stand; a decoded name that would read as
+/// something else is quoted (RFC 2047 6.2). Octets that are not UTF-8, control characters, line separators and characters that turn the
+/// direction of writing over are U+FFFD. An element of addresses for which there is no room is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonHeaders<'m> {
@@ -73,12 +79,12 @@ pub struct CommonHeaders<'m> {
 pub fn summary<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom, most_authors: usize) -> Summary<'m> {
     let mut room = Room(MAX_BYTES);
     let mut headers = Vec::with_capacity(section.fields().len().min(64));
-    for field in section.fields() {
+    for field in section.all_fields() {
         if room.0 == 0 {
             break;
         }
         let name = room.keep(field.name().into());
-        headers.push(Header { name, value: room.keep(value_of(field, room.0)) });
+        headers.push(Header { name, value: room.keep(Value::of(&field, room.0).bytes) });
     }
     let headers_truncated = room.0 == 0 && !section.fields().is_empty();
     let mut common_headers = common_headers(section, mail_from);
@@ -92,34 +98,24 @@ fn common_headers<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom) -> C
         return_path: match mail_from {
             MailFrom::Unknown => None,
             MailFrom::Null => Some("<>".into()),
-            MailFrom::Path(path) => Some(room.keep_text(path.into())),
+            MailFrom::Path(path) => Some(room.keep_text(without_controls(path.into()))),
         },
         ..CommonHeaders::default()
     };
-    for field in section.fields() {
+    for field in section.all_fields() {
         if room.0 == 0 {
             break;
         }
-        match Common::of(field) {
-            None => {}
-            Some(Common::Text(slot)) => {
+        let Some(slot) = Common::of(&field) else { continue };
+        let value = Value::of(&field, room.0);
+        match slot {
+            Common::Text(form, slot) => {
                 let slot = slot(&mut common);
                 if slot.is_none() {
-                    *slot = Some(room.keep_decoded(value_of(field, room.0)));
+                    *slot = value.keep(form, &mut room);
                 }
             }
-            Some(Common::List(slot)) => {
-                let list = slot(&mut common);
-                match value_of(field, room.0) {
-                    Cow::Borrowed(value) => {
-                        list.extend(elements(value).into_iter().map_while(|element| room.keep_element(element.into())));
-                    }
-                    Cow::Owned(value) => {
-                        let copy = |element: &[u8]| Cow::Owned(element.to_vec());
-                        list.extend(elements(&value).into_iter().map_while(|element| room.keep_element(copy(element))));
-                    }
-                }
-            }
+            Common::List(slot) => value.keep_elements(slot(&mut common), &mut room),
         }
     }
     common
@@ -128,7 +124,7 @@ fn common_headers<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom) -> C
 /// Where a field goes.
 enum Common<'m> {
     /// The first field of this name.
-    Text(for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Option<Cow<'m, str>>),
+    Text(Form, for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Option<Cow<'m, str>>),
     /// The elements of all fields of this name.
     List(for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Vec<Cow<'m, str>>),
 }
@@ -142,20 +138,86 @@ impl Common<'_> {
             2 if is("Cc") => Self::List(|common| &mut common.cc),
             3 if is("Bcc") => Self::List(|common| &mut common.bcc),
             4 if is("From") => Self::List(|common| &mut common.from),
-            4 if is("Date") => Self::Text(|common| &mut common.date),
-            6 if is("Sender") => Self::Text(|common| &mut common.sender),
-            7 if is("Subject") => Self::Text(|common| &mut common.subject),
+            4 if is("Date") => Self::Text(Form::AsWritten, |common| &mut common.date),
+            6 if is("Sender") => Self::Text(Form::Address, |common| &mut common.sender),
+            7 if is("Subject") => Self::Text(Form::Words, |common| &mut common.subject),
             8 if is("Reply-To") => Self::List(|common| &mut common.reply_to),
-            10 if is("Message-ID") => Self::Text(|common| &mut common.message_id),
+            10 if is("Message-ID") => Self::Text(Form::AsWritten, |common| &mut common.message_id),
             _ => return None,
         })
     }
 }
 
-/// The unfolded value of a field without white space around it, and not much more of it than there is room for.
-fn value_of<'m>(field: &Field<'m>, room: usize) -> Cow<'m, [u8]> {
-    let value = field.value().trim_ascii();
-    unfold(value.get(..room + 1).unwrap_or(value))
+/// How a value is decoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Not at all: no encoded word can stand in it.
+    AsWritten,
+    /// Text for people.
+    Words,
+    /// Names, comments and addresses.
+    Address,
+}
+
+impl Form {
+    fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
+        without_controls(match self {
+            Self::AsWritten => bytes.to_str_lossy(),
+            Self::Words => decode(bytes),
+            Self::Address => address(bytes),
+        })
+    }
+}
+
+/// The value of a field without line breaks and the white space around it.
+struct Value<'m> {
+    bytes: Cow<'m, [u8]>,
+    /// There is more of it than there is room for.
+    cut: bool,
+}
+
+impl<'m> Value<'m> {
+    /// Not much more of the value than there is room for.
+    fn of(field: &Field<'m>, room: usize) -> Self {
+        let value = field.value().trim_ascii();
+        let part = value.get(..room + 1);
+        Self { bytes: unfold(part.unwrap_or(value)), cut: part.is_some_and(|part| part.len() < value.len()) }
+    }
+
+    /// As much as there is room for; an address only whole.
+    fn keep(self, form: Form, room: &mut Room) -> Option<Cow<'m, str>> {
+        if form == Form::Address && self.cut {
+            room.0 = 0;
+            return None;
+        }
+        let text = match self.bytes {
+            Cow::Borrowed(bytes) => form.decode(bytes),
+            Cow::Owned(bytes) => Cow::Owned(form.decode(&bytes).into_owned()),
+        };
+        if form == Form::Address { room.keep_whole(text) } else { Some(room.keep_text(text)) }
+    }
+
+    /// The elements of an address list that there is room for, each whole: cut in a quoted name, it would read as something else.
+    fn keep_elements(self, list: &mut Vec<Cow<'m, str>>, room: &mut Room) {
+        let cut = self.cut;
+        let whole = |elements: &mut Vec<&[u8]>| elements.truncate(elements.len() - usize::from(cut && !elements.is_empty()));
+        match self.bytes {
+            Cow::Borrowed(value) => {
+                let mut elements = elements(value);
+                whole(&mut elements);
+                list.extend(elements.into_iter().map_while(|element| room.keep_whole(Form::Address.decode(element))));
+            }
+            Cow::Owned(value) => {
+                let mut elements = elements(&value);
+                whole(&mut elements);
+                let owned = |element| Cow::Owned(Form::Address.decode(element).into_owned());
+                list.extend(elements.into_iter().map_while(|element| room.keep_whole(owned(element))));
+            }
+        }
+        if cut {
+            room.0 = 0;
+        }
+    }
 }
 
 /// Bytes that may still be kept.
@@ -172,16 +234,14 @@ impl Room {
         })
     }
 
-    fn keep_decoded<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Cow<'m, str> {
-        self.keep_text(match bytes {
-            Cow::Borrowed(bytes) => decode(bytes),
-            Cow::Owned(bytes) => Cow::Owned(decode(&bytes).into_owned()),
-        })
-    }
-
-    /// None when there is no room left.
-    fn keep_element<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Option<Cow<'m, str>> {
-        (self.0 > 0).then(|| self.keep_decoded(bytes))
+    /// None when it does not fit whole, which uses the room up.
+    fn keep_whole<'m>(&mut self, text: Cow<'m, str>) -> Option<Cow<'m, str>> {
+        if self.0 == 0 {
+            return None;
+        }
+        let rest = self.0.checked_sub(text.len());
+        self.0 = rest.unwrap_or(0);
+        rest.map(|_| text)
     }
 
     /// As much as there is room for. What does not fit whole uses the room up.
@@ -219,20 +279,6 @@ impl CommonHeaders<'_> {
             message_id: text(self.message_id),
             subject: text(self.subject),
         }
-    }
-}
-
-/// Text for people: encoded words decoded (RFC 2047).
-pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    let text = bytes.to_str_lossy();
-    if memmem::find(bytes, b"=?").is_none() {
-        return text;
-    }
-    // The parser reads a field up to the line end that is not followed by white space.
-    let line = [text.replace(['\r', '\n'], " ").as_bytes(), b"\n"].concat();
-    match MessageStream::new(&line).parse_unstructured() {
-        HeaderValue::Text(decoded) => Cow::Owned(decoded.into_owned()),
-        _ => text,
     }
 }
 
@@ -290,6 +336,38 @@ mod tests {
         assert_eq!(found.common_headers.subject.as_deref(), Some("Grüße!! from Köln"));
         assert_eq!(found.common_headers.from, ["Jürgen <a@b.example>"]);
         assert!(found.headers[0].value.starts_with("=?utf-8?q?Gr=C3=BC"));
+    }
+
+    #[test]
+    fn rfc2047_6_2_no_field_reads_as_another_once_it_is_decoded() {
+        let message = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"]
+            .map(|name| format!("{name}: =?utf-8?q?ceo=40legit.test=2C=0D=0Ax?= <x@attack.test>\r\n"))
+            .concat()
+            + "Subject: a =?utf-8?q?=0D=0Ab=E2=80=AEc?= \x01\r\nDate: \x02=?utf-8?q?x?=\r\nMessage-ID: <=?utf-8?q?x=3E?=\x7f>\r\n\r\n";
+        let CommonHeaders { from, sender, reply_to, to, cc, bcc, subject, date, message_id, .. } =
+            summarise(message.as_bytes()).common_headers;
+        let expected = "\"ceo@legit.test,\u{fffd}\u{fffd}x\" <x@attack.test>";
+        for list in [from, reply_to, to, cc, bcc] {
+            assert_eq!(list, [expected]);
+        }
+        assert_eq!(sender.as_deref(), Some(expected));
+        assert_eq!(subject.as_deref(), Some("a \u{fffd}\u{fffd}b\u{fffd}c \u{fffd}"));
+        assert_eq!(date.as_deref(), Some("\u{fffd}=?utf-8?q?x?="));
+        assert_eq!(message_id.as_deref(), Some("<=?utf-8?q?x=3E?=\u{fffd}>"));
+    }
+
+    #[test]
+    fn e3_an_address_is_listed_whole_or_not_at_all() {
+        let name = "x".repeat(MAX_BYTES);
+        for field in [
+            format!("From: a@b.example, \"ceo@legit.test {name}\" <x@attack.test>\r\nTo: c@d.example\r\n\r\n"),
+            format!("From: a@b.example,\r\n =?utf-8?q?ceo=40legit.test_{}?= <x@attack.test>\r\n\r\n", "=41".repeat(6000)),
+        ] {
+            let common = summarise(field.as_bytes()).common_headers;
+            assert_eq!((common.from, common.to.len()), (vec!["a@b.example".into()], 0));
+        }
+        let sender = format!("Sender: \"ceo@legit.test {name}\" <x@attack.test>\r\n\r\n");
+        assert_eq!(summarise(sender.as_bytes()).common_headers.sender, None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::auth::spf::SpfOutcome;
 use crate::config::Evaluation;
 use crate::dns::{Budgets, Evidence, Resolver, Session};
 use crate::event::{ArcBlock, Authentication, DkimBlock, DmarcBlock, PublishedPolicy, Reason, ReasonDetail, SpfBlock, to_millis};
-use crate::message::{Author, AuthorError, Envelope, HeaderSection, Normalised, Removed, Submission, author, forged, normalise};
+use crate::message::{Author, AuthorError, Envelope, HeaderSection, Normalised, Removal, Submission, author, forged, normalise};
 use jiff::Timestamp;
 
 /// Most entries of a list in a verdict (architecture, section 5).
@@ -227,7 +227,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    fn removed(&self) -> Vec<Removed> {
+    fn removed(&self) -> Removal {
         let settings = self.settings;
         let own_ids: Vec<_> = std::iter::once(&settings.authserv_id).chain(&settings.own_authserv_ids).collect();
         forged(self.section, &own_ids, &settings.header_prefix)

@@ -37,7 +37,7 @@ use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;
 use crate::dns::{Domain, Evidence};
 use crate::event::{Authentication, Reason};
-use crate::message::Removed;
+use crate::message::Removal;
 use jiff::Timestamp;
 use std::net::IpAddr;
 
@@ -59,7 +59,7 @@ pub struct Verdict {
     /// The header fields for the top of the annotated message, complete with line ends.
     pub fields: Vec<u8>,
     /// The fields that the annotated message leaves out, all of them.
-    pub removed: Vec<Removed>,
+    pub removed: Removal,
     /// When it arrived.
     pub arrival: Timestamp,
     /// When it was evaluated.

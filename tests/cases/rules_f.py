@@ -7,6 +7,7 @@ from builder import BODY, HERE, NOW, PERMITS, Cases, add_key, fails, key_text, m
 
 REJECT = {"ex.com": "p=reject"}
 EXISTS = [["A", "192.0.2.81"]]
+ODD_DOTS = {"two dots": "user..name", "a dot at the end": "user.", "a dot on top": ".user", "three dots": "den...4ik"}
 REST = b"To: r@rcpt.test\r\nSubject: A case\r\nDate: Wed, 31 Dec 2025 23:50:00 +0000\r\n"
 
 
@@ -80,6 +81,18 @@ def senders(c):
     parsed("f8 an address of another domain in quotes", '"ceo@victim.com" <u@ex.com>', "ex.com", reasons=["from_display_address"])
     parsed("f8 the own domain in the phrase", '"u@ex.com" <u@ex.com>', "ex.com", reasons_not=["from_display_address"])
     value("f8 an address of another domain before a comma", "ceo@victim.com, Joe <u@evil.com>", expect=unusable("from_multiple_domains"))
+    for name, space in (("a no-break space", "\u00a0"), ("an ideographic space", "\u3000"), ("a zero-width space", "\u200b")):
+        parsed(f"f8 an address of another domain before {name}", f"ceo@victim.com{space}<u@ex.com>", "ex.com", reasons=["from_display_address"])
+        parsed(f"f8 {name} in a name", f"Jane{space}Doe <u@ex.com>", "ex.com", reasons_not=["from_display_address"])
+    parsed("f8 an address of another domain with a full-width @", "ceo\uff20victim.com <u@ex.com>", "ex.com", reasons=["from_display_address"])
+    parsed("f8 an address of another domain with a full-width @ in an encoded word", "=?utf-8?Q?ceo=EF=BC=A0victim.com?= <u@ex.com>", "ex.com",
+           reasons=["from_display_address"])
+    parsed("f6 a comment with an angle bracket", "u@ex.com (I <3 you)", "ex.com")
+    parsed("f6 a comment with an angle bracket before the address", "(I <3 you) u@ex.com", "ex.com")
+    value("f6 a comment with an address in angle brackets", "u@evil.com (<ceo@victim.com>)", expect=unusable("from_unparsable"))
+    for name, local in ODD_DOTS.items():
+        parsed(f"f15 From with {name} in the local part", f"U <{local}@ex.com>", "ex.com")
+        parsed(f"f15 From with {name} in a bare local part", f"{local}@ex.com", "ex.com")
     c.case("f10 other fields are not used", good, author="u@victim.com", mail_from="u@evil.com",
            octets=message("u@victim.com", fields=["Sender: u@evil.com\r\n", "Resent-From: u@evil.com\r\n", "Reply-To: u@evil.com\r\n"]),
            expect=fails("reject", author_domain="victim.com"))
@@ -109,9 +122,13 @@ def sections(c):
     section("f9 a space on top", b" From: u@ex.com\r\n" + REST, expect={"dmarc": "permerror", "dmarc_policy": None})
     section("f9 the name is folded", b"Subject: x\r\nFrom\r\n : u@ex.com\r\n" + REST, expect={"dmarc": "permerror"})
     section("f9 NUL in the name", b"Fr\0om: u@ex.com\r\n" + REST, expect={"dmarc": "permerror"})
-    section("f9 an mbox line", b"From u@ex.com Wed Dec 31 23:50:00 2025\r\nFrom: u@ex.com\r\n" + REST, expect=unusable("headers_malformed"))
-    section("f9 an mbox line, by option", b"From u@ex.com Wed Dec 31 23:50:00 2025\r\nFrom: u@ex.com\r\n" + REST, options={"strip_mbox_line": True},
-            expect=passes("reject"))
+    flagged = passes("reject", reasons=["headers_malformed"])
+    for quotes in ("", ">", ">>"):
+        mbox = quotes.encode() + b"From u@ex.com Wed Dec 31 23:50:00 2025\r\n"
+        section(f"f9 an mbox line {quotes}From", mbox + b"From: u@ex.com\r\n" + REST, expect=flagged)
+        section(f"f9 an mbox line {quotes}From, by option", mbox + b"From: u@ex.com\r\n" + REST, options={"strip_mbox_line": True},
+                expect=passes("reject", reasons=["mbox_line_dropped"]))
+        section(f"f9 an mbox line {quotes}From in the middle", b"Received: by x\r\n" + mbox + b"From: u@ex.com\r\n" + REST, expect=flagged)
     section("f9 an empty line on top", b"\r\nFrom: u@ex.com\r\n" + REST, expect={"dmarc": "permerror"})
     section("f9 a line without colon", b"This is no field\r\nFrom: u@ex.com\r\n" + REST, expect={"dmarc": "pass", "reasons": ["headers_malformed"]})
     section("f9 a bare CR hides a From", b"Subject: x\rFrom: u@victim.com\r\nFrom: u@ex.com\r\n" + REST, expect=unusable("headers_malformed"))
@@ -119,6 +136,17 @@ def sections(c):
     section("f9 a bare CR elsewhere", b"From: u@ex.com\r\nSubject: x\ry\r\n", expect={"dmarc": "pass", "reasons": ["headers_malformed"]})
     section("f9 a From in the body", REST, body=b"From: u@ex.com\r\n", expect=unusable("from_missing"))
     section("f9 a folded From", b"From: Joe\r\n <u@ex.com>\r\n" + REST, expect=passes("reject"))
+    for name, lines in {"a signature folded by a bare LF": b"DKIM-Signature: v=1; a=rsa-sha256; d=ex.com; s=x;\n\th=from:to:subject; bh=AAAA; b=AAAA\r\n",
+                        "h= folded by bare LFs": b"DKIM-Signature: v=1; a=rsa-sha256; d=ex.com; s=x; bh=AAAA; b=AAAA;\n h=to:\n from:subject\r\n",
+                        "a Received folded by a bare LF": b"Received: by a.example\n\twith SMTP from b.example; Mon, 1 Jan 2026 00:00:00 +0000\r\n",
+                        "a bare LF before words": b"Subject: notes\nfrom the meeting: Monday\r\n",
+                        "a byte order mark": b"\xef\xbb\xbfReceived: from a by b; Mon, 1 Jan 2026 00:00:00 +0000\r\n",
+                        "words before a colon": b"This is from: me\r\n"}.items():
+        section(f"f9 {name} hides no From", lines + b"From: u@ex.com\r\n" + REST, expect=flagged)
+    for name, lines in {"a bare LF": b"Subject: x\nFrom: u@victim.com\r\n", "a byte order mark": b"\xef\xbb\xbfFrom: u@victim.com\r\n",
+                        "NUL": b"Subject: x\0From : u@victim.com\r\n", "a soft hyphen": b"Fr\xc2\xadom: u@victim.com\r\n",
+                        "an indented line that continues nothing": b"words\r\n From: u@victim.com\r\n"}.items():
+        section(f"f9 {name} hides a From", lines + b"From: u@ex.com\r\n" + REST, expect=unusable("headers_malformed"))
     c.case("f20 a message with LF alone", ex, spf="ex.com", octets=message().replace(b"\r\n", b"\n"), expect=passes("reject"))
 
 
@@ -140,12 +168,10 @@ def signatures(c):
     for name, d in {"a quote": "ex.com'", "a double quote": 'ex"com', "a bracket": "ex.com(evil.com", "a space": "ex .com", "a control": "ex\x01.com",
                     "an empty label": "ex..com", "nothing": "", "a hyphen alone": "-", "a label of 64 octets": "a" * 64 + ".com"}.items():
         signed(f"f14 d= with {name}", sign(plain, "ex.com", raw={"d": d}), malformed())
-    # Behind NUL, `h=from:` could be a From field for other software (Decisions, broken header section).
-    hiding = unusable("headers_malformed", dkim=[{"result": "permerror"}])
-    signed("f14 s= leaves _domainkey", sign(plain, "ex.com", raw={"s": "x._domainkey.attack.com.\0.any"}), hiding)
+    signed("f14 s= leaves _domainkey", sign(plain, "ex.com", raw={"s": "x._domainkey.attack.com.\0.any"}), malformed())
     signed("f14 s= with NUL, behind h=", sign(plain, "ex.com", raw={"s": None, "q": "dns/txt; s=s\0"}), malformed())
     signed("f14 s= of 64 octets", sign(plain, "ex.com", raw={"s": "a" * 64}), malformed())
-    signed("f14 s= with NUL", sign(plain, "ex.com", raw={"s": "s\0"}), hiding)
+    signed("f14 s= with NUL", sign(plain, "ex.com", raw={"s": "s\0"}), malformed())
     appended = sign(plain, "ex.com", l=len(BODY)) + b"Appended by another.\r\n"
     signed("f17 l= shorter than the body", appended, unusable_signature("policy"))
     signed("f17 l= equal to the body", sign(plain, "ex.com", l=len(BODY)), passes("reject"))
@@ -201,6 +227,8 @@ def envelopes(c):
     for name, path in {"an open bracket after the domain": "any@ex.com(a.evil.com", "an open bracket on top": "(any@ex.com", "a quote": "'any@ex.com'@",
                        "a route": "@evil.com:any@ex.com>", "two @": "any@evil.com@ex.com", "a control": "any@ex.com\u0001", "a space": "any@ex.com evil.com"}.items():
         c.case(f"f15 MAIL FROM with {name}", lax, mail_from=path, expect=fails("reject", spf="none", ses={"spf": "GRAY"}))
+    for name, local in ODD_DOTS.items():
+        c.case(f"f15 MAIL FROM with {name} in the local part", lax, mail_from=f"{local}@ex.com", expect=passes("reject", spf="pass"))
     c.case("f15 a quoted local part with @", lax, mail_from='"a@evil.com"@ex.com', expect=passes("reject", spf="pass"))
     c.case("f16 no HELO instead of a MAIL FROM that does not exist", lax, mail_from="u@nx.ex.com", helo="ex.com",
            expect=fails("reject", spf="none", ses={"spf": "GRAY"}))

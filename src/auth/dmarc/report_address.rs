@@ -136,7 +136,7 @@ fn read_address(address: &str) -> Option<ReportAddress> {
     if address.chars().any(char::is_control) {
         return None;
     }
-    let path = Path::parse(address.as_bytes()).or_else(|| quoted(address))?;
+    let path = Path::parse_strictly(address.as_bytes()).or_else(|| quoted(address))?;
     let local_part = String::from_utf8(path.local_part).ok()?;
     let usable = local_part.is_ascii() && local_part.len() <= MAX_LOCAL_PART && is_mail_host(&path.domain);
     usable.then_some(ReportAddress { local_part, domain: path.domain })
@@ -148,7 +148,7 @@ fn quoted(address: &str) -> Option<Path> {
     if local.is_empty() || domain.contains('@') || local.contains(['<', '>', '"', '\\']) {
         return None;
     }
-    Path::parse(format!("\"{local}\"@{domain}").as_bytes())
+    Path::parse_strictly(format!("\"{local}\"@{domain}").as_bytes())
 }
 
 /// Whether mail can go to this domain: a host name (RFC 1123 2.1), and no address in disguise.

@@ -1,3 +1,5 @@
+mod display;
+
 use super::*;
 use crate::config::Limits;
 use AuthorError::{HeadersMalformed, Missing, MultipleDomains, MultipleFields, Unparsable};
@@ -110,55 +112,6 @@ fn phrases_may_hold_octets_of_any_charset() {
     ] {
         assert_eq!(from_value(value).unwrap().domain.as_str(), "b.example", "{:?}", BStr::new(value));
     }
-}
-
-#[test]
-fn an_address_of_another_domain_in_the_phrase_only_sets_the_flag() {
-    evaluated(&[
-        ("\"a@victim.com\" <b@evil.com>", "evil.com", false, true),
-        ("a@victim.com <b@evil.com>", "evil.com", false, true),
-        ("\"Joe <a@victim.com>\" <b@evil.com>", "evil.com", false, true),
-        ("Joe (a@victim.com) <b@evil.com>", "evil.com", false, true),
-        ("<b@evil.com> (a@victim.com)", "evil.com", false, true),
-        ("b@evil.com (a@victim.com)", "evil.com", false, true),
-        ("Joe (see <a@victim.com>) <b@evil.com>", "evil.com", false, true),
-        ("\"a@x.example, b\" <c@y.example>", "y.example", false, true),
-        ("\"a@xn--bcher-kva.example\" <b@bücher.example>", "xn--bcher-kva.example", false, false),
-        ("a@B.EXAMPLE. <b@b.example>", "b.example", false, false),
-        ("a@localhost <b@b.example>", "b.example", false, false),
-        ("a@sub.b.example <b@b.example>", "b.example", false, true),
-        ("Sales, a@victim.com <b@evil.com>", "evil.com", false, true),
-        ("a@victim.com: Bob <b@evil.com>;", "evil.com", false, true),
-    ]);
-}
-
-#[test]
-fn f7_an_address_of_another_domain_in_encoded_words_sets_the_flag_too() {
-    evaluated(&[
-        ("=?utf-8?q?ceo=40victim=2Ecom?= <b@evil.com>", "evil.com", false, true),
-        ("=?utf-8?b?Y2VvQHZpY3RpbS5jb20=?= <b@evil.com>", "evil.com", false, true),
-        ("=?utf-8?q?ceo=40vic?= =?utf-8?q?tim=2Ecom?= <b@evil.com>", "evil.com", false, true),
-        ("\"=?utf-8?q?ceo=40victim.com?=\" <b@evil.com>", "evil.com", false, true),
-        ("b@evil.com (=?utf-8?q?ceo=40victim.com?=)", "evil.com", false, true),
-        ("Joe <a@evil.com>, =?utf-8?q?ceo=40victim.com?= <b@evil.com>", "evil.com", true, true),
-        ("=?utf-8?q?b=40evil.com?= <b@evil.com>", "evil.com", false, false),
-        ("=?utf-8?q?Joe?= <\"a@victim.com\"@evil.com>", "evil.com", false, false),
-        // A stray quote beside it: nobody takes a decoded address for the author's.
-        ("=?utf-8?q?ceo=40victim.com?= \" <b@evil.com>", "evil.com", false, true),
-    ]);
-}
-
-#[test]
-fn a_stray_delimiter_beside_an_address_of_another_domain_is_unparsable() {
-    let hidden = [
-        "a@victim.com \"x <b@evil.com>",
-        "\"a@victim.com <b@evil.com>",
-        "a@victim.com (<b@evil.com>",
-        "a@victim.com> <b@evil.com>",
-        "<a@victim.com <b@evil.com>",
-        "I <3 a@victim.com <b@evil.com>",
-    ];
-    refused(Unparsable, &hidden);
 }
 
 #[test]
@@ -290,6 +243,8 @@ fn f4_groups_count_by_their_members() {
 #[test]
 fn f5_routes_and_two_at_signs_are_unparsable_and_quoted_local_parts_are_not() {
     evaluated(&[
+        ("a..b@evil.com", "evil.com", false, false),
+        ("Joe <.a...b.@evil.com>", "evil.com", false, false),
         ("\"ceo@victim.com\"@evil.com", "evil.com", false, false),
         ("<\"ceo@victim.com\"@evil.com>", "evil.com", false, false),
         ("\"a b\"@b.example", "b.example", false, false),
@@ -309,8 +264,6 @@ fn f5_routes_and_two_at_signs_are_unparsable_and_quoted_local_parts_are_not() {
             "<a@victim.com b@evil.com>",
             "\"a\"b@evil.com",
             "a\"b\"@evil.com",
-            "a..b@evil.com",
-            "a.@evil.com",
             "<mailto:a@evil.com>",
         ],
     );
@@ -532,7 +485,7 @@ proptest! {
             && address.contains(&b'@')
             && !author.several_mailboxes
         {
-            prop_assert_eq!(split_mailbox(address.trim_ascii()).map(|(_, domain)| domain), Some(author.domain));
+            prop_assert_eq!(split_mailbox(address.trim_ascii(), Dots::Anywhere).map(|(_, domain)| domain), Some(author.domain));
         }
     }
 

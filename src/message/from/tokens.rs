@@ -1,4 +1,5 @@
-//! The value of an address field cut into what is quoted, commented, bracketed and separated, in one linear pass.
+//! The value of an address field cut into what is quoted, commented, bracketed and separated, in linear time and one octet of memory
+//! for each octet of the value, whatever it is made of.
 //!
 //! A quote, comment or angle bracket that is never closed is ordinary text, as people write it in names.
 
@@ -6,7 +7,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::message) enum Kind {
     /// Anything else.
     Text,
     /// A quoted string, quotes included.
@@ -22,86 +23,219 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn separates(self) -> bool {
+    pub(in crate::message) fn separates(self) -> bool {
         matches!(self, Self::Comma | Self::Semicolon)
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+pub(in crate::message) struct Token {
+    pub(in crate::message) kind: Kind,
+    pub(in crate::message) span: Range<usize>,
 }
 
 /// The tokens of a value, without gaps.
-pub(super) struct Tokens<'v> {
-    pub(super) text: &'v [u8],
-    list: Vec<Token>,
+pub(in crate::message) struct Tokens<'v> {
+    pub(in crate::message) text: &'v [u8],
+    /// What is known of each octet.
+    marks: Vec<u8>,
     stray: bool,
 }
 
+/// A token begins here. Its kind is told by its first octet.
+const START: u8 = 1;
+/// The first octet of a token that is not [`Kind::Text`].
+const SPECIAL: u8 = 1 << 1;
+/// A parenthesis that opens a balanced comment.
+const OPENS: u8 = 1 << 2;
+/// Behind a backslash: no parenthesis, whatever it is.
+const ESCAPED: u8 = 1 << 3;
+/// A part of an address that was read strictly.
+const ADDRESS: u8 = 1 << 4;
+
 impl<'v> Tokens<'v> {
-    pub(super) fn of(text: &'v [u8]) -> Self {
-        let mut tokens = Self { text, list: Vec::with_capacity(8), stray: false };
-        let comments = comments(text);
+    pub(in crate::message) fn of(text: &'v [u8]) -> Self {
+        let mut tokens = Self { text, marks: vec![0; text.len()], stray: false };
+        tokens.mark_comments();
         let mut quotes_close = true;
+        let mut in_text = false;
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
-            let token = match byte {
+            let special = match byte {
                 b'"' if quotes_close => {
                     let end = quoted_end(text, at);
                     // Behind a quote that never closes no other can: searching again would cost its length each time.
                     quotes_close = end.is_some();
-                    end.map(|end| (Kind::Quoted, end))
+                    end
                 }
-                b'(' => closing(&comments, at).map(|close| (Kind::Comment, close + 1)),
-                b'<' => Some(angle_end(text, at).map_or((Kind::StrayAngle, at + 1), |end| (Kind::Angle, end))),
-                b',' => Some((Kind::Comma, at + 1)),
-                b';' => Some((Kind::Semicolon, at + 1)),
+                b'(' if tokens.has(at, OPENS) => Some(tokens.comment_end(at)),
+                b'<' => Some(angle_end(text, at).unwrap_or(at + 1)),
+                b',' | b';' => Some(at + 1),
                 _ => None,
             };
-            tokens.stray |= matches!((byte, &token), (b'"' | b'(' | b'>', None) | (_, Some((Kind::StrayAngle, _))));
-            let (kind, end) = token.unwrap_or((Kind::Text, at + 1));
-            tokens.push(kind, at..end);
-            at = end;
+            tokens.stray |= match (byte, special) {
+                (b'"' | b'(' | b'>', None) => true,
+                (b'<', Some(end)) => end == at + 1,
+                _ => false,
+            };
+            match special {
+                Some(_) => tokens.set(at..at + 1, START | SPECIAL),
+                None if !in_text => tokens.set(at..at + 1, START),
+                None => {}
+            }
+            in_text = special.is_none();
+            at = special.unwrap_or(at + 1);
         }
         tokens
     }
 
-    pub(super) fn all(&self) -> &[Token] {
-        &self.list
+    /// The tokens of all the text.
+    pub(in crate::message) fn all(&self) -> Within<'_, 'v> {
+        self.within(0..self.text.len())
     }
 
-    pub(super) fn bytes(&self, token: &Token) -> &'v [u8] {
+    /// The tokens of a part of the text that begins with one and ends with one.
+    pub(in crate::message) fn within(&self, span: Range<usize>) -> Within<'_, 'v> {
+        Within { tokens: self, span }
+    }
+
+    pub(in crate::message) fn bytes(&self, token: &Token) -> &'v [u8] {
         self.text.get(token.span.clone()).unwrap_or_default()
     }
 
     /// Whether a quote, parenthesis or angle bracket stands alone.
-    pub(super) fn has_stray(&self) -> bool {
+    pub(in crate::message) fn has_stray(&self) -> bool {
         self.stray
     }
 
     /// The position behind the white space and comments at `at`.
-    pub(super) fn skip_comments(&self, mut at: usize) -> usize {
+    pub(in crate::message) fn skip_comments(&self, mut at: usize) -> usize {
         loop {
             match self.text.get(at) {
                 Some(b' ' | b'\t') => at += 1,
-                Some(b'(') => {
-                    match self.list.binary_search_by_key(&at, |token| token.span.start).map(|index| self.list.get(index)) {
-                        Ok(Some(token)) if token.kind == Kind::Comment => at = token.span.end,
-                        _ => return at,
-                    }
-                }
+                Some(b'(') if self.has(at, START | SPECIAL) => at = self.comment_end(at),
                 _ => return at,
             }
         }
     }
 
-    fn push(&mut self, kind: Kind, span: Range<usize>) {
-        match self.list.last_mut() {
-            Some(last) if kind == Kind::Text && last.kind == Kind::Text => last.span.end = span.end,
-            _ => self.list.push(Token { kind, span }),
+    /// Remembers an address at `span`.
+    pub(in crate::message) fn mark_address(&mut self, span: Range<usize>) {
+        self.set(span, ADDRESS);
+    }
+
+    /// Whether the octet at this position is in an address.
+    pub(in crate::message) fn is_in_address(&self, at: usize) -> bool {
+        self.has(at, ADDRESS)
+    }
+
+    /// What stands outside the addresses, one part after the other.
+    pub(in crate::message) fn outside_addresses(&self) -> impl Iterator<Item = &'v [u8]> {
+        let mut parts = self.marks.chunk_by(|before, mark| before & ADDRESS == mark & ADDRESS);
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            loop {
+                let part = parts.next()?;
+                let span = at..at + part.len();
+                at = span.end;
+                if part.first().is_some_and(|mark| mark & ADDRESS == 0) {
+                    return self.text.get(span);
+                }
+            }
+        })
+    }
+
+    fn has(&self, at: usize, bits: u8) -> bool {
+        self.marks.get(at).is_some_and(|mark| mark & bits == bits)
+    }
+
+    fn set(&mut self, span: Range<usize>, bits: u8) {
+        self.marks.get_mut(span).unwrap_or_default().iter_mut().for_each(|mark| *mark |= bits);
+    }
+
+    fn token(&self, span: Range<usize>) -> Token {
+        let kind = match self.text.get(span.start) {
+            _ if !self.has(span.start, SPECIAL) => Kind::Text,
+            Some(b'"') => Kind::Quoted,
+            Some(b'(') => Kind::Comment,
+            Some(b',') => Kind::Comma,
+            Some(b';') => Kind::Semicolon,
+            _ if span.len() == 1 => Kind::StrayAngle,
+            _ => Kind::Angle,
+        };
+        Token { kind, span }
+    }
+
+    /// Marks what is escaped, and each parenthesis that opens a balanced comment: one that has its own on its right.
+    fn mark_comments(&mut self) {
+        if memchr::memchr(b'(', self.text).is_none() {
+            return;
         }
+        let mut at = 0;
+        while let Some(backslash) = self.text.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
+            at += backslash + 2;
+            self.set(at - 1..at.min(self.text.len()), ESCAPED);
+        }
+        let mut closing = 0_usize;
+        for (byte, mark) in self.text.iter().zip(&mut self.marks).rev().filter(|(_, mark)| **mark & ESCAPED == 0) {
+            match byte {
+                b')' => closing += 1,
+                b'(' if closing > 0 => {
+                    closing -= 1;
+                    *mark |= OPENS;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The position behind the balanced comment at `open`.
+    fn comment_end(&self, open: usize) -> usize {
+        let mut depth = 0_usize;
+        let rest = self.text.get(open..).unwrap_or_default().iter().zip(self.marks.get(open..).unwrap_or_default());
+        for (at, (byte, mark)) in rest.enumerate() {
+            match byte {
+                _ if mark & ESCAPED != 0 => {}
+                b'(' => depth += 1,
+                b')' if depth <= 1 => return open + at + 1,
+                b')' => depth -= 1,
+                _ => {}
+            }
+        }
+        self.text.len()
+    }
+}
+
+/// Tokens, from either end.
+#[derive(Clone)]
+pub(in crate::message) struct Within<'t, 'v> {
+    tokens: &'t Tokens<'v>,
+    span: Range<usize>,
+}
+
+impl Within<'_, '_> {
+    fn marks(&self) -> &[u8] {
+        self.tokens.marks.get(self.span.clone()).unwrap_or_default()
+    }
+}
+
+impl Iterator for Within<'_, '_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let (_, behind) = self.marks().split_first()?;
+        let length = 1 + behind.iter().position(|mark| mark & START != 0).unwrap_or(behind.len());
+        let start = self.span.start;
+        self.span.start += length;
+        Some(self.tokens.token(start..start + length))
+    }
+}
+
+impl DoubleEndedIterator for Within<'_, '_> {
+    fn next_back(&mut self) -> Option<Token> {
+        let start = self.span.start + self.marks().iter().rposition(|mark| mark & START != 0)?;
+        let end = std::mem::replace(&mut self.span.end, start);
+        Some(self.tokens.token(start..end))
     }
 }
 
@@ -121,30 +255,4 @@ fn quoted_end(text: &[u8], open: usize) -> Option<usize> {
 fn angle_end(text: &[u8], open: usize) -> Option<usize> {
     let end = open + 1 + memchr::memchr2(b'<', b'>', text.get(open + 1..)?)?;
     (text.get(end) == Some(&b'>')).then_some(end + 1)
-}
-
-/// Each parenthesis that opens a balanced comment with the one that closes it, in the order of their openings.
-fn comments(text: &[u8]) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut open = Vec::new();
-    if memchr::memchr(b'(', text).is_none() {
-        return found;
-    }
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'(' => open.push(at),
-            b')' => found.extend(open.pop().map(|start| (start, at))),
-            _ => {}
-        }
-        at += 1;
-    }
-    found.sort_unstable();
-    found
-}
-
-fn closing(comments: &[(usize, usize)], open: usize) -> Option<usize> {
-    let index = comments.binary_search_by_key(&open, |(open, _)| *open).ok()?;
-    comments.get(index).map(|(_, close)| *close)
 }

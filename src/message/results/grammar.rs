@@ -1,6 +1,7 @@
 //! The grammar of RFC 8601 2.2, to the letter; RFC 8616 adds UTF-8 in quoted strings, local parts and domains.
 
 use crate::dns::Domain;
+use std::borrow::Cow;
 
 /// A whole Authentication-Results value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,12 +125,21 @@ impl<'v> Cursor<'v> {
         if self.peek() == Some(b'"') { self.quoted_string() } else { self.run("a token or quoted-string", is_token_byte) }
     }
 
-    /// As [`Self::value`], with UTF-8 in the token.
-    pub(super) fn value_or_utf8(&mut self) -> Result<String, InvalidAuthResults> {
+    /// As [`Self::value`], with UTF-8 in the token, and of at most `longest` octets.
+    pub(super) fn authserv_id(&mut self, longest: usize) -> Result<Cow<'v, str>, InvalidAuthResults> {
+        let error = self.error("an authserv-id");
         if self.peek() == Some(b'"') {
-            self.quoted_string()
-        } else {
-            self.run("a token or quoted-string", |byte| is_token_byte(byte) || !byte.is_ascii())
+            // Every octet may be escaped.
+            let end = self.value.len().min(self.at + 2 * longest);
+            let mut ahead = Self { value: self.value.get(..end).unwrap_or_default(), at: self.at };
+            let id = ahead.quoted_string()?;
+            self.at = ahead.at;
+            return Ok(Cow::Owned(id));
+        }
+        let bytes = self.take_while(|byte| is_token_byte(byte) || !byte.is_ascii());
+        match std::str::from_utf8(bytes) {
+            Ok(id) if !id.is_empty() && id.len() <= longest => Ok(Cow::Borrowed(id)),
+            _ => Err(error),
         }
     }
 

@@ -49,13 +49,15 @@ fn f9_each_way_to_hide_from_is_malformed_from() {
         b"Fr\0om: a@b.example\r\n\r\n",
         b"\0From: a@b.example\r\n\r\n",
         b"\xef\xbb\xbfFrom: a@b.example\r\n\r\n",
-        b"From a@b.example Mon Jan  1 00:00:00 2026\r\nSubject: x\r\n\r\n",
+        b"F\trom: a@b.example\r\n\r\n",
+        b"\x01 \xadFr\xc2\xadom\xa0\t: a@b.example\r\n\r\n",
         b"\r\nFrom: a@b.example\r\n\r\nbody",
         b"\r\nSubject: x\r\nfROM: a@b.example",
         b"no colon\nFrom: a@b.example\r\nSubject: x\r\n\r\n",
         b"no colon\rFrom: a@b.example\r\nSubject: x\r\n\r\n",
         b"junk\r\n From: a@b.example\r\n\r\n",
-        b"X Y From: a@b.example\r\n\r\n",
+        b"Subject: x\nF\rrom: a@b.example\r\n\r\n",
+        b"Subject: x\n\x0bfrom : a@b.example\r\n\r\n",
         b"Subject: x\nFrom: a@b.example\r\n\r\n",
         b"Subject: x\rFrom: a@b.example\r\n\r\n",
         b"Subject: x\n\nFrom: a@b.example\r\n\r\n",
@@ -85,6 +87,16 @@ fn f9_a_defect_where_no_from_can_hide_is_only_malformed() {
         b"two words: x\r\nFrom: a@b.example\r\n\r\n",
         b"S\xfcbject: x\r\nFrom: a@b.example\r\n\r\n",
         b"\xef\xbb\xbfSubject: x\r\nFrom: a@b.example\r\n\r\n",
+        b"\xef\xbb\xbfReceived: from a by b; c\r\nFrom: a@b.example\r\n\r\n",
+        b"From a@b.example Mon Jan  1 00:00:00 2026\r\nFrom: a@b.example\r\n\r\n",
+        b">From a@b.example Mon Jan  1 00:00:00 2026\r\nFrom: a@b.example\r\n\r\n",
+        b">From: c@d.example\x01\x02\r\n\x01>From: x\r\nFrom: a@b.example\r\n\r\n",
+        b"DKIM-Signature: d=x;\n\th=from:to\r\nFrom: a@b.example\r\n\r\n",
+        b"DKIM-Signature: h=to:\n from:to\r\nFrom: a@b.example\r\n\r\n",
+        b"Received: by a\n\twith SMTP from b; c: d\r\nFrom: a@b.example\r\n\r\n",
+        b"Subject: notes\nfrom the meeting: Monday\r\nFrom: a@b.example\r\n\r\n",
+        b"Subject: notes\rnot from : x\r\nFrom: a@b.example\r\n\r\n",
+        b"X Y From: a@b.example\r\nFrom: a@b.example\r\n\r\n",
     ] {
         let section = parse(message);
         assert_eq!(section.defects(), [Defect::Malformed], "{:?}", bstr::BStr::new(message));
@@ -124,11 +136,13 @@ fn g4_white_space_before_the_colon_is_accepted_and_flagged() {
 }
 
 #[test]
-fn above_a_limit_every_field_is_still_there() {
+fn above_a_limit_every_field_is_still_found() {
     let limits = Limits { header_section_bytes: 60, header_field_bytes: 20, header_fields: 3, ..Limits::default() };
     for (message, over) in [
         (b"A: 1\r\nB: 2\r\nC: 3\r\n\r\nbody".to_vec(), false),
         (b"A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n".to_vec(), true),
+        (b"A: 1\r\njunk\r\nB: 2\r\nC: 3\r\njunk\r\n\r\n".to_vec(), false),
+        (b"A: 1\r\njunk\r\nB: 2\r\nC: 3\r\njunk\r\nD: 4\r\n 5\r\n\r\nE: 6\r\n".to_vec(), true),
         (b"A: 12345678901234567890\r\n\r\n".to_vec(), true),
         ([b"A: 12345678901\r\n".repeat(3), b"x".repeat(100)].concat(), true),
         ([&b"A: 1\r\n\r\n"[..], &b"x".repeat(100)].concat(), false),
@@ -136,8 +150,21 @@ fn above_a_limit_every_field_is_still_there() {
         let section = HeaderSection::parse(&message, &limits);
         assert_eq!(section.has(Defect::OverLimit), over, "{:?}", bstr::BStr::new(&message));
         let unlimited = parse(&message);
-        assert_eq!(section.fields(), unlimited.fields());
+        assert_eq!(section.all_fields().collect::<Vec<_>>(), unlimited.fields());
+        assert_eq!(section.body(), unlimited.body());
     }
+}
+
+#[test]
+fn above_a_limit_few_fields_are_kept_and_those_that_decide_are_among_them() {
+    let limits = Limits { header_fields: 3, ..Limits::default() };
+    let message =
+        [&b"A: 1\r\nB: 2\r\n"[..], &b"X: y\r\nFROM: a@b.example\r\nArc-Seal: 1\r\nDKIM-Signature: 2\r\n".repeat(1000), b"\r\n"]
+            .concat();
+    let section = HeaderSection::parse(&message, &limits);
+    assert_eq!(names(&section), ["A", "B", "X", "FROM", "Arc-Seal", "DKIM-Signature", "FROM", "Arc-Seal", "DKIM-Signature"]);
+    assert_eq!(section.named("From").count(), 2);
+    assert_eq!(section.all_fields().count(), 4002);
 }
 
 #[test]
@@ -153,14 +180,16 @@ proptest! {
         prop_oneof![Just(b'\r'), Just(b'\n'), Just(b':'), Just(b' '), Just(b'\t'), Just(b'F'), Just(0), any::<u8>()], 0..200)) {
         let section = parse(&message);
         let mut at = 0;
-        for (index, field) in section.fields().iter().enumerate() {
-            let span = section.span(index);
+        for field in section.fields() {
+            let span = section.span(field);
             prop_assert!(span.start >= at && span.end <= message.len());
             prop_assert_eq!(&message[span.clone()], field.raw);
             prop_assert_eq!(field.raw[field.colon], b':');
             at = span.end;
         }
-        let skipped: usize = section.broken().iter().filter(|broken| !broken.is_field).map(|broken| broken.span.len()).sum();
+        let skipped: usize = section.parts().filter(|part| part.field.is_none()).map(|part| part.span.len()).sum();
+        let of_parts: Vec<_> = section.parts().filter_map(|part| Some((part.index, part.field?))).collect();
+        prop_assert_eq!(of_parts, section.fields().iter().copied().enumerate().collect::<Vec<_>>());
         let fields: usize = section.fields().iter().map(|field| field.raw.len()).sum();
         let rest = message.len() - section.body().len() - fields - skipped;
         prop_assert!(rest == 0 || rest == 2, "only the empty line is in no part");
