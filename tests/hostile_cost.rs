@@ -1,4 +1,4 @@
-//! What excess may cost, as counted work: questions, entries and reasons, never time.
+//! What excess may cost, as counted work: questions, entries, reasons and octets of memory, never time.
 
 #![allow(
     unreachable_pub,
@@ -10,13 +10,23 @@
 
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "support/peak.rs"]
+mod peak;
 
-use hostile::{Hostile, Outcome};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hostile::{Hostile, Outcome, memory};
+use peak::peak_of;
 use verdmarc::auth::cause::SesStatus;
 use verdmarc::auth::dmarc::Policy;
 use verdmarc::config::Evaluation;
 use verdmarc::dns::{Counting, Question, Zone};
+use verdmarc::event::Record;
+use verdmarc::event::raw::{Body, Raw};
 use verdmarc::verdict::{Verdict, evaluate};
+
+#[global_allocator]
+static ALLOCATOR: peak::Peak = peak::Peak;
 
 /// Octets of the largest bodies here: enough for several blocks, and quick without optimisation.
 const BODY: usize = 1 << 20;
@@ -100,5 +110,59 @@ async fn r8_every_forged_result_is_removed() {
         };
         let (verdict, _) = judge(&hostile).await;
         assert_eq!(verdict.removed.len(), count, "{}", hostile.name);
+    }
+}
+
+/// The most memory that the evaluation of `message` takes at a time.
+fn memory_of(hostile: &Hostile, message: &[u8]) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let zone = Zone::from_json(&hostile.zone).unwrap();
+    let settings = Evaluation::default();
+    // What is made once for the process is not the message's.
+    runtime.block_on(evaluate(b"From: a@b.example\r\n\r\n", &hostile.envelope, &zone, hostile::now(), &settings));
+    let (verdict, most) = peak_of(|| runtime.block_on(evaluate(message, &hostile.envelope, &zone, hostile::now(), &settings)));
+    assert_ne!(verdict.dmarc, SesStatus::Pass, "{}", hostile.name);
+    most
+}
+
+#[test]
+fn one_message_costs_at_most_three_times_its_size_in_memory() {
+    let mut problems = Vec::new();
+    for hostile in hostile::all(BODY) {
+        let text = hostile.message.iter().copied().filter(|octet| *octet != b'\r').collect();
+        for (form, message) in [("CRLF", hostile.message.clone()), ("LF", text)] {
+            let (most, allowed) = (memory_of(&hostile, &message), memory(&message));
+            if most > allowed {
+                problems.push(format!("{} ({form}): {most} octets, allowed are {allowed}", hostile.name));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn a_structured_event_costs_at_most_three_times_its_message_in_memory() {
+    let message = hostile::all(BODY).pop().unwrap().message;
+    let encoded = STANDARD.encode(&message);
+    let text = serde_json::to_string(&String::from_utf8_lossy(&message)).unwrap();
+    for (name, json) in [
+        ("base64", format!("{{\"data_base64\":\"{encoded}\"}}")),
+        ("base64 with escaped slashes", format!("{{\"data_base64\":\"{}\"}}", encoded.replace('/', "\\/"))),
+        ("base64 with one escape", format!("{{\"data_base64\":\"\\u{:04x}{}\"}}", encoded.as_bytes()[0], &encoded[1..])),
+        ("text", format!("{{\"data\":{text}}}")),
+    ] {
+        let record = Record {
+            topic: "mail.raw".into(),
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: Some(json.into_bytes()),
+            headers: Some([("content-type", Some(&b"application/cloudevents+json"[..]))].into_iter().collect()),
+        };
+        let (raw, most) = peak_of(|| Raw::decode(&record, 64 << 20).unwrap());
+        let Body::Inline(decoded) = &raw.body else { panic!("{name}: a reference") };
+        assert_eq!(decoded.len(), message.len(), "{name}");
+        assert!(most <= memory(&message), "{name}: {most} octets for a message of {}", message.len());
     }
 }

@@ -17,6 +17,8 @@ use verdmarc::message::{Envelope, MailFrom};
 const ORDINARY: u64 = 50;
 /// CPU for the largest body, in milliseconds.
 const BODY: u64 = 150;
+/// CPU for a header section of the same size, all of which is looked at several times, in milliseconds.
+const HEADERS: u64 = 4000;
 /// When all of it arrives.
 const ARRIVAL: i64 = 1_780_315_200;
 const VICTIM: &str = "victim.example";
@@ -58,7 +60,13 @@ pub fn all(body: usize) -> Vec<Hostile> {
     all.extend(from());
     all.extend(records());
     all.extend(bodies(body));
+    all.extend(large_header_sections(body));
     all
+}
+
+/// Most memory that the evaluation of a message may take at a time, in octets (Decisions: one message's cost to others).
+pub fn memory(message: &[u8]) -> usize {
+    3 * message.len() + (1 << 20)
 }
 
 /// When the evaluation runs.
@@ -321,6 +329,54 @@ fn bodies(octets: usize) -> Vec<Hostile> {
         }
         let hostile = Hostile::new(name).fields(&fields);
         Hostile { message: message(&fields, "From: Boss <boss@victim.example>\r\n", body.as_bytes()), budget_ms: BODY, ..hostile }
+    })
+    .into()
+}
+
+/// Header sections as large as the largest bodies, made of the smallest parts that something could be kept of.
+fn large_header_sections(octets: usize) -> Vec<Hostile> {
+    let from = |part: &str, end: &str| format!("From: {}{end}\r\n", part.repeat(octets / part.len()));
+    let above = |lines: &str| format!("{}From: Boss <boss@victim.example>\r\n", lines.repeat(octets / lines.len()));
+    let one =
+        |name: &str, part: &str| format!("{name}: {}\r\nFrom: Boss <boss@victim.example>\r\n", part.repeat(octets / part.len()));
+    let broken = |lines: &str| format!("A: b\r\n{}", above(lines));
+    [
+        ("a large From of angle brackets", from("<", " <boss@victim.example>")),
+        ("a large From of comments", from("()", " <boss@victim.example>")),
+        ("a large From of open comments", from("(", " <boss@victim.example>")),
+        ("a large From of quoted strings", from("\"\"", " <boss@victim.example>")),
+        ("a large From of commas", from(",", " <boss@victim.example>")),
+        ("a large From of mailboxes", from("a@victim.example,", "boss@victim.example")),
+        ("a large From of short mailboxes", from("a@b,", "boss@b")),
+        ("a large From of folds", from("\r\n a", "\r\n <boss@victim.example>")),
+        ("a large From of encoded words", from("=?utf-8?q?=40?= ", " <boss@victim.example>")),
+        ("a large From of one name", from("\u{ff20}", " <boss@victim.example>")),
+        ("many fields", above("a:\r\n")),
+        ("many lines without colon", broken("a\r\n")),
+        ("many broken fields", above("a:\0\r\n")),
+        ("many indented lines behind control characters", broken("\u{1} \r\n")),
+        ("many Return-Path fields", above("Return-Path:\r\n")),
+        ("many Return-Path fields among others", above("Return-Path:\r\na:\r\n")),
+        ("many Received-SPF fields without line ends of their own", above("A:\rReceived-SPF:\r\n")),
+        ("many verdict fields", above("X-DMARC-Policy:\r\n")),
+        ("many DKIM-Signature fields", above("DKIM-Signature:\r\n")),
+        ("many ARC-Seal fields", above("ARC-Seal:\r\n")),
+        ("many Authentication-Results fields", above("Authentication-Results:(\r\n")),
+        ("one Authentication-Results field of open comments", one("Authentication-Results", "(")),
+        ("one Authentication-Results field of one token", one("Authentication-Results", "a")),
+        ("one Authentication-Results field of one quoted string", one("Authentication-Results: \"", "a")),
+        ("one Authentication-Results field of octets that are no text", one("Authentication-Results", "\u{a0}")),
+        ("one Authentication-Results field of encoded words", one("Authentication-Results", "=?utf-8?q?=C2=A0?= ")),
+        ("one broken line of colons", broken(":")),
+        ("one broken field of lines", one("A", "\n:")),
+        ("a large To", one("To", "a,")),
+        ("a large Subject", one("Subject", "=?utf-8?q?=40?= ")),
+    ]
+    .map(|(name, fields)| Hostile {
+        message: message("", &fields, b"Pay at once.\r\n"),
+        budget_ms: HEADERS,
+        outcome: Outcome::NotPass,
+        ..Hostile::new(name)
     })
     .into()
 }
