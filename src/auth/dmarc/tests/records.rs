@@ -121,6 +121,7 @@ fn x12_h16_bad_addresses_are_skipped_and_noted() {
 #[test]
 fn x13_sizes_are_ignored_and_odd_local_parts_are_quoted() {
     assert_eq!(addresses(&parse("v=DMARC1; p=none; rua=mailto:a%2Cb@ex.com!10m")), ["\"a,b\"@ex.com"]);
+    assert_eq!(addresses(&parse("v=DMARC1; p=none; rua=mailto:a..b@ex.com")), ["\"a..b\"@ex.com"], "mail needs a valid address");
     assert_eq!(addresses(&parse("v=DMARC1; p=none; rua=MAILTO:a@EX.com?subject=x")), ["a@ex.com"]);
 }
 
