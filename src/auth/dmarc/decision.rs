@@ -1,6 +1,7 @@
 //! Alignment and result (RFC 9989 4.4, 5.3), with what is unknown counted only where it could change them (A43).
 
-use super::knowledge::{Assumed, Completion, DiscoveryRules, Existence, Knowledge, Stop};
+use super::knowledge::{Assumed, DiscoveryRules, Existence, Knowledge, Stop};
+use super::survey::Survey;
 use super::walk::{InForce, organization, policy};
 use super::{AlignmentMode, Policy, Record, RecordFault, RecordProblem};
 use crate::detail::Detail;
@@ -117,7 +118,7 @@ pub struct Decision {
 
 /// DMARC's word and the effective policy: the pair that all completions must agree on, a pass included (Decisions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pair {
+pub(super) enum Pair {
     NoPolicy,
     Pass(Policy),
     Fail(Policy),
@@ -126,8 +127,8 @@ enum Pair {
 }
 
 /// One completion judged.
-struct Judged<'k> {
-    pair: Pair,
+pub(super) struct Judged<'k> {
+    pub(super) pair: Pair,
     in_force: Option<InForce<'k>>,
     organization: Option<Domain>,
     published: Option<Policy>,
@@ -136,9 +137,6 @@ struct Judged<'k> {
     flags: Vec<DmarcFlag>,
 }
 
-/// Completions tried before the result is called unknown: far more than any record set that could agree needs.
-const MAX_COMPLETIONS: usize = 4096;
-
 /// Decides, or says which question is open.
 pub(super) fn decide(
     author: &Domain,
@@ -146,12 +144,7 @@ pub(super) fn decide(
     knowledge: &Knowledge,
     rules: DiscoveryRules,
 ) -> Result<Decision, Stop> {
-    let mut assumed = Assumed { knowledge, completions: Vec::new(), rules };
-    let mut survey = Survey { author, identifiers, first: None, agree: true, tried: 0 };
-    survey.explore(&mut assumed)?;
-    // Exploring ends only after at least one completion was judged.
-    let Some(first) = survey.first else { return Err(Stop::AskExistence) };
-    let agree = survey.agree && first.pair != Pair::Open;
+    let Survey { first, agree, .. } = Survey::of(author, identifiers, knowledge, rules)?;
     let record = first.in_force.as_ref().and_then(|found| found.record.cloned());
     let mut flags = first.flags;
     flags.sort_unstable();
@@ -175,45 +168,8 @@ pub(super) fn decide(
     })
 }
 
-/// Tries the completions of the unknown names, depth first, until two disagree.
-struct Survey<'a, 'k> {
-    author: &'a Domain,
-    identifiers: &'a [Identifier],
-    /// The judgement under the first completion, where every unknown name holds no record.
-    first: Option<Judged<'k>>,
-    agree: bool,
-    tried: usize,
-}
-
-impl<'k> Survey<'_, 'k> {
-    fn explore(&mut self, assumed: &mut Assumed<'k>) -> Result<(), Stop> {
-        if !self.agree {
-            return Ok(());
-        }
-        match judge(self.author, self.identifiers, assumed) {
-            Err(Stop::Branch(name)) => {
-                for completion in Completion::of(&name, assumed.rules) {
-                    assumed.completions.push((name.clone(), *completion));
-                    let explored = self.explore(assumed);
-                    assumed.completions.pop();
-                    explored?;
-                }
-                Ok(())
-            }
-            Err(ask) => Err(ask),
-            Ok(judged) => {
-                self.tried += 1;
-                self.agree = judged.pair != Pair::Open
-                    && self.tried <= MAX_COMPLETIONS
-                    && self.first.as_ref().is_none_or(|first| first.pair == judged.pair);
-                self.first.get_or_insert(judged);
-                Ok(())
-            }
-        }
-    }
-}
-
-fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -> Result<Judged<'k>, Stop> {
+/// Judges under what is known and assumed.
+pub(super) fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -> Result<Judged<'k>, Stop> {
     let mut judged = Judged {
         pair: Pair::NoPolicy,
         in_force: None,
@@ -289,43 +245,27 @@ struct Alignments {
 
 impl Alignments {
     fn of(author: &Domain, identifiers: &[Identifier], record: &Record, known: &Assumed<'_>) -> Result<Self, Stop> {
-        let mut alignment = Self { rows: Vec::with_capacity(identifiers.len()), organization: None, flags: Vec::new() };
+        let mut alignment = Self { rows: vec![Alignment::NotLookedAt; identifiers.len()], organization: None, flags: Vec::new() };
         // What passed comes first: once something is aligned, the possible ones cannot matter and cost no question.
         for certainty in [Certainty::Authenticated, Certainty::Possible] {
-            for identifier in identifiers.iter().filter(|identifier| identifier.certainty == certainty) {
+            if certainty == Certainty::Possible && alignment.certain() {
+                break;
+            }
+            for (index, identifier) in identifiers.iter().enumerate().filter(|(_, identifier)| identifier.certainty == certainty)
+            {
                 let mode = match identifier.mechanism {
                     Mechanism::Spf => record.aspf,
                     Mechanism::Dkim => record.adkim,
                 };
-                let settled = certainty == Certainty::Possible && alignment.certain();
-                if settled {
-                    alignment.rows.push(Alignment::NotLookedAt);
-                    continue;
-                }
                 let aligned = alignment.aligned(author, identifier.domain.as_ref(), mode, known)?;
-                alignment.rows.push(match (aligned, certainty) {
+                alignment.rows[index] = match (aligned, certainty) {
                     (false, _) => Alignment::NotAligned,
                     (true, Certainty::Authenticated) => Alignment::Aligned,
                     (true, Certainty::Possible) => Alignment::PossiblyAligned,
-                });
+                };
             }
         }
-        alignment.restore_order(identifiers);
         Ok(alignment)
-    }
-
-    /// Back from the order of work to the order of the identifiers.
-    fn restore_order(&mut self, identifiers: &[Identifier]) {
-        let passed = identifiers.iter().filter(|identifier| identifier.certainty == Certainty::Authenticated).count();
-        let (mut authenticated, mut possible) = (self.rows[..passed].iter().copied(), self.rows[passed..].iter().copied());
-        let rows = identifiers
-            .iter()
-            .filter_map(|identifier| match identifier.certainty {
-                Certainty::Authenticated => authenticated.next(),
-                Certainty::Possible => possible.next(),
-            })
-            .collect();
-        self.rows = rows;
     }
 
     fn certain(&self) -> bool {

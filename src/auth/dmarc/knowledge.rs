@@ -147,6 +147,11 @@ impl Knowledge {
         self.names.iter().find(|(known, _)| known == name).map(|(_, at)| at)
     }
 
+    /// The names whose question was not answered, or not usably.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = &Domain> {
+        self.names.iter().filter(|(_, at)| *at == AtName::Unknown).map(|(name, _)| name)
+    }
+
     /// Faults of the record in force and of the names passed on the way.
     pub(super) fn faults(&self, record: Option<&Record>) -> Vec<RecordFault> {
         let several = (!self.several_records_at.is_empty()).then_some(RecordFault::SeveralRecords);
@@ -193,7 +198,7 @@ pub(super) enum View<'k> {
     Refused,
 }
 
-/// The knowledge, with completions assumed for the unknown names met so far.
+/// The knowledge, with what unknown names are assumed to hold.
 pub(super) struct Assumed<'k> {
     pub(super) knowledge: &'k Knowledge,
     pub(super) completions: Vec<(Domain, Completion)>,

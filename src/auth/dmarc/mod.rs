@@ -8,6 +8,7 @@
 //! | `knowledge` | what is known of the `_dmarc` names so far |
 //! | `walk` | tree walk, organizational domain, policy domain (A20 to A30) |
 //! | `decision` | alignment and result, unknown answers included (A40 to A45) |
+//! | `survey` | which results unknown answers could bring about (A43) |
 //! | `evaluation` | the questions that the decision needs, asked one after the other |
 
 mod decision;
@@ -16,6 +17,7 @@ mod knowledge;
 mod policy;
 mod record;
 mod report_address;
+mod survey;
 mod walk;
 
 #[cfg(test)]

@@ -59,6 +59,33 @@ fn d13_both_identifiers_align() {
 }
 
 #[test]
+fn a41_each_identifier_is_judged_in_its_own_row() {
+    use Certainty::{Authenticated, Possible};
+    use Mechanism::{Dkim, Spf};
+    for (first, second) in [(Spf, Dkim), (Dkim, Spf)] {
+        for aligned in [Spf, Dkim] {
+            for certainties in [[Authenticated; 2], [Authenticated, Possible], [Possible, Authenticated], [Possible; 2]] {
+                let mut case = case("ex.com", &[("ex.com", "p=reject")]);
+                for (mechanism, certainty) in [first, second].into_iter().zip(certainties) {
+                    let name = if mechanism == aligned { "mail.ex.com" } else { "bad.test" };
+                    case = case.identifier(Some(name), mechanism, certainty);
+                }
+                let of_aligned = certainties[usize::from(first != aligned)];
+                let of_other = certainties[usize::from(first == aligned)];
+                let row = |mechanism| match (mechanism == aligned, of_aligned, of_other) {
+                    (true, Authenticated, _) => Alignment::Aligned,
+                    (true, Possible, _) => Alignment::PossiblyAligned,
+                    // The result is settled already.
+                    (false, Authenticated, Possible) => Alignment::NotLookedAt,
+                    (false, ..) => Alignment::NotAligned,
+                };
+                assert_eq!(case.judge().alignment, [row(first), row(second)], "{first:?} {second:?} {aligned:?} {certainties:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn d15_names_below_a_public_suffix_domain_do_not_align_with_each_other() {
     let decision = case("giant.bank.example", &[("bank.example", "p=none; psd=y"), ("giant.bank.example", "p=reject")])
         .spf("mail.giant.bank.example")

@@ -4,6 +4,7 @@ mod alignment;
 mod discovery;
 mod properties;
 mod records;
+mod survey;
 mod unknown;
 
 use super::{Certainty, Decision, DiscoveryRules, Dmarc, DmarcResult, Identifier, Mechanism, Policy};
