@@ -167,3 +167,58 @@ async fn f28_discovery_asks_again_what_spf_ran_out_of_time_for() {
     let mut discovery = Box::pin(session.ask(Purpose::Discovery, question("_dmarc.a.example")));
     assert!(futures::poll!(&mut discovery).is_pending());
 }
+
+#[test]
+fn a_placeholder_never_replaces_an_answer() {
+    let resolver = zone();
+    let real = |text: &str| Answer::new(Outcome::of(vec![super::super::Record::Txt(text.as_bytes().into())]));
+    let (first, second) = (real("first"), real("second"));
+    let (budget, deadline) = (Answer::new(BUDGET), Answer::new(DEADLINE));
+    // What is kept, what comes then, what is kept afterwards, and what the one who asked is told.
+    for (kept, next, kept_then, told) in [
+        (&first, &second, &first, &first),
+        (&first, &deadline, &first, &first),
+        (&first, &budget, &first, &budget),
+        (&deadline, &first, &first, &first),
+        (&deadline, &deadline, &deadline, &deadline),
+        (&deadline, &budget, &deadline, &budget),
+        (&budget, &first, &first, &first),
+        (&budget, &deadline, &deadline, &deadline),
+        (&budget, &budget, &budget, &budget),
+    ] {
+        let session = Session::new(&resolver, BUDGETS);
+        let (place, _) = session.charge(Purpose::Spf, question("a.example"));
+        session.record(place, Arc::new(kept.clone()));
+        assert_eq!(*session.record(place, Arc::new(next.clone())), *told, "{kept:?} {next:?}");
+        assert_eq!(*session.into_answers()[0].1, *kept_then, "{kept:?} {next:?}");
+    }
+}
+
+/// Answers whoever asks second, and nobody else.
+#[derive(Default)]
+struct Second(std::sync::atomic::AtomicUsize);
+
+impl Resolver for Second {
+    fn at_hand(&self, _: &Question) -> Option<Arc<Answer>> {
+        None
+    }
+
+    fn resolve<'a>(&'a self, _: &'a Question) -> BoxFuture<'a, Arc<Answer>> {
+        match self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            1 => futures::future::ready(Arc::new(Answer::new(Outcome::NxDomain))).boxed(),
+            _ => futures::future::pending().boxed(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_runs_out_of_time_is_told_what_another_was_answered() {
+    let resolver = Second::default();
+    let session = Session::new(&resolver, BUDGETS);
+    let mut spf = Box::pin(session.ask(Purpose::Spf, question("a.example")));
+    assert!(futures::poll!(&mut spf).is_pending());
+    assert_eq!(session.ask(Purpose::Discovery, question("a.example")).await.outcome, Outcome::NxDomain);
+    session.cut(Cut::Everything);
+    assert_eq!(spf.await.outcome, Outcome::NxDomain);
+    assert_eq!(session.into_answers()[0].1.outcome, Outcome::NxDomain);
+}
