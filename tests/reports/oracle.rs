@@ -44,7 +44,7 @@ pub(crate) struct Checked {
 pub(crate) struct Groups(IndexMap<(Domain, i64, u32, String), Group>);
 
 impl Groups {
-    pub(crate) fn count(&mut self, event: FailureEvent, generation: u32) -> Result<()> {
+    pub(crate) fn count(&mut self, event: FailureEvent, generation: u32) {
         let second = event.arrival.as_second();
         let begin = second - second.rem_euclid(DAY);
         let row = canonical(&event.row);
@@ -59,7 +59,6 @@ impl Groups {
         group.faults.extend(event.record_errors.iter().copied());
         *group.rows.entry(row).or_default() += 1;
         group.last = event;
-        Ok(())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Group> {
