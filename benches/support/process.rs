@@ -82,14 +82,13 @@ pub struct Role {
 }
 
 impl Role {
-    pub fn start(broker: &Client, topics: &Topics, corpus: &Corpus, delivery: &str) -> Self {
+    pub fn start(broker: &Client, topics: &Topics, corpus: &Corpus) -> Self {
         let zone = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
         serde_json::to_writer(zone.as_file(), &corpus.zone.to_json()).unwrap();
         let settings = [
             ("KAFKA__BROKERS", broker.bootstrap()),
             ("KAFKA__GROUP_PREFIX", topics.prefix.clone()),
             ("KAFKA__INSTANCE", "bench".to_owned()),
-            ("KAFKA__DELIVERY", delivery.to_owned()),
             ("KAFKA__CHECK_TOPICS", "false".to_owned()),
             ("TOPICS__PREFIX", topics.prefix.clone()),
             ("DNS__ZONE", zone.path().display().to_string()),

@@ -24,9 +24,6 @@ pub struct Kafka {
     /// Group protocol: `classic` with cooperative-sticky assignment, or `consumer` (KIP-848, brokers from 4.0), where the brokers
     /// set the timeouts. Default `classic`.
     pub protocol: Protocol,
-    /// `exactly_once`: outputs and offsets in one transaction. `at_least_once`: offsets are committed behind the outputs, which
-    /// may repeat after a crash; for brokers without transactions. Default `exactly_once`.
-    pub delivery: Delivery,
     /// Milliseconds after which the brokers end a transaction that its owner left open. Default 15 000.
     pub transaction_timeout_ms: u64,
     /// Whether a start looks at the topics first and says what is wrong with them. Default true.
@@ -64,7 +61,6 @@ impl Default for Kafka {
             instance: None,
             static_membership: true,
             protocol: Protocol::Classic,
-            delivery: Delivery::ExactlyOnce,
             transaction_timeout_ms: 15_000,
             check_topics: true,
             rack: None,
@@ -89,16 +85,6 @@ pub enum Protocol {
     Classic,
     /// The coordinator decides (KIP-848).
     Consumer,
-}
-
-/// What a crash may do to outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    /// Nothing.
-    ExactlyOnce,
-    /// Repeat them.
-    AtLeastOnce,
 }
 
 /// Compression of what is written.

@@ -130,6 +130,9 @@ const IN_RECEIVER: [(&str, &str); 3] = [
     ("evaluation.trusted_networks", "receiver.trusted_networks"),
 ];
 
+/// Settings that are no more, and what to do about one that is still there.
+const GONE: [(&str, &str); 1] = [("kafka.delivery", "delivery is always exactly once: remove it")];
+
 fn misplaced(figment: &Figment) -> Vec<String> {
     IN_RECEIVER
         .iter()
@@ -153,11 +156,10 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
             if !key.ends_with(name.as_str()) {
                 key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
             }
-            // What stands in the type but is refused at this place is not offered.
-            let table = key.strip_suffix(name.as_str()).unwrap_or_default();
-            let refused = |known: &str| IN_RECEIVER.iter().any(|(elsewhere, _)| *elsewhere == format!("{table}{known}"));
-            let known: Vec<_> = known.iter().copied().filter(|known| !refused(known)).collect();
-            format!("there is no such setting; known here: {}", known.join(", "))
+            match GONE.iter().find(|(gone, _)| *gone == key) {
+                Some((_, advice)) => (*advice).to_owned(),
+                None => unknown(key.strip_suffix(name.as_str()).unwrap_or_default(), known),
+            }
         }
         Kind::InvalidType(found, expected) => format!("found {found}, write {expected}"),
         Kind::InvalidValue(found, expected) => format!("found {found}, write {expected}"),
@@ -166,6 +168,13 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
     };
     let metadata = error.metadata.as_ref().or_else(|| figment.find_metadata(&key));
     format!("{}: {advice}", place(metadata, &key))
+}
+
+/// What stands in the type but is refused at this place is not offered.
+fn unknown(table: &str, known: &[&str]) -> String {
+    let refused = |known: &str| IN_RECEIVER.iter().any(|(elsewhere, _)| *elsewhere == format!("{table}{known}"));
+    let known: Vec<_> = known.iter().copied().filter(|known| !refused(known)).collect();
+    format!("there is no such setting; known here: {}", known.join(", "))
 }
 
 fn is_environment(metadata: &Metadata) -> bool {

@@ -22,7 +22,7 @@ pub use claim_check::ClaimCheck;
 pub use dns::{Dns, DnsServer};
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
 pub use health::Health;
-pub use kafka::{Compression, Delivery, Kafka, Properties, PropertyFiles, Protocol};
+pub use kafka::{Compression, Kafka, Properties, PropertyFiles, Protocol};
 pub use limits::Limits;
 pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};

@@ -75,6 +75,8 @@ fn properties_are_dotted_names_however_they_are_written() {
 fn errors_name_the_place_the_key_and_what_to_do() {
     let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
         ("[kafka]\nbroker = 'x'\n", &[], &["verdmarc.toml", "`kafka.broker`", "no such setting", "brokers"]),
+        ("[kafka]\ndelivery = 'at_least_once'\n", &[], &["verdmarc.toml", "`kafka.delivery`", "exactly once", "remove it"]),
+        ("", &[("VERDMARC_KAFKA__DELIVERY", "exactly_once")], &["VERDMARC_KAFKA__DELIVERY", "exactly once", "remove it"]),
         ("[kafkaa]\n", &[], &["verdmarc.toml", "`kafkaa`", "no such setting", "kafka"]),
         ("[kafka]\nlinger_ms = 'soon'\n", &[], &["verdmarc.toml", "`kafka.linger_ms`", "\"soon\""]),
         ("", &[("VERDMARC_KAFKA__LINGER_MS", "soon")], &["VERDMARC_KAFKA__LINGER_MS", "\"soon\""]),

@@ -248,14 +248,6 @@ impl Assignment {
         (!cut.positions.is_empty()).then_some(cut)
     }
 
-    /// Those of `positions` that are still ours, in the same generation.
-    pub(super) fn still_ours<'p>(&self, positions: &'p [Position]) -> Vec<&'p Position> {
-        let ours = |position: &&Position| {
-            self.partitions.get(&position.partition).is_some_and(|held| held.ledger.generation() == position.generation)
-        };
-        positions.iter().filter(ours).collect()
-    }
-
     /// Forgets what was written and committed.
     pub(super) fn committed(&mut self, positions: &[Position]) -> Result<(), Error> {
         self.settle(positions, |held, next| {

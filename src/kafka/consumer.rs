@@ -6,7 +6,7 @@
 use super::assignment::{Assignment, Cut, Partition, Slot};
 use super::backlog::Backlog;
 use super::budget::Budget;
-use super::error::{Error, is_passing};
+use super::error::Error;
 use super::failpoint::Mutant;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
@@ -17,10 +17,9 @@ use super::start::Starts;
 use super::state::{Applied, States};
 use super::status::Status;
 use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Outcome as Ended, Oversized, Transactions};
-use crate::config::Delivery;
 use crate::event::{Output, Record};
 use jiff::Timestamp;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
@@ -45,7 +44,6 @@ pub(super) struct Desk {
     /// Of a stateful role, which takes records at once instead of having them handed out.
     states: Option<States>,
     transactions: Transactions,
-    delivery: Delivery,
     /// None once nothing more is handed out: whoever evaluates may end then.
     work: Option<UnboundedSender<Vec<Work>>>,
     places: Places,
@@ -54,8 +52,6 @@ pub(super) struct Desk {
     backlog: Backlog,
     collected: mpsc::Receiver<(Slot, Outcome)>,
     in_flight: Option<Cut>,
-    /// Written, but the offsets are not committed yet (at least once only).
-    uncommitted: Option<Cut>,
     waits: Waits,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
@@ -79,7 +75,6 @@ impl Desk {
     pub(super) fn new(
         (starts, states): (Starts, Option<States>),
         transactions: Transactions,
-        delivery: Delivery,
         (work, collected): (UnboundedSender<Vec<Work>>, mpsc::Receiver<(Slot, Outcome)>),
         intake: &Intake,
         status: Arc<Status>,
@@ -92,14 +87,12 @@ impl Desk {
             starts,
             states,
             transactions,
-            delivery,
             work: Some(work),
             places: Places::new(intake.places),
             fresh: 0,
             backlog: Backlog::new(),
             collected,
             in_flight: None,
-            uncommitted: None,
             waits: Waits::default(),
             paused: BTreeSet::new(),
             refusals: Refusals::default(),
@@ -121,12 +114,12 @@ impl Desk {
 
     /// Whether nothing is held and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.records() == 0 && self.starts.is_empty()
+        self.in_flight.is_none() && self.assignment.records() == 0 && self.starts.is_empty()
     }
 
     /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
     pub(super) fn is_drained(&self) -> bool {
-        let finished = self.in_flight.is_none() && self.uncommitted.is_none() && self.assignment.ready() == 0;
+        let finished = self.in_flight.is_none() && self.assignment.ready() == 0;
         self.refusals.stopped() || finished && self.assignment.pending() == self.waits.held()
     }
 
@@ -285,9 +278,6 @@ impl Desk {
             return Err(error);
         }
         let now = Instant::now();
-        if let Some(cut) = self.uncommitted.take_if(|_| now >= self.not_before) {
-            self.commit(consumer, cut)?;
-        }
         // A closing that begins now is left to the next owner.
         if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped) {
             states.freeze(consumer, Timestamp::now());
@@ -296,7 +286,7 @@ impl Desk {
             && !self.intake_stopped
             && self.assignment.ready() < self.batch_records
             && !self.states.as_ref().is_some_and(States::are_urgent);
-        if early || now < self.not_before || self.uncommitted.is_some() || self.refusals.stopped() {
+        if early || now < self.not_before || self.refusals.stopped() {
             return Ok(());
         }
         self.cut(consumer)
@@ -308,14 +298,8 @@ impl Desk {
         if self.assignment.ready() == 0 && (self.states.is_none() || self.intake_stopped) {
             return Ok(());
         }
-        let membership = match self.delivery {
-            Delivery::AtLeastOnce => None,
-            Delivery::ExactlyOnce => match Membership::of(consumer) {
-                // Not in the group at this moment: a rebalance will tell.
-                None => return Ok(()),
-                membership => membership,
-            },
-        };
+        // Not in the group at this moment: a rebalance will tell.
+        let Some(membership) = Membership::of(consumer) else { return Ok(()) };
         let mut cut = self.assignment.cut(self.batch_records, self.commit_bytes).unwrap_or_default();
         let states = self.states.as_mut().map(|states| states.cut(&mut cut, &self.assignment, Timestamp::now()));
         if cut.next().next().is_none() {
@@ -342,22 +326,12 @@ impl Desk {
             Ended::Written(written) => {
                 self.tally.written += written;
                 self.batch_records = self.batch_records.saturating_mul(2).min(self.commit_records);
-                match self.delivery {
-                    Delivery::ExactlyOnce => self.forget(&cut),
-                    Delivery::AtLeastOnce => {
-                        self.uncommitted = Some(cut);
-                        Ok(())
-                    }
-                }
+                self.tally.commits += 1;
+                self.assignment.committed(&cut.positions)
             }
             Ended::Aborted(abort) => self.take_back(&cut, &abort),
             Ended::Failed(error) => Err(error),
         }
-    }
-
-    fn forget(&mut self, cut: &Cut) -> Result<(), Error> {
-        self.tally.commits += 1;
-        self.assignment.committed(&cut.positions)
     }
 
     fn take_back(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
@@ -379,26 +353,6 @@ impl Desk {
         let Partition { topic, number } = &position.partition;
         let outputs = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
         self.assignment.replace(cut, index, outputs)
-    }
-
-    /// Commits what was written without a transaction.
-    fn commit(&mut self, consumer: &BaseConsumer<Context>, cut: Cut) -> Result<(), Error> {
-        let mut offsets = TopicPartitionList::new();
-        for position in self.assignment.still_ours(&cut.positions) {
-            add(&mut offsets, &position.partition, Offset::Offset(position.next))?;
-        }
-        if offsets.count() > 0
-            && let Err(error) = consumer.commit(&offsets, CommitMode::Sync)
-        {
-            if !is_passing(&error) {
-                return Err(Error::Consume(error));
-            }
-            tracing::warn!(%error, "offsets are not committed yet");
-            self.not_before = Instant::now() + BACK_OFF;
-            self.uncommitted = Some(cut);
-            return Ok(());
-        }
-        self.forget(&cut)
     }
 
     /// Pauses and resumes what the budget asks for. Only what we paused and still own is resumed.

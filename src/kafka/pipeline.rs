@@ -188,7 +188,7 @@ impl Pipeline {
         let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name))?;
         let starts = Starts::new(kafka, &intake.group)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
-        let desk = Desk::new((starts, states), transactions, kafka.delivery, (work, collected), &intake, status);
+        let desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
         let member = if intake.state.is_some() { client::counting } else { client::consumer };
         let consumer: BaseConsumer<Context> =
             member(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;

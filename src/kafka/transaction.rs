@@ -15,7 +15,7 @@ use super::failpoint::{self, Mutant};
 use super::membership::{Membership, TransactionError};
 use super::producer::{Batch as Deliveries, Inner, Producer, Progress, Sending};
 use super::watch::{self, Beats, Watch};
-use crate::config::{Delivery, Kafka};
+use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
@@ -34,14 +34,14 @@ pub(super) struct Batch {
     pub(super) state: Arc<[Output]>,
     /// The next offset to read of every partition that the entries are of.
     pub(super) offsets: TopicPartitionList,
-    /// The membership when the batch was cut; none when there is no transaction to fence.
-    pub(super) membership: Option<Membership>,
+    /// The membership when the batch was cut.
+    pub(super) membership: Membership,
 }
 
 /// How a batch ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// Its records are written, so many, and in a transaction its offsets are committed.
+    /// Its records are written, so many, and its offsets committed.
     Written(u64),
     /// Nothing of it is visible.
     Aborted(Abort),
@@ -101,10 +101,9 @@ const REPORT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(1);
 
 impl Transactions {
-    /// Starts the thread, under a transactional id unless delivery is at least once.
+    /// Starts the thread, under a transactional id.
     pub(super) fn start(kafka: &Kafka, transactional_id: &str) -> Result<Self, Error> {
-        let transactional = kafka.delivery == Delivery::ExactlyOnce;
-        let producer = if transactional { Producer::transactional(kafka, transactional_id)? } else { Producer::new(kafka)? };
+        let producer = Producer::transactional(kafka, transactional_id)?;
         // One batch at a time: the next is cut when this one has ended.
         let (batches, receiver) = sync_channel(1);
         let (sender, outcomes) = sync_channel(1);
@@ -112,7 +111,6 @@ impl Transactions {
         let beats = Beats::default();
         let worker = Worker {
             producer,
-            transactional,
             patience: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
             report_patience: Duration::from_millis(kafka.delivery_timeout_ms) + REPORT,
             abort: abort.clone(),
@@ -188,7 +186,6 @@ enum Trouble {
 
 struct Worker {
     producer: Producer,
-    transactional: bool,
     patience: Duration,
     report_patience: Duration,
     abort: Arc<AtomicBool>,
@@ -207,17 +204,14 @@ enum Pace {
 
 impl Worker {
     fn run(self, batches: &Receiver<Batch>, outcomes: &SyncSender<Outcome>) {
-        if self.transactional
-            && let Err(error) = self.initialise()
-        {
+        if let Err(error) = self.initialise() {
             // Said at once, whether or not there is anything to write. The owner is gone only when nobody wants to know.
             let _ = outcomes.send(Outcome::Failed(error));
             while batches.recv().is_ok() {}
             return;
         }
         while let Ok(batch) = batches.recv() {
-            let outcome = if self.transactional { self.transact(&batch) } else { self.write(&batch) };
-            if outcomes.send(outcome).is_err() {
+            if outcomes.send(self.transact(&batch)).is_err() {
                 return;
             }
         }
@@ -267,19 +261,6 @@ impl Worker {
                 Ok(()) => Outcome::Aborted(abort),
                 Err(error) => Outcome::Failed(error),
             },
-        }
-    }
-
-    /// Without transaction: the owner commits the offsets behind it.
-    fn write(&self, batch: &Batch) -> Outcome {
-        let mut tried = self.produce(batch, Pace::Together);
-        if must_be_found(&tried, batch) {
-            tried = self.produce(batch, Pace::OneByOne);
-        }
-        match tried {
-            Ok(written) => Outcome::Written(written),
-            Err(Trouble::Abort(abort)) => Outcome::Aborted(abort),
-            Err(Trouble::Fatal(error)) => Outcome::Failed(error),
         }
     }
 
@@ -386,9 +367,7 @@ impl Worker {
     }
 
     fn send_offsets(&self, batch: &Batch) -> Result<(), Trouble> {
-        let Some(membership) = &batch.membership else {
-            return Err(Trouble::Fatal(Error::Inconsistent("a transaction without membership".to_owned())));
-        };
+        let membership = &batch.membership;
         #[cfg(feature = "failpoints")]
         let refreshed = Mutant::RefreshedMembership.is_on().then(Membership::refreshed).flatten();
         #[cfg(feature = "failpoints")]

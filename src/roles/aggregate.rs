@@ -10,7 +10,7 @@
 
 use crate::aggregate::changelog::Foreign;
 use crate::aggregate::{Counts, Intake as Said, Restore, Settings, State, Totals, read};
-use crate::config::{Config, Delivery};
+use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
 use crate::event::{Lineage, Output, Record};
 use crate::kafka::{
@@ -28,7 +28,7 @@ pub const NAME: &str = "aggregate";
 /// What the `ce_type` of every version of a failure event begins with.
 const FAILURES: &str = "verdmarc.failure.";
 
-/// Runs until `stop` is requested and what was read is committed, or until Kafka fails for good. Delivery is always exactly once.
+/// Runs until `stop` is requested and what was read is committed, or until Kafka fails for good.
 ///
 /// # Errors
 /// Settings that the client library refuses, an error of Kafka that does not pass, or a state that does not fit.
@@ -39,8 +39,6 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
         return Ok(Tally::default());
     }
     super::check_topics(config).await?;
-    let mut kafka = config.kafka.clone();
-    kafka.delivery = Delivery::ExactlyOnce;
     settings.deltas = Mutant::Deltas.is_on();
     let meters = Meters::default();
     let measured = meters.clone();
@@ -49,7 +47,7 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
         Aggregator { settings: Arc::new(settings), dead_letters: config.topics.full(&config.topics.dead_letters).into(), meters };
     let intake = intake(config, failures, Arc::new(role));
     // Nothing is handed out: records are applied where they are read.
-    let (pipeline, _work, _completions) = Pipeline::start(&kafka, intake, status, stop)?;
+    let (pipeline, _work, _completions) = Pipeline::start(&config.kafka, intake, status, stop)?;
     super::blocking(|| pipeline.join()).await
 }
 

@@ -34,6 +34,30 @@ fn a_slow_domain_delays_only_what_is_behind_it_in_its_partition() {
 }
 
 #[test]
+fn p10_what_a_stop_leaves_unfinished_is_read_again_and_nothing_is_lost() {
+    alone(LIMIT, || {
+        let hole = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let stream = Stream::new(shared(), "unfinished-", 2);
+        let (mut silent, fleet) = (stream.fleet(), stream.fleet());
+        silent.unset("DNS__ZONE");
+        silent.set("DNS__SERVERS", &format!("[\"{}\"]", hole.local_addr().unwrap()));
+        silent.set("VERDICT__DRAIN_MS", "300");
+        stream.produce(mail(40));
+        let process = silent.start("a", &[]);
+        // A question comes when a message is being judged, and none is answered before its deadline of 15 s.
+        let mut question = [0; 512];
+        hole.recv(&mut question).unwrap();
+        assert_eq!(process.stop().0, Some(0));
+        assert_eq!(stream.positions().into_iter().flatten().sum::<i64>(), 0, "no position passes a record without verdict");
+        assert!(stream.outcome().verdicts.is_empty());
+        let process = fleet.start("a", &[]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+#[test]
 fn retries_that_wait_take_nothing_of_the_budget() {
     alone(LIMIT, || {
         let stream = Stream::new(shared(), "waiting-", 2);

@@ -10,7 +10,7 @@ use super::envelope::{Envelope, Sent, new_id, read_messages};
 use super::{Exit, Failure, tail};
 use crate::aggregate::Settings;
 use crate::claim_check::ClaimChecks;
-use crate::config::{Config, Delivery};
+use crate::config::Config;
 use crate::dns::{Resolver, Zone};
 use crate::event::{Record, VerdictEvent};
 use crate::kafka::embedded::Embedded;
@@ -59,8 +59,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     telemetry::start(&config.log)?;
     let names = config.topics.named().map(|(_, name)| config.topics.full(name));
     config.kafka.brokers = Embedded::start(&names)?.brokers;
-    // The embedded broker does not model transactions, and cannot be asked for the settings of its topics.
-    (config.kafka.delivery, config.kafka.check_topics) = (Delivery::AtLeastOnce, false);
+    // The embedded broker cannot be asked for the settings of its topics.
+    config.kafka.check_topics = false;
     config.kafka.instance = Some("demo".to_owned());
     config.receiver.domain = config.receiver.domain.or_else(|| "mx.receiver.example".parse().ok());
     (config.receiver.organization, config.receiver.contact) =

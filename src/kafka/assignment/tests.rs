@@ -98,7 +98,7 @@ fn completions_of_an_earlier_assignment_are_dropped() {
 }
 
 #[test]
-fn a_batch_of_a_revoked_partition_commits_nothing_of_it() {
+fn the_end_of_a_batch_leaves_alone_what_was_assigned_anew() {
     let mut assignment = assignment();
     for number in [0, 1] {
         let slot = assignment.charge(&record(number, 5, 1), 0).unwrap().unwrap();
@@ -107,10 +107,10 @@ fn a_batch_of_a_revoked_partition_commits_nothing_of_it() {
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assignment.revoke([&partition(0)]);
     assignment.assign([partition(0)]);
-    let ours: Vec<_> = assignment.still_ours(&cut.positions).into_iter().map(|position| position.partition.number).collect();
-    assert_eq!(ours, [1]);
+    assignment.charge(&record(0, 5, 1), 0).unwrap().unwrap();
     assignment.committed(&cut.positions).unwrap();
-    assert_eq!(assignment.records(), 0);
+    let positions = [0, 1].map(|number| assignment.position(&partition(number)));
+    assert_eq!((positions, assignment.records()), ([None, Some(6)], 1));
 }
 
 #[derive(Debug, Clone)]

@@ -37,7 +37,7 @@ impl Desk {
         let partitions = partitions(list);
         let lost = consumer.assignment_lost();
         // Whatever comes of it, the library must be told that the partitions are given up: it waits for that, when it is closed too.
-        let ended = self.end_batch_of(consumer, &partitions, lost);
+        let ended = self.end_batch_of(&partitions, lost);
         let left = self.assignment.revoke(&partitions);
         let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
         let started = self::list(started);
@@ -61,12 +61,7 @@ impl Desk {
     }
 
     /// Ends the batch that holds records of these partitions.
-    fn end_batch_of(
-        &mut self,
-        consumer: &BaseConsumer<Context>,
-        partitions: &BTreeSet<Partition>,
-        lost: bool,
-    ) -> Result<(), Error> {
+    fn end_batch_of(&mut self, partitions: &BTreeSet<Partition>, lost: bool) -> Result<(), Error> {
         if self.in_flight.as_ref().is_some_and(|cut| cut.touches(partitions)) {
             self.transactions.request_abort();
             let patience = if lost || self.closing { Duration::ZERO } else { self.revoke_patience };
@@ -74,10 +69,7 @@ impl Desk {
                 self.settle(ended)?;
             }
         }
-        match self.uncommitted.take_if(|_| !lost && !self.closing) {
-            Some(cut) => self.commit(consumer, cut),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
