@@ -52,14 +52,16 @@ impl Slot {
 pub(super) struct Done {
     pub(super) outputs: Arc<[Output]>,
     pub(super) offset: i64,
+    /// The outputs stand in for others that no topic took.
+    pub(super) stands_in: bool,
     weight: usize,
 }
 
 impl Done {
-    fn new(offset: i64, outputs: Vec<Output>) -> Self {
+    fn new(offset: i64, outputs: Vec<Output>, stands_in: bool) -> Self {
         // The library copies what it sends, so that what is on its way is held twice.
         let weight = outputs.iter().map(Output::weight).sum::<usize>() * 2;
-        Self { outputs: outputs.into(), offset, weight }
+        Self { outputs: outputs.into(), offset, stands_in, weight }
     }
 }
 
@@ -193,7 +195,7 @@ impl Assignment {
     /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
     pub(super) fn complete(&mut self, slot: Slot, outputs: Vec<Output>) -> Result<bool, Error> {
         let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
-        let done = Done::new(slot.offset, outputs);
+        let done = Done::new(slot.offset, outputs, false);
         let weight = done.weight;
         match held.ledger.complete(slot.generation, slot.offset, done) {
             Ok(()) => {
@@ -217,7 +219,7 @@ impl Assignment {
     pub(super) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
         let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
-        let done = Done::new(entry.offset, outputs);
+        let done = Done::new(entry.offset, outputs, true);
         held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
         held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))
     }

@@ -300,7 +300,9 @@ impl Desk {
         }
         // Not in the group at this moment: a rebalance will tell.
         let Some(membership) = Membership::of(consumer) else { return Ok(()) };
-        let mut cut = self.assignment.cut(self.batch_records, self.commit_bytes).unwrap_or_default();
+        // A state is written as it is, so its batch holds all that was applied.
+        let limits = if self.states.is_some() { (usize::MAX, usize::MAX) } else { (self.batch_records, self.commit_bytes) };
+        let mut cut = self.assignment.cut(limits.0, limits.1).unwrap_or_default();
         let states = self.states.as_mut().map(|states| states.cut(&mut cut, &self.assignment, Timestamp::now()));
         if cut.next().next().is_none() {
             return Ok(());
@@ -338,9 +340,12 @@ impl Desk {
         tracing::warn!(reason = abort.reason, records = cut.outputs.len(), "a batch was taken back and is written again");
         self.tally.aborted += 1;
         self.assignment.aborted(&cut.positions)?;
-        match abort.oversized {
-            Some(Oversized::At(index)) => self.stand_in(cut, index)?,
-            Some(Oversized::Somewhere) => self.batch_records = CAREFUL_ENTRIES.min(self.commit_records),
+        match &abort.oversized {
+            Some(Oversized::At(index)) => self.stand_in(cut, *index)?,
+            Some(Oversized::Somewhere(topic)) if self.states.is_some() => {
+                return Err(Error::TooLarge { topic: topic.clone() });
+            }
+            Some(Oversized::Somewhere(_)) => self.batch_records = CAREFUL_ENTRIES.min(self.commit_records),
             None if abort.wanted => {}
             None => self.not_before = Instant::now() + BACK_OFF,
         }
@@ -350,6 +355,11 @@ impl Desk {
     /// Puts other outputs in the place of those of an entry that no topic takes.
     fn stand_in(&mut self, cut: &Cut, index: usize) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
+        if entry.stands_in {
+            // Nothing is smaller than that.
+            let topic = entry.outputs.first().map(|output| output.topic.to_string()).unwrap_or_default();
+            return Err(Error::TooLarge { topic });
+        }
         let Partition { topic, number } = &position.partition;
         let outputs = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
         self.assignment.replace(cut, index, outputs)

@@ -28,6 +28,15 @@ pub enum Error {
         /// Why.
         reason: KafkaError,
     },
+    /// A record is larger than its topic takes, and nothing can stand in for it.
+    #[error(
+        "{topic} refuses a record for its size: raise the topic's max.message.bytes (and kafka.max_record_bytes if that is smaller); \
+         nothing of the batch is written, and a restart goes on from there"
+    )]
+    TooLarge {
+        /// The topic.
+        topic: String,
+    },
     /// A topic cannot be looked up.
     #[error("cannot look up topic {topic}: {reason}")]
     Topic {

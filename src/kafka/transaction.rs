@@ -59,18 +59,26 @@ pub(super) struct Abort {
     pub(super) wanted: bool,
 }
 
-/// Which entry of a batch no topic takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What of a batch no topic takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Oversized {
-    /// One of them, or none: records are refused in the company in which they travel.
-    Somewhere,
-    /// This one.
+    /// Something that goes to this topic, or nothing by itself: records are refused in the company in which they travel.
+    Somewhere(String),
+    /// This entry.
     At(usize),
 }
 
 impl Abort {
     fn because(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), oversized: None, wanted: false }
+    }
+}
+
+impl Batch {
+    /// The places of the entries that have something to write to a topic.
+    fn writing_to(&self, topic: &str) -> Vec<usize> {
+        let writes = |entry: &Done| entry.outputs.iter().any(|output| *output.topic == *topic);
+        (0..).zip(&self.entries).filter(|(_, entry)| writes(entry)).map(|(index, _)| index).collect()
     }
 }
 
@@ -91,7 +99,7 @@ pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
 pub(super) const CALL: Duration = Duration::from_secs(5);
 /// Careful attempts before a batch is given back.
 const CAREFUL: usize = 5;
-/// Entries of a batch at most that is written one record after the other: within a transaction's time.
+/// Entries with something to write that are written one after the other at most: within a transaction's time.
 pub(super) const CAREFUL_ENTRIES: usize = 64;
 /// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
@@ -241,17 +249,13 @@ impl Worker {
 
     fn transact(&self, batch: &Batch) -> Outcome {
         let mut tried = self.attempt(batch, Pace::Together);
-        if must_be_found(&tried, batch) {
-            // Once more, each record alone. The first attempt after such an abort usually fails, because the library has its
-            // producer's epoch raised before it goes on.
-            for _ in 0..CAREFUL {
-                if let Err(error) = self.roll_back() {
-                    return Outcome::Failed(error);
-                }
-                tried = self.attempt(batch, Pace::OneByOne);
-                if !matches!(&tried, Err(Trouble::Abort(abort)) if abort.oversized.is_none() && !abort.wanted) {
-                    break;
-                }
+        if let Err(Trouble::Abort(Abort { oversized: Some(Oversized::Somewhere(topic)), .. })) = &tried {
+            let suspects = batch.writing_to(topic);
+            // A larger batch comes back smaller, unless there is state, which it holds all of.
+            if (1..=CAREFUL_ENTRIES).contains(&suspects.len()) {
+                tried = self.carefully(|| self.attempt(batch, Pace::OneByOne));
+            } else if !batch.state.is_empty() {
+                tried = self.search(batch, &suspects).and(tried);
             }
         }
         match tried {
@@ -264,8 +268,48 @@ impl Worker {
         }
     }
 
+    /// Makes an attempt after one of which something was refused for its size. The first one usually fails, because the library has
+    /// its producer's epoch raised before it goes on.
+    fn carefully(&self, attempt: impl Fn() -> Result<u64, Trouble>) -> Result<u64, Trouble> {
+        let mut left = CAREFUL;
+        loop {
+            self.roll_back().map_err(Trouble::Fatal)?;
+            left -= 1;
+            match attempt() {
+                Err(Trouble::Abort(abort)) if left > 0 && abort.oversized.is_none() && !abort.wanted => {}
+                tried => return tried,
+            }
+        }
+    }
+
+    /// Looks for the entry that no topic takes among more than one transaction can hold one after the other. Fails when it is found;
+    /// nothing of this is ever committed.
+    fn search(&self, batch: &Batch, suspects: &[usize]) -> Result<u64, Trouble> {
+        for some in suspects.chunks(CAREFUL_ENTRIES) {
+            self.carefully(|| self.probe(batch, some))?;
+        }
+        Ok(0)
+    }
+
+    /// Writes some entries one by one.
+    fn probe(&self, batch: &Batch, some: &[usize]) -> Result<u64, Trouble> {
+        self.begin()?;
+        let mut deliveries = Deliveries::default();
+        for (index, entry) in some.iter().filter_map(|index| Some((*index, batch.entries.get(*index)?))) {
+            for output in entry.outputs.iter() {
+                self.hand_over(&mut deliveries, output, Some(index))?;
+                self.delivered(&deliveries, Pace::OneByOne, Some(index))?;
+            }
+        }
+        Ok(0)
+    }
+
+    fn begin(&self) -> Result<(), Trouble> {
+        self.call(|producer| classified(producer.begin_transaction())).map_err(|error| Trouble::Fatal(fatal_of(&error)))
+    }
+
     fn attempt(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
-        self.call(|producer| classified(producer.begin_transaction())).map_err(|error| Trouble::Fatal(fatal_of(&error)))?;
+        self.begin()?;
         failpoint::reached("before-produce");
         let written = self.produce(batch, pace)?;
         failpoint::reached("after-produce");
@@ -290,38 +334,44 @@ impl Worker {
 
     fn produce(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
         let mut deliveries = Deliveries::default();
-        let entries = batch
-            .entries
-            .iter()
-            .enumerate()
-            .flat_map(|(index, entry)| entry.outputs.iter().map(move |output| (Some(Oversized::At(index)), output)));
         let mut written = 0;
-        for (suspect, output) in entries.chain(batch.state.iter().map(|output| (None, output))) {
-            loop {
-                self.beats.beat();
-                match self.producer.hand_over(&mut deliveries, output) {
-                    Sending::Taken => break,
-                    Sending::Full => std::thread::sleep(Duration::from_millis(1)),
-                    Sending::Refused(error) if is_of_transaction(&error) => {
-                        // An earlier record of the batch was refused, and its delivery report says why.
-                        self.delivered(&deliveries, pace, Some(Oversized::Somewhere))?;
-                        return Err(self.refused(error, None));
-                    }
-                    Sending::Refused(error) => return Err(self.refused(error, suspect)),
+        for (index, entry) in batch.entries.iter().enumerate() {
+            for output in entry.outputs.iter() {
+                self.hand_over(&mut deliveries, output, Some(index))?;
+                written += 1;
+                if pace == Pace::OneByOne {
+                    self.delivered(&deliveries, pace, Some(index))?;
                 }
-                self.heed()?;
-            }
-            written += 1;
-            if pace == Pace::OneByOne {
-                self.delivered(&deliveries, pace, suspect)?;
             }
         }
-        self.delivered(&deliveries, pace, Some(Oversized::Somewhere))?;
+        for output in batch.state.iter() {
+            self.hand_over(&mut deliveries, output, None)?;
+            written += 1;
+        }
+        self.delivered(&deliveries, pace, None)?;
         Ok(written)
     }
 
+    /// Hands a record of an entry over, or of a state, as soon as there is room.
+    fn hand_over(&self, deliveries: &mut Deliveries, output: &Output, entry: Option<usize>) -> Result<(), Trouble> {
+        loop {
+            self.beats.beat();
+            match self.producer.hand_over(deliveries, output) {
+                Sending::Taken => return self.heed(),
+                Sending::Full => std::thread::sleep(Duration::from_millis(1)),
+                Sending::Refused(error) if is_of_transaction(&error) => {
+                    // An earlier record of the batch was refused, and its delivery report says why.
+                    self.delivered(deliveries, Pace::Together, None)?;
+                    return Err(self.refused(error, None));
+                }
+                Sending::Refused(error) => return Err(self.refused(error, entry)),
+            }
+            self.heed()?;
+        }
+    }
+
     /// Waits for every delivery report. The library should end each record after `message.timeout.ms`.
-    fn delivered(&self, deliveries: &Deliveries, pace: Pace, suspect: Option<Oversized>) -> Result<(), Trouble> {
+    fn delivered(&self, deliveries: &Deliveries, pace: Pace, entry: Option<usize>) -> Result<(), Trouble> {
         let started = Instant::now();
         loop {
             self.beats.beat();
@@ -341,21 +391,21 @@ impl Worker {
                         }
                     }
                 }
-                Progress::Failed(error) | Progress::Refused(error) => return Err(self.refused(error, suspect)),
+                Progress::Failed(error) | Progress::Refused(error) => return Err(self.refused(error, entry)),
             }
         }
     }
 
-    /// What a record that was not taken means: too large and passing errors abort, others end the role. Nothing can stand in for what
-    /// a state wants written.
-    fn refused(&self, error: Error, suspect: Option<Oversized>) -> Trouble {
+    /// What a record that was not taken means, of this entry if that is known: too large and passing errors abort, others end the role.
+    fn refused(&self, error: Error, entry: Option<usize>) -> Trouble {
         if let Some((code, text)) = self.producer.fatal_error() {
             return Trouble::Fatal(fatal(code, text));
         }
         match &error {
-            Error::Produce { reason, .. } => match reason.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) if suspect.is_some() => {
-                    Trouble::Abort(Abort { oversized: suspect, ..Abort::because(error.to_string()) })
+            Error::Produce { topic, reason } => match reason.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                    let oversized = entry.map_or_else(|| Oversized::Somewhere(topic.clone()), Oversized::At);
+                    Trouble::Abort(Abort { oversized: Some(oversized), ..Abort::because(error.to_string()) })
                 }
                 Some(code) if is_fenced(code) => Trouble::Fatal(Error::Fenced(error.to_string())),
                 _ if is_of_transaction(&error) => Trouble::Abort(Abort::because(error.to_string())),
@@ -431,12 +481,6 @@ impl Worker {
             retry.wait(&error);
         }
     }
-}
-
-/// Whether something of the batch is refused for its size, nobody knows which, and the batch is small enough to find out.
-fn must_be_found(tried: &Result<u64, Trouble>, batch: &Batch) -> bool {
-    matches!(tried, Err(Trouble::Abort(abort)) if abort.oversized == Some(Oversized::Somewhere))
-        && batch.entries.len() <= CAREFUL_ENTRIES
 }
 
 /// A call that is made again and again.

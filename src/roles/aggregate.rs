@@ -67,7 +67,7 @@ fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
         revoke: Duration::from_millis(settings.revoke_ms),
         // Failures are counted where they are read.
         places: usize::MAX,
-        handlers: Handlers { due: Arc::new(|_| None), refers_to: Arc::new(|_| 0), oversized: Arc::new(|_, _, _, _| Vec::new()) },
+        handlers: Handlers { due: Arc::new(|_| None), refers_to: Arc::new(|_| 0), oversized: Arc::new(super::oversized(config)) },
         state: Some(role),
     }
 }

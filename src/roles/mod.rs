@@ -5,7 +5,10 @@ mod retry;
 pub mod verdict;
 
 use crate::config::Config;
+use crate::event::Output;
+use crate::event::dead_letter::output_too_large;
 use crate::kafka::{Error, topics};
+use std::sync::Arc;
 
 /// What Kafka says to a call that blocks. It has a thread of its own: the runtime's may all hang in a file system.
 async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
@@ -28,4 +31,10 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
     }
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }
+}
+
+/// The dead letter that stands in for outputs that no topic takes: where the record came from, and what its outputs were.
+fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + Sync + 'static {
+    let topic: Arc<str> = config.topics.full(&config.topics.dead_letters).into();
+    move |raw, partition, offset, outputs| vec![output_too_large(&topic, (raw, partition, offset), outputs)]
 }

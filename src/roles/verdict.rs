@@ -12,7 +12,7 @@ use super::{blocking, check_topics};
 use crate::claim_check::{ClaimChecks, Unfetched};
 use crate::config::{Config, Evaluation, Mail};
 use crate::dns::Resolver;
-use crate::event::dead_letter::{dead_letter, output_too_large};
+use crate::event::dead_letter::dead_letter;
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::{Raw, Refusal};
 use crate::event::{EvaluationBlock, FAILURE, Output, Reason, Record};
@@ -124,7 +124,7 @@ fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
         handlers: Handlers {
             due: Arc::new(move |record| retries.wait(record, Timestamp::now())),
             refers_to: Arc::new(referred(config)),
-            oversized: Arc::new(oversized(config)),
+            oversized: Arc::new(super::oversized(config)),
         },
         state: None,
     }
@@ -135,12 +135,6 @@ fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
 fn referred(config: &Config) -> impl Fn(&Record) -> usize + Send + Sync + 'static {
     let (annotated, most) = (config.verdict.annotated, config.evaluation().limits.message_bytes);
     move |record| if annotated && Raw::may_refer(record) { 2 * most } else { 0 }
-}
-
-/// The dead letter that stands in for outputs that no topic takes: where the message came from, and what its outputs were.
-fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + Sync + 'static {
-    let topic: Arc<str> = config.topics.full(&config.topics.dead_letters).into();
-    move |raw, partition, offset, outputs| vec![output_too_large(&topic, (raw, partition, offset), outputs)]
 }
 
 /// What a record comes to.

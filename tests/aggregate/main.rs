@@ -18,5 +18,6 @@ mod failures;
 mod fleet;
 #[path = "../support/memory.rs"]
 mod memory;
+mod oversized;
 mod state;
 mod windows;

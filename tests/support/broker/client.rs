@@ -3,7 +3,7 @@
 use super::wire::{Transaction, transactions};
 use super::{PATIENCE, eventually};
 use futures::executor::block_on;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -95,6 +95,15 @@ impl Client {
                 });
             }
         }
+    }
+
+    /// Sets a topic's setting, and all its others back to their defaults.
+    pub fn set_topic(&self, topic: &str, name: &str, value: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let changed = block_on(admin.alter_configs(&[change], &options)).unwrap();
+        assert!(changed.iter().all(Result::is_ok), "{changed:?}");
     }
 
     /// Every record of `topic` that a reader of committed records sees at this moment, in the order of partitions and offsets.
