@@ -19,7 +19,7 @@ pub enum Exit {
     Kafka,
     /// 5: the program contradicts itself, or the machine refuses what it needs.
     Internal,
-    /// 6: another process with the same instance name took this one's place.
+    /// 6: another process with the same instance name took this one's place, or holds it.
     Fenced,
     /// 7: whether the last transaction committed is unknown; a restart goes on from what the brokers know.
     AmbiguousCommit,
@@ -32,7 +32,7 @@ pub enum Exit {
 /// The list, below the help text.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
 3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 6 another process \
-took its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
+has its instance name and its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
 do not fit (aggregate), 130 ended at once by a second signal.";
 
 impl Exit {
@@ -127,7 +127,7 @@ impl From<crate::kafka::Error> for Failure {
         use crate::kafka::Error;
         let exit = match error {
             Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) => Exit::Usage,
-            Error::Fenced(_) => Exit::Fenced,
+            Error::Fenced(_) | Error::Occupied { .. } => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
             Error::State { .. } | Error::Gone(_) => Exit::State,
             Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,

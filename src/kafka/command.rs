@@ -36,34 +36,37 @@ pub(super) struct Positions<'p> {
 /// A writer of transactions.
 pub(super) struct Writer {
     producer: Producer,
-    patience: Duration,
+    /// After which the brokers end a transaction.
+    time_out: Duration,
 }
 
 impl Writer {
     /// Fences whoever used this id before, and waits until the brokers have ended that one's open transaction everywhere.
     pub(super) fn start(kafka: &Kafka, id: &str) -> Result<Self, CommandError> {
-        let patience = Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN;
-        let writer = Self { producer: Producer::transactional(kafka, id)?, patience };
-        writer.retried(|producer| classified(producer.init_transactions(CALL))).map_err(|error| writer.ended(&error))?;
+        let time_out = Duration::from_millis(kafka.transaction_timeout_ms);
+        let writer = Self { producer: Producer::transactional(kafka, id)?, time_out };
+        let fenced = |error| writer.ended(&error, Instant::now());
+        writer.retried(|producer| classified(producer.init_transactions(CALL))).map_err(fenced)?;
         Ok(writer)
     }
 
     /// Writes `outputs` and commits `positions`, both or neither.
     pub(super) fn transact(&self, outputs: &[Output], positions: Option<Positions<'_>>) -> Result<(), CommandError> {
-        classified(self.producer.inner().begin_transaction()).map_err(|error| self.ended(&error))?;
-        if let Err(error) = self.producer.write_all(outputs, self.patience) {
-            return Err(self.roll_back(error.to_string()));
+        let begun = Instant::now();
+        classified(self.producer.inner().begin_transaction()).map_err(|error| self.ended(&error, begun))?;
+        if let Err(error) = self.producer.write_all(outputs, self.time_out + MARGIN) {
+            return Err(self.roll_back(error.to_string(), begun));
         }
         if let Some(Positions { offsets, membership }) = positions
             && let Err(error) = self.retried(|producer| membership.send_offsets(producer, offsets, CALL))
         {
-            return Err(self.roll_back(error.to_string()));
+            return Err(self.roll_back(error.to_string(), begun));
         }
         // From here on only the brokers' answer counts: a commit is resumed by the same call, and never followed by an abort
         // unless the library says that nothing was committed.
         match self.retried(|producer| classified(producer.commit_transaction(CALL))) {
             Ok(()) => Ok(()),
-            Err(error) if error.abortable => Err(self.roll_back(error.to_string())),
+            Err(error) if error.abortable => Err(self.roll_back(error.to_string(), begun)),
             // Even when fenced: what fenced us first finished what had been accepted.
             Err(error) => Err(CommandError::Unknown(error.to_string())),
         }
@@ -71,7 +74,7 @@ impl Writer {
 
     /// Makes a call until it succeeds, fails for good, or time has run out.
     fn retried(&self, call: impl Fn(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.time_out + MARGIN;
         loop {
             match call(self.producer.inner()) {
                 Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {
@@ -83,19 +86,21 @@ impl Writer {
         }
     }
 
-    fn roll_back(&self, reason: String) -> CommandError {
+    fn roll_back(&self, reason: String, begun: Instant) -> CommandError {
         match self.retried(|producer| classified(producer.abort_transaction(CALL))) {
             Ok(()) => CommandError::Aborted(reason),
             // What is not committed is not visible; the brokers end it when its time is over.
-            Err(error) => match self.ended(&error) {
+            Err(error) => match self.ended(&error, begun) {
                 CommandError::Aborted(_) => CommandError::Aborted(reason),
                 other => other,
             },
         }
     }
 
-    fn ended(&self, error: &TransactionError) -> CommandError {
+    /// A transaction that the brokers had to end for its age was fenced by them, and by nobody else.
+    fn ended(&self, error: &TransactionError, begun: Instant) -> CommandError {
         let (code, text) = self.producer.fatal_error().unwrap_or_else(|| (error.code, error.to_string()));
-        if is_fenced(code) { CommandError::Fenced(text) } else { CommandError::Aborted(text) }
+        let fenced = is_fenced(code) && begun.elapsed() < self.time_out;
+        if fenced { CommandError::Fenced(text) } else { CommandError::Aborted(text) }
     }
 }

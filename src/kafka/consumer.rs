@@ -6,7 +6,7 @@
 use super::assignment::{Assignment, Cut, Partition, Slot};
 use super::backlog::Backlog;
 use super::budget::Budget;
-use super::error::Error;
+use super::error::{Error, is_fenced};
 use super::failpoint::Mutant;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
@@ -20,6 +20,7 @@ use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Outcome as Ended, Oversi
 use crate::event::{Output, Record};
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
@@ -67,6 +68,8 @@ pub(super) struct Desk {
     revoke_patience: Duration,
     intake_stopped: bool,
     closing: bool,
+    /// The session in the group ended by our own clock, and no new one has begun.
+    session_over: bool,
     failure: Option<Error>,
     tally: Tally,
 }
@@ -107,6 +110,7 @@ impl Desk {
             revoke_patience: intake.revoke,
             intake_stopped: false,
             closing: false,
+            session_over: false,
             failure: None,
             tally: Tally::default(),
         }
@@ -121,6 +125,21 @@ impl Desk {
     pub(super) fn is_drained(&self) -> bool {
         let finished = self.in_flight.is_none() && self.assignment.ready() == 0;
         self.refusals.stopped() || finished && self.assignment.pending() == self.waits.held()
+    }
+
+    /// Fences whoever used this process's transactional id before, without waiting for that.
+    pub(super) fn fence(&mut self) -> Result<(), Error> {
+        self.transactions.fence()
+    }
+
+    /// What it means that the consumer cannot go on. One whose session was over is fenced by its own next tries to join, when the
+    /// brokers take them up later than it makes them (kafka.md 1.13).
+    pub(super) fn gone(&self, code: RDKafkaErrorCode, reason: String) -> Error {
+        match code {
+            RDKafkaErrorCode::FencedInstanceId if self.session_over => Error::SessionOver(reason),
+            _ if is_fenced(code) => Error::Fenced(reason),
+            _ => Error::Consume(KafkaError::MessageConsumptionFatal(code)),
+        }
     }
 
     pub(super) fn take_failure(&mut self) -> Option<Error> {

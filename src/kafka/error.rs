@@ -68,6 +68,34 @@ pub enum Error {
     /// Another process has taken this one's place: the same transactional id, or the same member of the group.
     #[error("another process with the same instance name has taken over: {0}; give each process its own kafka.instance")]
     Fenced(String),
+    /// Another process holds this one's place in the group, and does not leave it.
+    #[error(
+        "another process with the same instance name is in the group, and has not left it within {} s: {reason}; give each process its \
+         own kafka.instance", waited.as_secs()
+    )]
+    Occupied {
+        /// How long it was waited for.
+        waited: std::time::Duration,
+        /// What the brokers say.
+        reason: String,
+    },
+    /// The brokers ended a transaction of ours for its age.
+    #[error(
+        "the brokers have ended a transaction that was open for {} s, longer than kafka.transaction_timeout_ms: this process stood \
+         still or the brokers were away ({reason}); a restart goes on from what the brokers know", open.as_secs()
+    )]
+    Expired {
+        /// How long it was open by our clock.
+        open: std::time::Duration,
+        /// What the brokers say.
+        reason: String,
+    },
+    /// The group has taken this member for dead, and what it asked for since has come too late.
+    #[error(
+        "the session in the group was over: this process stood still or the brokers were away, and they do not take it back ({0}); \
+         a restart goes on from what the brokers know"
+    )]
+    SessionOver(String),
     /// Whether a transaction committed cannot be known. Nothing in memory may be believed then; a restart finds out.
     #[error("the outcome of a transaction is unknown: {0}; a restart goes on from what the brokers know")]
     AmbiguousCommit(String),
@@ -179,6 +207,11 @@ fn transaction_error(error: &KafkaError) -> TransactionError {
             abortable: false,
         },
     }
+}
+
+/// Whether a member of the same name holds its place in the group (KIP-848): alive, or dead for less than its session time-out.
+pub(super) fn is_occupied(code: RDKafkaErrorCode) -> bool {
+    code == RDKafkaErrorCode::UnreleasedInstanceId
 }
 
 /// Whether this producer's or member's place was taken.

@@ -85,6 +85,22 @@ pub fn reached(place: &str) {
 #[inline]
 pub fn reached(_: &str) {}
 
+/// Whether the test wants `place` to pretend that what it is named after has happened.
+#[cfg(feature = "failpoints")]
+pub fn pretends(place: &str) -> bool {
+    (|| {
+        fail::fail_point!(place, |_| true);
+        false
+    })()
+}
+
+/// Never, in this build.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub fn pretends(_: &str) -> bool {
+    false
+}
+
 /// Does at `place` what the test asked for while the caller goes on, until the result is dropped.
 #[cfg(feature = "failpoints")]
 pub fn during(place: &'static str) -> impl Drop {

@@ -16,7 +16,7 @@
 //! | `inquiry` | questions to a thread of their own |
 //! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
-//! | `transaction` | the thread that writes outputs and offsets in one transaction |
+//! | `transaction` | the thread that writes outputs and offsets in one transaction; `session`: the producer under its id |
 //! | `watch` | whether that thread's calls still return |
 //! | `membership` | the group membership that fences a transaction; the only `unsafe` |
 //! | `instance` | what tells this process from its siblings |

@@ -7,8 +7,9 @@ pub use super::assignment::Slot;
 use super::backlog::Waiting;
 use super::consumer::{Context, Desk};
 use super::coverage::Coverage;
-use super::error::{Error, is_fenced};
+use super::error::{Error, is_occupied};
 use super::instance::Instance;
+use super::membership::Membership;
 use super::start::Starts;
 use super::state::{Stateful, States};
 use super::status::Status;
@@ -16,9 +17,9 @@ use super::transaction::Transactions;
 use super::{client, failpoint, headers};
 use crate::config::{Kafka, Protocol};
 use crate::event::{Output, Record};
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, Message};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -185,25 +186,36 @@ impl Pipeline {
         }
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
-        let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name))?;
+        let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name), intake.revoke)?;
         let starts = Starts::new(kafka, &intake.group)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
-        let desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
+        let mut desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
+        // A static member waits until the group has taken it in: its twin would be fenced, and go on holding the place.
+        if !client::is_static(kafka, &instance) {
+            desk.fence()?;
+        }
         let member = if intake.state.is_some() { client::counting } else { client::consumer };
-        let consumer: BaseConsumer<Context> =
-            member(kafka, &intake.group, &instance)?.create_with_context(Context::new(desk)).map_err(Error::Client)?;
-        let consumer = Arc::new(consumer);
-        #[cfg(feature = "failpoints")]
-        super::membership::Membership::remember(&consumer);
+        let member = Member { config: member(kafka, &intake.group, &instance)?, topics: intake.topics.clone() };
+        let consumer = member.consumer(Context::new(desk))?;
         let coverage = match (kafka.protocol, client::is_static(kafka, &instance)) {
             (Protocol::Classic, true) => Some(Coverage::watch(Arc::downgrade(&consumer), kafka, &intake.group, &intake.topics)?),
             // A dynamic member that restarts is a new member; with the other protocol the brokers assign step by step themselves.
             _ => None,
         };
         let (sender, ended) = mpsc::sync_channel(1);
+        let owner = Owner {
+            consumer,
+            member,
+            occupied: None,
+            session_timeout: Duration::from_millis(kafka.session_timeout_ms),
+            drain: intake.drain,
+            stop,
+            topic: None,
+            _coverage: coverage,
+        };
         let thread = std::thread::Builder::new()
             .name("consumer".to_owned())
-            .spawn(move || Owner { consumer, intake, stop, topic: None, _coverage: coverage }.run(&sender))
+            .spawn(move || owner.run(&sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the consumer thread: {error}")))?;
         Ok((Self { thread, ended }, receiver, Completions(outcomes)))
     }
@@ -231,9 +243,33 @@ impl Pipeline {
     }
 }
 
+/// What makes a member of the group.
+struct Member {
+    config: ClientConfig,
+    topics: Vec<String>,
+}
+
+impl Member {
+    fn consumer(&self, context: Context) -> Result<Arc<BaseConsumer<Context>>, Error> {
+        let consumer: BaseConsumer<Context> = self.config.create_with_context(context).map_err(Error::Client)?;
+        #[cfg(feature = "failpoints")]
+        Membership::remember(&consumer);
+        Ok(Arc::new(consumer))
+    }
+
+    fn subscribe(&self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(|reason| Error::Subscribe { topics: self.topics.join(", "), reason })
+    }
+}
+
 struct Owner {
     consumer: Arc<BaseConsumer<Context>>,
-    intake: Intake,
+    member: Member,
+    /// Since when the group has not let us in because a member of our name is in it.
+    occupied: Option<Instant>,
+    session_timeout: Duration,
+    drain: Duration,
     stop: Stop,
     /// The last topic's name, so that records of one topic share it.
     topic: Option<Arc<str>>,
@@ -248,15 +284,13 @@ const BUSY: Duration = Duration::from_millis(2);
 /// that we live only in polls.
 const NAP: Duration = Duration::from_millis(1);
 const UNPOLLED: Duration = Duration::from_millis(50);
+/// Between two tries to join a group in which a member has our name, and for how long beyond the session time-out.
+const JOIN_AGAIN: Duration = Duration::from_secs(1);
+const OCCUPIED: Duration = Duration::from_secs(10);
 
 impl Owner {
     fn run(mut self, ended: &mpsc::SyncSender<Result<Tally, Error>>) {
-        let topics: Vec<&str> = self.intake.topics.iter().map(String::as_str).collect();
-        let subscribed = self.consumer.subscribe(&topics);
-        let result = subscribed
-            .map_err(|reason| Error::Subscribe { topics: self.intake.topics.join(", "), reason })
-            .and_then(|()| self.read())
-            .and_then(|()| self.drain());
+        let went = self.member.subscribe(&self.consumer).and_then(|()| self.read()).and_then(|()| self.drain());
         let context = self.consumer.context().clone();
         if !context.desk().close(CLOSE) {
             tracing::warn!("the open transaction is left to the brokers, which end it when its time is over");
@@ -264,8 +298,16 @@ impl Owner {
         // What is left in the ledgers is left to the next owner. The role waits for us from here on, and not for ever.
         let tally = context.desk().leave();
         let failure = context.desk().take_failure();
+        let result = match went.and_then(|()| failure.map_or(Ok(()), Err)) {
+            // Nothing of it is visible, so all of it is left to the next owner, as a stop may.
+            Err(error @ (Error::Expired { .. } | Error::SessionOver(_))) if self.stop.is_requested() => {
+                tracing::warn!(%error, "what was not committed is left to the next owner");
+                Ok(())
+            }
+            result => result,
+        };
         // The receiver waits for it.
-        let _ = ended.send(result.and_then(|()| failure.map_or(Ok(()), Err)).map(|()| tally));
+        let _ = ended.send(result.map(|()| tally));
         failpoint::reached("before-leaving");
         // Leaves the group, on this thread. It may hang when brokers are away; nobody waits for that.
         drop(self.consumer);
@@ -280,9 +322,43 @@ impl Owner {
                 self.take_in()?;
                 polled = Instant::now();
             }
-            self.turn()?;
+            match self.occupied() {
+                Some(reason) => self.join_again(reason)?,
+                None => self.turn()?,
+            }
         }
         Ok(())
+    }
+
+    /// What the brokers say when a member of our name holds our place in the group.
+    fn occupied(&mut self) -> Option<String> {
+        // Before it is let in it has an id and the epoch 0.
+        let let_in = |membership: Membership| membership.generation() > 0;
+        if self.occupied.is_some() && Membership::of(&self.consumer).is_some_and(let_in) {
+            self.occupied = None;
+        }
+        self.consumer.client().fatal_error().filter(|(code, _)| is_occupied(*code)).map(|(_, reason)| reason)
+    }
+
+    /// Puts a new consumer in the place of one that the group has not let in. A member that died is in it until its session is over;
+    /// one that lives stays, so this ends too.
+    fn join_again(&mut self, reason: String) -> Result<(), Error> {
+        let since = *self.occupied.get_or_insert_with(|| {
+            tracing::warn!(reason, "a member of this name is in the group: waiting until its session is over");
+            Instant::now()
+        });
+        if since.elapsed() > self.session_timeout + OCCUPIED {
+            return Err(Error::Occupied { waited: since.elapsed(), reason });
+        }
+        let next = Instant::now() + JOIN_AGAIN;
+        while Instant::now() < next && !self.stop.is_requested() {
+            // What it still reads has no place any more.
+            let _ = self.consumer.poll(IDLE);
+        }
+        let context = self.consumer.context().clone();
+        context.desk().lose_all();
+        self.consumer = self.member.consumer(context.as_ref().clone())?;
+        self.member.subscribe(&self.consumer)
     }
 
     /// Serves events until there is none, or enough was read.
@@ -299,10 +375,13 @@ impl Owner {
 
     /// After a stop: nothing new, but what was handed out is awaited, written and committed.
     fn drain(&mut self) -> Result<(), Error> {
-        let deadline = Instant::now() + self.intake.drain;
+        let deadline = Instant::now() + self.drain;
         self.consumer.context().desk().stop_intake(&self.consumer);
         loop {
             self.poll(BUSY)?;
+            if self.occupied().is_some() {
+                return Ok(());
+            }
             self.turn()?;
             if self.consumer.context().desk().is_drained() || Instant::now() >= deadline {
                 return Ok(());
@@ -315,8 +394,8 @@ impl Owner {
         if let Some(failure) = desk.take_failure() {
             return Err(failure);
         }
-        if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            return Err(gone(code, reason));
+        if let Some((code, reason)) = self.consumer.client().fatal_error().filter(|(code, _)| !is_occupied(*code)) {
+            return Err(desk.gone(code, reason));
         }
         desk.turn(&self.consumer)
     }
@@ -326,8 +405,9 @@ impl Owner {
         let message = match self.consumer.poll(patience) {
             None => return Ok(false),
             Some(Ok(message)) => message,
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) if is_occupied(code) => return Ok(false),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                return Err(gone(code, "the consumer cannot go on".to_owned()));
+                return Err(self.consumer.context().desk().gone(code, "the consumer cannot go on".to_owned()));
             }
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 return Err(Error::Gone(error.to_string()));
@@ -347,8 +427,4 @@ impl Owner {
         let must_pause = desk.take_up(record)?;
         Ok(!must_pause && !desk.has_enough())
     }
-}
-
-fn gone(code: RDKafkaErrorCode, reason: String) -> Error {
-    if is_fenced(code) { Error::Fenced(reason) } else { Error::Consume(KafkaError::MessageConsumptionFatal(code)) }
 }

@@ -144,6 +144,12 @@ impl Producer {
 }
 
 impl Batch {
+    /// Whether the brokers know of it: one of its records was answered, or none was handed over.
+    pub(super) fn is_known(&self) -> bool {
+        let Reports { delivered, failed, .. } = &*self.reports;
+        self.sent == 0 || delivered.load(Ordering::Acquire) + failed.load(Ordering::Acquire) > 0
+    }
+
     /// How it stands, once all its records were handed over.
     pub(super) fn progress(&self) -> Progress {
         let failed = self.reports.failed.load(Ordering::Acquire);

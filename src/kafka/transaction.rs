@@ -10,21 +10,25 @@
 //! is resumed by the same call, never aborted: only the brokers know how it ended.
 
 use super::assignment::Done;
-use super::error::{Error, classified, is_fenced};
+use super::error::{Error, is_fenced};
 use super::failpoint::{self, Mutant};
-use super::membership::{Membership, TransactionError};
-use super::producer::{Batch as Deliveries, Inner, Producer, Progress, Sending};
+use super::membership::Membership;
+use super::producer::{Batch as Deliveries, Progress, Sending};
 use super::watch::{self, Beats, Watch};
 use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::Producer as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+mod session;
+
+pub(super) use session::{BACK_OFF, CALL, MARGIN};
+use session::{Retry, Session};
 
 /// What goes into one transaction.
 #[derive(Debug)]
@@ -36,6 +40,13 @@ pub(super) struct Batch {
     pub(super) offsets: TopicPartitionList,
     /// The membership when the batch was cut.
     pub(super) membership: Membership,
+}
+
+/// What the thread is to do. With the first order it fences whoever used the id before.
+#[derive(Debug)]
+enum Order {
+    Fence,
+    Write(Batch),
 }
 
 /// How a batch ended.
@@ -85,7 +96,8 @@ impl Batch {
 /// The owner's side of the thread.
 #[derive(Debug)]
 pub(super) struct Transactions {
-    batches: Option<SyncSender<Batch>>,
+    orders: Option<SyncSender<Order>>,
+    started: bool,
     outcomes: Receiver<Outcome>,
     abort: Arc<AtomicBool>,
     closing: Arc<AtomicBool>,
@@ -93,51 +105,55 @@ pub(super) struct Transactions {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Time between two tries of a call that may be retried.
-pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
-/// Longest time for one blocking call; it is made again as long as the library says so.
-pub(super) const CALL: Duration = Duration::from_secs(5);
 /// Careful attempts before a batch is given back.
 const CAREFUL: usize = 5;
 /// Entries with something to write that are written one after the other at most: within a transaction's time.
 pub(super) const CAREFUL_ENTRIES: usize = 64;
-/// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
-pub(super) const MARGIN: Duration = Duration::from_secs(30);
 /// Beyond the library's own time-out, how long a delivery report is waited for.
 const REPORT: Duration = Duration::from_secs(10);
+/// Longest time that an abort waits for a first answer to what was written.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Time between two looks at whether all is delivered.
 const LOOK: Duration = Duration::from_millis(1);
 
 impl Transactions {
-    /// Starts the thread, under a transactional id.
-    pub(super) fn start(kafka: &Kafka, transactional_id: &str) -> Result<Self, Error> {
-        let producer = Producer::transactional(kafka, transactional_id)?;
+    /// Starts the thread, under a transactional id. An abort that is asked for may take as long as `revoke`.
+    pub(super) fn start(kafka: &Kafka, transactional_id: &str, revoke: Duration) -> Result<Self, Error> {
         // One batch at a time: the next is cut when this one has ended.
-        let (batches, receiver) = sync_channel(1);
+        let (orders, receiver) = sync_channel(1);
         let (sender, outcomes) = sync_channel(1);
         let (abort, closing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let beats = Beats::default();
         let worker = Worker {
-            producer,
-            patience: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
+            session: Session::new(kafka, transactional_id, beats.clone(), closing.clone())?,
             report_patience: Duration::from_millis(kafka.delivery_timeout_ms) + REPORT,
+            // The abort itself must end within that time too.
+            answer_patience: ANSWER.min(revoke / 2),
             abort: abort.clone(),
-            closing: closing.clone(),
-            beats: beats.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("transactions".to_owned())
             .spawn(move || worker.run(&receiver, &sender))
             .map_err(|error| Error::Inconsistent(format!("cannot start the transaction thread: {error}")))?;
         let watch = Watch::new(beats, Instant::now());
-        Ok(Self { batches: Some(batches), outcomes, abort, closing, watch, thread: Some(thread) })
+        Ok(Self { orders: Some(orders), started: false, outcomes, abort, closing, watch, thread: Some(thread) })
+    }
+
+    /// Fences whoever used the id before, without waiting for that.
+    pub(super) fn fence(&mut self) -> Result<(), Error> {
+        if self.started { Ok(()) } else { self.order(Order::Fence) }
     }
 
     /// Hands a batch over. The one before must have ended.
-    pub(super) fn submit(&self, batch: Batch) -> Result<(), Error> {
+    pub(super) fn submit(&mut self, batch: Batch) -> Result<(), Error> {
         self.abort.store(false, Ordering::Release);
+        self.order(Order::Write(batch))
+    }
+
+    fn order(&mut self, order: Order) -> Result<(), Error> {
+        self.started = true;
         let gone = || Error::Inconsistent("the transaction thread has ended".to_owned());
-        self.batches.as_ref().ok_or_else(gone)?.send(batch).map_err(|_| gone())
+        self.orders.as_ref().ok_or_else(gone)?.send(order).map_err(|_| gone())
     }
 
     /// Asks for an end without commit, if the commit has not begun.
@@ -171,7 +187,7 @@ impl Transactions {
     /// Ends the thread when it has nothing in hand; false when it did not end in time.
     pub(super) fn close(&mut self, patience: Duration) -> bool {
         self.closing.store(true, Ordering::Release);
-        self.batches = None;
+        self.orders = None;
         if self.watch.is_stuck(Instant::now()) {
             return false;
         }
@@ -193,12 +209,11 @@ enum Trouble {
 }
 
 struct Worker {
-    producer: Producer,
-    patience: Duration,
+    session: Session,
     report_patience: Duration,
+    /// How long an abort waits for a first answer.
+    answer_patience: Duration,
     abort: Arc<AtomicBool>,
-    closing: Arc<AtomicBool>,
-    beats: Beats,
 }
 
 /// How carefully records are handed over.
@@ -211,49 +226,30 @@ enum Pace {
 }
 
 impl Worker {
-    fn run(self, batches: &Receiver<Batch>, outcomes: &SyncSender<Outcome>) {
-        if let Err(error) = self.initialise() {
+    fn run(mut self, orders: &Receiver<Order>, outcomes: &SyncSender<Outcome>) {
+        let Ok(first) = orders.recv() else { return };
+        if let Err(error) = self.session.initialise() {
             // Said at once, whether or not there is anything to write. The owner is gone only when nobody wants to know.
             let _ = outcomes.send(Outcome::Failed(error));
-            while batches.recv().is_ok() {}
+            while orders.recv().is_ok() {}
             return;
         }
-        while let Ok(batch) = batches.recv() {
-            if outcomes.send(self.transact(&batch)).is_err() {
+        for order in std::iter::once(first).chain(orders) {
+            if let Order::Write(batch) = order
+                && outcomes.send(self.transact(&batch)).is_err()
+            {
                 return;
             }
         }
     }
 
-    /// Calls the library, and notes that the call returned.
-    fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
-        let ended = call(self.producer.inner());
-        self.beats.beat();
-        ended
-    }
-
-    /// Fences whoever used this id before and ends its open transaction.
-    fn initialise(&self) -> Result<(), Error> {
-        let mut retry = Retry::of("the start of transactions");
-        loop {
-            match self.call(|producer| classified(producer.init_transactions(CALL))) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.retriable && !error.fatal => retry.wait(&error),
-                Err(error) => return Err(fatal_of(&error)),
-            }
-            if self.closing.load(Ordering::Acquire) {
-                return Err(Error::Transaction("stopped before the transaction coordinator answered".to_owned()));
-            }
-        }
-    }
-
-    fn transact(&self, batch: &Batch) -> Outcome {
+    fn transact(&mut self, batch: &Batch) -> Outcome {
         let mut tried = self.attempt(batch, Pace::Together);
         if let Err(Trouble::Abort(Abort { oversized: Some(Oversized::Somewhere(topic)), .. })) = &tried {
             let suspects = batch.writing_to(topic);
             // A larger batch comes back smaller, unless there is state, which it holds all of.
             if (1..=CAREFUL_ENTRIES).contains(&suspects.len()) {
-                tried = self.carefully(|| self.attempt(batch, Pace::OneByOne));
+                tried = self.carefully(|worker| worker.attempt(batch, Pace::OneByOne));
             } else if !batch.state.is_empty() {
                 tried = self.search(batch, &suspects).and(tried);
             }
@@ -261,7 +257,7 @@ impl Worker {
         match tried {
             Ok(written) => Outcome::Written(written),
             Err(Trouble::Fatal(error)) => Outcome::Failed(error),
-            Err(Trouble::Abort(abort)) => match self.roll_back() {
+            Err(Trouble::Abort(abort)) => match self.session.roll_back() {
                 Ok(()) => Outcome::Aborted(abort),
                 Err(error) => Outcome::Failed(error),
             },
@@ -270,12 +266,12 @@ impl Worker {
 
     /// Makes an attempt after one of which something was refused for its size. The first one usually fails, because the library has
     /// its producer's epoch raised before it goes on.
-    fn carefully(&self, attempt: impl Fn() -> Result<u64, Trouble>) -> Result<u64, Trouble> {
+    fn carefully(&mut self, attempt: impl Fn(&mut Self) -> Result<u64, Trouble>) -> Result<u64, Trouble> {
         let mut left = CAREFUL;
         loop {
-            self.roll_back().map_err(Trouble::Fatal)?;
+            self.session.roll_back().map_err(Trouble::Fatal)?;
             left -= 1;
-            match attempt() {
+            match attempt(self) {
                 Err(Trouble::Abort(abort)) if left > 0 && abort.oversized.is_none() && !abort.wanted => {}
                 tried => return tried,
             }
@@ -284,34 +280,50 @@ impl Worker {
 
     /// Looks for the entry that no topic takes among more than one transaction can hold one after the other. Fails when it is found;
     /// nothing of this is ever committed.
-    fn search(&self, batch: &Batch, suspects: &[usize]) -> Result<u64, Trouble> {
+    fn search(&mut self, batch: &Batch, suspects: &[usize]) -> Result<u64, Trouble> {
         for some in suspects.chunks(CAREFUL_ENTRIES) {
-            self.carefully(|| self.probe(batch, some))?;
+            self.carefully(|worker| worker.probe(batch, some))?;
         }
         Ok(0)
     }
 
     /// Writes some entries one by one.
-    fn probe(&self, batch: &Batch, some: &[usize]) -> Result<u64, Trouble> {
-        self.begin()?;
+    fn probe(&mut self, batch: &Batch, some: &[usize]) -> Result<u64, Trouble> {
+        self.session.begin().map_err(Trouble::Fatal)?;
         let mut deliveries = Deliveries::default();
+        let probed = self.probe_each(batch, some, &mut deliveries);
+        self.known_before_abort(&deliveries, probed)
+    }
+
+    fn probe_each(&self, batch: &Batch, some: &[usize], deliveries: &mut Deliveries) -> Result<u64, Trouble> {
         for (index, entry) in some.iter().filter_map(|index| Some((*index, batch.entries.get(*index)?))) {
             for output in entry.outputs.iter() {
-                self.hand_over(&mut deliveries, output, Some(index))?;
-                self.delivered(&deliveries, Pace::OneByOne, Some(index))?;
+                self.hand_over(deliveries, output, Some(index))?;
+                self.delivered(deliveries, Pace::OneByOne, Some(index))?;
             }
         }
         Ok(0)
     }
 
-    fn begin(&self) -> Result<(), Trouble> {
-        self.call(|producer| classified(producer.begin_transaction())).map_err(|error| Trouble::Fatal(fatal_of(&error)))
+    /// Before an abort waits for a first answer to a record, within limits: an abort that comes before the coordinator has seen the
+    /// first partition of the transaction is refused, and the producer cannot go on (kafka.md 1.13).
+    fn known_before_abort(&self, deliveries: &Deliveries, tried: Result<u64, Trouble>) -> Result<u64, Trouble> {
+        if matches!(tried, Err(Trouble::Abort(_))) {
+            let deadline = Instant::now() + self.answer_patience;
+            while !deliveries.is_known() && Instant::now() < deadline {
+                self.session.beat();
+                std::thread::sleep(LOOK);
+            }
+        }
+        tried
     }
 
-    fn attempt(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
-        self.begin()?;
+    fn attempt(&mut self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
+        self.session.begin().map_err(Trouble::Fatal)?;
         failpoint::reached("before-produce");
-        let written = self.produce(batch, pace)?;
+        let mut deliveries = Deliveries::default();
+        let produced = self.produce(batch, pace, &mut deliveries);
+        let written = self.known_before_abort(&deliveries, produced)?;
         failpoint::reached("after-produce");
         self.heed()?;
         if !Mutant::NoOffsets.is_on() {
@@ -319,7 +331,7 @@ impl Worker {
         }
         failpoint::reached("after-offsets");
         self.heed()?;
-        self.commit()?;
+        self.session.commit()?;
         failpoint::reached("after-commit");
         Ok(written)
     }
@@ -332,31 +344,30 @@ impl Worker {
         Ok(())
     }
 
-    fn produce(&self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
-        let mut deliveries = Deliveries::default();
+    fn produce(&self, batch: &Batch, pace: Pace, deliveries: &mut Deliveries) -> Result<u64, Trouble> {
         let mut written = 0;
         for (index, entry) in batch.entries.iter().enumerate() {
             for output in entry.outputs.iter() {
-                self.hand_over(&mut deliveries, output, Some(index))?;
+                self.hand_over(deliveries, output, Some(index))?;
                 written += 1;
                 if pace == Pace::OneByOne {
-                    self.delivered(&deliveries, pace, Some(index))?;
+                    self.delivered(deliveries, pace, Some(index))?;
                 }
             }
         }
         for output in batch.state.iter() {
-            self.hand_over(&mut deliveries, output, None)?;
+            self.hand_over(deliveries, output, None)?;
             written += 1;
         }
-        self.delivered(&deliveries, pace, None)?;
+        self.delivered(deliveries, pace, None)?;
         Ok(written)
     }
 
     /// Hands a record of an entry over, or of a state, as soon as there is room.
     fn hand_over(&self, deliveries: &mut Deliveries, output: &Output, entry: Option<usize>) -> Result<(), Trouble> {
         loop {
-            self.beats.beat();
-            match self.producer.hand_over(deliveries, output) {
+            self.session.beat();
+            match self.session.producer().hand_over(deliveries, output) {
                 Sending::Taken => return self.heed(),
                 Sending::Full => std::thread::sleep(Duration::from_millis(1)),
                 Sending::Refused(error) if is_of_transaction(&error) => {
@@ -374,20 +385,23 @@ impl Worker {
     fn delivered(&self, deliveries: &Deliveries, pace: Pace, entry: Option<usize>) -> Result<(), Trouble> {
         let started = Instant::now();
         loop {
-            self.beats.beat();
+            self.session.beat();
             match deliveries.progress() {
                 Progress::Delivered => return Ok(()),
                 Progress::Open if started.elapsed() > self.report_patience => {
                     return Err(Trouble::Abort(Abort::because("delivery reports do not come")));
                 }
                 Progress::Open => {
+                    if failpoint::pretends("taken-away") {
+                        self.abort.store(true, Ordering::Release);
+                    }
                     self.heed()?;
                     match pace {
                         // A flush has the library poll without a pause while records wait behind an unanswered request of their
                         // partition, which takes a tenth of all CPU. So they are left to `linger.ms`.
                         Pace::Together => std::thread::sleep(LOOK),
                         Pace::OneByOne => {
-                            self.producer.flush(Duration::from_millis(20));
+                            self.session.producer().flush(Duration::from_millis(20));
                         }
                     }
                 }
@@ -398,8 +412,8 @@ impl Worker {
 
     /// What a record that was not taken means, of this entry if that is known: too large and passing errors abort, others end the role.
     fn refused(&self, error: Error, entry: Option<usize>) -> Trouble {
-        if let Some((code, text)) = self.producer.fatal_error() {
-            return Trouble::Fatal(fatal(code, text));
+        if let Some((code, text)) = self.session.producer().fatal_error() {
+            return self.session.trouble(code, text);
         }
         match &error {
             Error::Produce { topic, reason } => match reason.rdkafka_error_code() {
@@ -407,7 +421,7 @@ impl Worker {
                     let oversized = entry.map_or_else(|| Oversized::Somewhere(topic.clone()), Oversized::At);
                     Trouble::Abort(Abort { oversized: Some(oversized), ..Abort::because(error.to_string()) })
                 }
-                Some(code) if is_fenced(code) => Trouble::Fatal(Error::Fenced(error.to_string())),
+                Some(code) if is_fenced(code) => self.session.trouble(code, error.to_string()),
                 _ if is_of_transaction(&error) => Trouble::Abort(Abort::because(error.to_string())),
                 _ if super::error::is_passing(reason) => Trouble::Abort(Abort::because(error.to_string())),
                 _ => Trouble::Fatal(error),
@@ -424,7 +438,7 @@ impl Worker {
         let membership = refreshed.as_ref().unwrap_or(membership);
         let mut retry = Retry::of("sending offsets");
         loop {
-            let error = match self.call(|producer| membership.send_offsets(producer, &batch.offsets, CALL)) {
+            let error = match self.session.call(|producer| membership.send_offsets(producer, &batch.offsets, CALL)) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -433,87 +447,18 @@ impl Worker {
                 return Err(Trouble::Abort(Abort::because(refused)));
             }
             if error.fatal || !error.retriable {
-                return Err(Trouble::Fatal(fatal_of(&error)));
+                return Err(self.session.trouble(error.code, error.to_string()));
             }
             self.heed()?;
-            if retry.since.elapsed() > self.patience {
+            if retry.since.elapsed() > self.session.patience() {
                 return Err(Trouble::Abort(Abort::because(error.to_string())));
             }
             retry.wait(&error);
         }
-    }
-
-    /// Commits. From here on only the brokers' answer counts.
-    fn commit(&self) -> Result<(), Trouble> {
-        let mut retry = Retry::of("a commit");
-        let _during = failpoint::during("in-commit");
-        loop {
-            let error = match self.call(|producer| classified(producer.commit_transaction(CALL))) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            if error.fatal {
-                return Err(Trouble::Fatal(fatal_of(&error)));
-            }
-            if error.abortable {
-                return Err(Trouble::Abort(Abort::because(error.to_string())));
-            }
-            if !error.retriable || retry.since.elapsed() > self.patience {
-                return Err(Trouble::Fatal(Error::AmbiguousCommit(error.to_string())));
-            }
-            retry.wait(&error);
-        }
-    }
-
-    fn roll_back(&self) -> Result<(), Error> {
-        let mut retry = Retry::of("an abort");
-        loop {
-            let error = match self.call(|producer| classified(producer.abort_transaction(CALL))) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            if error.fatal || !error.retriable {
-                return Err(fatal_of(&error));
-            }
-            if retry.since.elapsed() > self.patience {
-                return Err(Error::Transaction(format!("the abort of a transaction is not answered: {error}")));
-            }
-            retry.wait(&error);
-        }
-    }
-}
-
-/// A call that is made again and again.
-struct Retry {
-    what: &'static str,
-    since: Instant,
-    said: Option<Instant>,
-}
-
-impl Retry {
-    fn of(what: &'static str) -> Self {
-        Self { what, since: Instant::now(), said: None }
-    }
-
-    /// Waits until the next try. What lasts is worth a line in the log, now and then.
-    fn wait(&mut self, error: &TransactionError) {
-        if self.since.elapsed() > CALL && self.said.is_none_or(|said| said.elapsed() > CALL) {
-            self.said = Some(Instant::now());
-            tracing::warn!(%error, after = ?self.since.elapsed(), "{} is tried again", self.what);
-        }
-        std::thread::sleep(BACK_OFF);
     }
 }
 
 /// Whether a record was not taken because the transaction has an error already, which an abort ends.
 fn is_of_transaction(error: &Error) -> bool {
     matches!(error, Error::Produce { reason, .. } if reason.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
-}
-
-fn fatal_of(error: &TransactionError) -> Error {
-    fatal(error.code, error.to_string())
-}
-
-fn fatal(code: RDKafkaErrorCode, text: String) -> Error {
-    if is_fenced(code) { Error::Fenced(text) } else { Error::Transaction(text) }
 }

@@ -13,6 +13,7 @@ mod broker;
 mod chaos;
 #[path = "../support/disaster.rs"]
 mod disaster;
+mod fence;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod lane;

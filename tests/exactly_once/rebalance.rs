@@ -233,6 +233,40 @@ fn a_batch_of_a_partition_that_moved_is_not_committed() {
     });
 }
 
+/// The brokers are still writing the end of the transaction before, and do not know of this one yet.
+#[test]
+fn what_is_taken_away_just_after_the_begin_of_a_transaction_ends_no_process() {
+    // With time to wait for a first answer, and without: then a new producer must take the place of the old one.
+    alone(2 * LIMIT, || [("5000", false), ("0", true)].into_iter().for_each(|(revoke, replaced)| take_away(revoke, replaced)));
+}
+
+fn take_away(revoke: &str, replaced: bool) {
+    let stream = Stream::new(shared(), &format!("begun-{revoke}-"), 12);
+    let mut fleet = stream.fleet();
+    fleet.set("VERDICT__REVOKE_MS", revoke);
+    // One batch comes right after the other.
+    fleet.set("VERDICT__COMMIT_RECORDS", "20");
+    stream.produce(mail(6_000));
+    let mut process = fleet.start("a", &[("FAILPOINTS", "taken-away=4%return")]);
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        assert_eq!(process.ended(), None, "{}", fleet.tails());
+        let taken_back = fleet.logged("a partition was taken away").len();
+        let new = fleet.logged("a new producer takes the place").len();
+        assert!(replaced || new == 0, "a first answer was not waited for\n{}", fleet.tails());
+        if taken_back >= 60 && (new > 0 || !replaced) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{taken_back} batches were taken back and {new} producers replaced");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(process.stop().0, Some(0), "{}", fleet.tails());
+    let process = fleet.start("a", &[]);
+    stream.wait_until_done(LIMIT);
+    assert_eq!(process.stop().0, Some(0));
+    stream.assert_exactly_once(&fleet);
+}
+
 /// The verdicts of two runs over the same mail, but for the names of topics and the times of the runs.
 #[test]
 fn p3_the_same_stream_twice_gives_the_same_verdicts() {

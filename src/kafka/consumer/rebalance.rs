@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 impl Desk {
@@ -23,12 +23,14 @@ impl Desk {
         }
         consumer.incremental_assign(&TopicPartitionList::new()).map_err(rebalance)?;
         let partitions = partitions(list);
+        self.session_over = false;
         tracing::info!(partitions = %names(&partitions), "assigned");
         let assigned = self.assignment.assign(partitions);
         self.places.assign(&assigned);
         self.starts.ask(assigned);
         self.status.assigned();
-        Ok(())
+        // A member that the group has not taken in yet may have a twin that lives.
+        self.fence()
     }
 
     /// Gives partitions up. A batch that holds records of them is ended first, because once they are given up another member may
@@ -36,17 +38,11 @@ impl Desk {
     fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
         let partitions = partitions(list);
         let lost = consumer.assignment_lost();
+        self.session_over |= lost && consumer.client().fatal_error().is_none();
         // Whatever comes of it, the library must be told that the partitions are given up: it waits for that, when it is closed too.
         let ended = self.end_batch_of(&partitions, lost);
-        let left = self.assignment.revoke(&partitions);
         let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
         let started = self::list(started);
-        self.starts.forget(&partitions);
-        if let Some(states) = &mut self.states {
-            states.forget(&partitions);
-        }
-        self.places.revoke(&partitions);
-        self.waits.forget(&partitions);
         // The library keeps a pause over an assignment: were the partition ours again, nothing of it would be read.
         let to_resume = self::list(self.paused.intersection(&partitions));
         if to_resume.count() > 0
@@ -54,10 +50,34 @@ impl Desk {
         {
             tracing::warn!(%error, "resuming what is given up");
         }
-        self.paused.retain(|partition| !partitions.contains(partition));
-        self.tally.left += left as u64;
+        let left = self.forget(&partitions);
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
         consumer.incremental_unassign(&started).map_err(rebalance).and(ended)
+    }
+
+    /// Gives up all that a consumer held that can do nothing any more.
+    pub(in crate::kafka) fn lose_all(&mut self) {
+        let partitions: BTreeSet<Partition> = self.assignment.partitions().cloned().collect();
+        if partitions.is_empty() {
+            return;
+        }
+        self.transactions.request_abort();
+        let left = self.forget(&partitions);
+        tracing::info!(partitions = %names(&partitions), left, "lost");
+    }
+
+    /// Leaves what is held of these partitions to their next owner; returns how many records that are.
+    fn forget(&mut self, partitions: &BTreeSet<Partition>) -> usize {
+        let left = self.assignment.revoke(partitions);
+        self.starts.forget(partitions);
+        if let Some(states) = &mut self.states {
+            states.forget(partitions);
+        }
+        self.places.revoke(partitions);
+        self.waits.forget(partitions);
+        self.paused.retain(|partition| !partitions.contains(partition));
+        self.tally.left += left as u64;
+        left
     }
 
     /// Ends the batch that holds records of these partitions.
@@ -85,12 +105,13 @@ fn names(partitions: &BTreeSet<Partition>) -> String {
     names.join(" ")
 }
 
-/// The consumer's context: its callbacks.
-pub(in crate::kafka) struct Context(Mutex<Desk>);
+/// The consumer's context: its callbacks. A consumer that takes the place of another one gets the same.
+#[derive(Clone)]
+pub(in crate::kafka) struct Context(Arc<Mutex<Desk>>);
 
 impl Context {
     pub(in crate::kafka) fn new(desk: Desk) -> Self {
-        Self(Mutex::new(desk))
+        Self(Arc::new(Mutex::new(desk)))
     }
 
     pub(in crate::kafka) fn desk(&self) -> MutexGuard<'_, Desk> {

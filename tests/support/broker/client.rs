@@ -143,7 +143,8 @@ impl Client {
             self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create().unwrap();
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
-        let positions = consumer.committed_offsets(asked, PATIENCE).unwrap();
+        // Its coordinator may be away for a moment, or another one.
+        let positions = eventually(&format!("positions of {group}"), || consumer.committed_offsets(asked.clone(), PATIENCE).ok());
         positions
             .elements()
             .iter()

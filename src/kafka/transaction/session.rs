@@ -1,0 +1,188 @@
+//! The producer under its transactional id: its calls, made again where that may help, and whose doing it is when they fail for good.
+
+use super::{Abort, Trouble};
+use crate::config::Kafka;
+use crate::kafka::error::{Error, classified, is_fenced};
+use crate::kafka::failpoint;
+use crate::kafka::membership::TransactionError;
+use crate::kafka::producer::{Inner, Producer};
+use crate::kafka::watch::Beats;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::Producer as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Time between two tries of a call that may be retried.
+pub(in crate::kafka) const BACK_OFF: Duration = Duration::from_millis(100);
+/// Longest time for one blocking call; it is made again as long as the library says so.
+pub(in crate::kafka) const CALL: Duration = Duration::from_secs(5);
+/// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
+pub(in crate::kafka) const MARGIN: Duration = Duration::from_secs(30);
+
+/// One producer after another under the same id.
+pub(super) struct Session {
+    kafka: Kafka,
+    id: String,
+    producer: Producer,
+    closing: Arc<AtomicBool>,
+    beats: Beats,
+    /// When the last transaction was begun.
+    begun: Option<Instant>,
+    /// Whether its commit was asked for.
+    committing: bool,
+}
+
+impl Session {
+    /// Makes a producer that has not fenced anybody yet.
+    pub(super) fn new(kafka: &Kafka, id: &str, beats: Beats, closing: Arc<AtomicBool>) -> Result<Self, Error> {
+        let producer = Producer::transactional(kafka, id)?;
+        Ok(Self { kafka: kafka.clone(), id: id.to_owned(), producer, closing, beats, begun: None, committing: false })
+    }
+
+    pub(super) fn producer(&self) -> &Producer {
+        &self.producer
+    }
+
+    /// Notes that what the owner watches goes on.
+    pub(super) fn beat(&self) {
+        self.beats.beat();
+    }
+
+    /// How long the end of a transaction is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.time_out() + MARGIN
+    }
+
+    fn time_out(&self) -> Duration {
+        Duration::from_millis(self.kafka.transaction_timeout_ms)
+    }
+
+    /// Calls the library, and notes that the call returned.
+    pub(super) fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
+        let ended = call(self.producer.inner());
+        self.beats.beat();
+        ended
+    }
+
+    /// Fences whoever used this id before and ends its open transaction.
+    pub(super) fn initialise(&mut self) -> Result<(), Error> {
+        self.begun = None;
+        let mut retry = Retry::of("the start of transactions");
+        loop {
+            match self.call(|producer| classified(producer.init_transactions(CALL))) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.retriable && !error.fatal => retry.wait(&error),
+                Err(error) => return Err(self.failure(error.code, error.to_string())),
+            }
+            if self.closing.load(Ordering::Acquire) {
+                return Err(Error::Transaction("stopped before the transaction coordinator answered".to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        (self.begun, self.committing) = (Some(Instant::now()), false);
+        self.call(|producer| classified(producer.begin_transaction()))
+            .map_err(|error| self.failure(error.code, error.to_string()))
+    }
+
+    /// Commits. From here on only the brokers' answer counts.
+    pub(super) fn commit(&mut self) -> Result<(), Trouble> {
+        self.committing = true;
+        let mut retry = Retry::of("a commit");
+        let _during = failpoint::during("in-commit");
+        loop {
+            let error = match self.call(|producer| classified(producer.commit_transaction(CALL))) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.fatal {
+                return Err(Trouble::Fatal(self.failure(error.code, error.to_string())));
+            }
+            if error.abortable {
+                return Err(Trouble::Abort(Abort::because(error.to_string())));
+            }
+            if !error.retriable || retry.since.elapsed() > self.patience() {
+                return Err(Trouble::Fatal(Error::AmbiguousCommit(error.to_string())));
+            }
+            retry.wait(&error);
+        }
+    }
+
+    /// Ends the open transaction without commit.
+    pub(super) fn roll_back(&mut self) -> Result<(), Error> {
+        let mut retry = Retry::of("an abort");
+        loop {
+            let error = match self.call(|producer| classified(producer.abort_transaction(CALL))) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if is_of_another_state(error.code) {
+                // A transaction whose commit was asked for may be the one that the brokers know as ended.
+                return if self.committing { Err(Error::AmbiguousCommit(error.to_string())) } else { self.renew(&error) };
+            }
+            if error.fatal || !error.retriable {
+                return Err(self.failure(error.code, error.to_string()));
+            }
+            if retry.since.elapsed() > self.patience() {
+                return Err(Error::Transaction(format!("the abort of a transaction is not answered: {error}")));
+            }
+            retry.wait(&error);
+        }
+    }
+
+    /// Puts a new producer in the place of one that cannot go on although nothing is wrong: the brokers did not know yet of the
+    /// transaction that was to be ended (librdkafka#4849). What they have heard of it meanwhile the new one ends.
+    fn renew(&mut self, error: &TransactionError) -> Result<(), Error> {
+        tracing::warn!(%error, "a new producer takes the place of one whose transaction the brokers did not know yet");
+        self.producer = Producer::transactional(&self.kafka, &self.id)?;
+        self.initialise()
+    }
+
+    /// What it means that the producer cannot go on.
+    pub(super) fn trouble(&self, code: RDKafkaErrorCode, reason: String) -> Trouble {
+        if is_of_another_state(code) {
+            Trouble::Abort(Abort::because(reason))
+        } else {
+            Trouble::Fatal(self.failure(code, reason))
+        }
+    }
+
+    /// A fence is the brokers' when they had to end our transaction for its age, and another process's otherwise (kafka.md 1.13).
+    fn failure(&self, code: RDKafkaErrorCode, reason: String) -> Error {
+        let open = self.begun.map(|begun| begun.elapsed()).unwrap_or_default();
+        match is_fenced(code) {
+            true if open >= self.time_out() => Error::Expired { open, reason },
+            true => Error::Fenced(reason),
+            false => Error::Transaction(reason),
+        }
+    }
+}
+
+/// Whether the brokers say that a transaction is not in the state in which it could be ended.
+fn is_of_another_state(code: RDKafkaErrorCode) -> bool {
+    code == RDKafkaErrorCode::InvalidTransactionalState
+}
+
+/// A call that is made again and again.
+pub(super) struct Retry {
+    what: &'static str,
+    pub(super) since: Instant,
+    said: Option<Instant>,
+}
+
+impl Retry {
+    pub(super) fn of(what: &'static str) -> Self {
+        Self { what, since: Instant::now(), said: None }
+    }
+
+    /// Waits until the next try. What lasts is worth a line in the log, now and then.
+    pub(super) fn wait(&mut self, error: &TransactionError) {
+        if self.since.elapsed() > CALL && self.said.is_none_or(|said| said.elapsed() > CALL) {
+            self.said = Some(Instant::now());
+            tracing::warn!(%error, after = ?self.since.elapsed(), "{} is tried again", self.what);
+        }
+        std::thread::sleep(BACK_OFF);
+    }
+}
