@@ -34,11 +34,12 @@ fn count_with_a_letter_too_large(small: usize) {
     shared().set_topic(&stream.topic("mail.dead-letters"), "max.message.bytes", "20000");
     process.signal(Signal::SIGKILL);
     drop(process);
-    stream.produce((0..300).map(|number| Failure::of(number % 20, 2, now())));
-    (0..small).for_each(|number| write_late(&stream, number, 0));
+    // Few enough to be read before the first batch is cut.
+    stream.produce((0..100).map(|number| Failure::of(number % 20, 2, now())));
     write_late(&stream, small, 100_000);
+    (0..small).for_each(|number| write_late(&stream, number, 0));
     stream.flush();
-    stream.produce((0..100).map(|number| Failure::of(number % 20, 3, now())));
+    stream.produce((0..50).map(|number| Failure::of(number % 20, 3, now())));
     // What was applied is written with the first commit, whatever positions that commits.
     let mut process = fleet.start("one", &[("FAILPOINTS", "after-commit=1*return(kill)")]);
     assert_eq!(process.exit_code(), None, "{}", fleet.tails());
