@@ -118,6 +118,13 @@ pub(super) fn reader(kafka: &Kafka) -> Result<ClientConfig, Error> {
     )
 }
 
+/// A reader of one partition's changelog, which shares memory with others: `at_once` of them read at the same time.
+pub(super) fn restorer(kafka: &Kafka, at_once: usize) -> Result<ClientConfig, Error> {
+    let mut config = reader(kafka)?;
+    config.set("fetch.message.max.bytes", "1048576").set("queued.max.messages.kbytes", (PREFETCH_KIB * 2 / at_once).to_string());
+    Ok(config)
+}
+
 /// What a command asks the brokers beside records: topics, settings, groups.
 pub(super) fn admin(kafka: &Kafka) -> Result<ClientConfig, Error> {
     client(kafka, &[])

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The side of whoever asks.
 #[derive(Debug)]
@@ -19,10 +20,31 @@ impl<Q: Send + 'static, A: Send + 'static> Inquiry<Q, A> {
     ) -> Result<Self, Error> {
         let (questions, asked) = mpsc::channel();
         let (found, answers) = mpsc::channel();
-        std::thread::Builder::new()
-            .name(about.to_owned())
-            .spawn(move || work(&asked, &found))
-            .map_err(|error| Error::Inconsistent(format!("cannot start the thread for {about}: {error}")))?;
+        spawn(about, move || work(&asked, &found))?;
+        Ok(Self { about, questions, answers })
+    }
+
+    /// Starts so many threads, each of which takes the next question once it has done with its last. A question that has become void
+    /// has no answer. The threads end when this is dropped.
+    pub(super) fn shared(
+        about: &'static str,
+        threads: usize,
+        answer: impl Fn(Q) -> Option<A> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let (questions, asked) = mpsc::channel();
+        let (found, answers) = mpsc::channel();
+        let (asked, answer) = (Arc::new(Mutex::new(asked)), Arc::new(answer));
+        for _ in 0..threads {
+            let (asked, answer, found) = (asked.clone(), answer.clone(), found.clone());
+            let next = move || asked.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
+            spawn(about, move || {
+                while let Some(question) = next() {
+                    if answer(question).is_some_and(|answer| found.send(answer).is_err()) {
+                        return;
+                    }
+                }
+            })?;
+        }
         Ok(Self { about, questions, answers })
     }
 
@@ -39,4 +61,9 @@ impl<Q: Send + 'static, A: Send + 'static> Inquiry<Q, A> {
             Err(TryRecvError::Disconnected) => Err(Error::Inconsistent(format!("the thread for {} has ended", self.about))),
         }
     }
+}
+
+fn spawn(about: &'static str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let thread = std::thread::Builder::new().name(about.to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| Error::Inconsistent(format!("cannot start a thread for {about}: {error}")))
 }

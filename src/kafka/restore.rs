@@ -1,4 +1,4 @@
-//! States from their changelogs, on a thread of their own.
+//! States from their changelogs, several at once, on threads of their own.
 //!
 //! The order is the promise (kafka.md 1.7): the group's committed position is known before (no transaction holds it back then), only
 //! then the changelog's end is asked for, by a client that sees open transactions, and everything below it is read by one that does
@@ -19,7 +19,6 @@ use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +43,8 @@ pub(super) struct Restorer {
 
 /// Between two lines about a restore that takes long.
 const REPORT: Duration = Duration::from_secs(5);
+/// Partitions that are restored at once.
+const AT_ONCE: usize = 8;
 /// Longest wait for the end of a log.
 const END: Duration = Duration::from_secs(5);
 /// Longest wait for one record.
@@ -63,7 +64,7 @@ impl Restorer {
             role,
             status,
         };
-        let inquiry = Inquiry::start("restore", move |asked, found| worker.run(asked, found))?;
+        let inquiry = Inquiry::shared("restore", AT_ONCE, move |job| worker.answer(job))?;
         Ok(Self { inquiry, wanted })
     }
 
@@ -117,17 +118,13 @@ impl From<Error> for Ended {
 }
 
 impl Worker {
-    fn run(self, asked: &mpsc::Receiver<Job>, found: &mpsc::Sender<(Job, Restored)>) {
-        for job in asked {
-            let state = match self.restore(&job) {
-                Ok(state) => Ok(state),
-                Err(Ended::Unwanted) => continue,
-                Err(Ended::Failed(error)) => Err(error),
-            };
-            if found.send((job, state)).is_err() {
-                return;
-            }
-        }
+    fn answer(&self, job: Job) -> Option<(Job, Restored)> {
+        let state = match self.restore(&job) {
+            Ok(state) => Ok(state),
+            Err(Ended::Unwanted) => return None,
+            Err(Ended::Failed(error)) => Err(error),
+        };
+        Some((job, state))
     }
 
     fn is_wanted(&self, job: &Job) -> Result<(), Ended> {
@@ -174,14 +171,14 @@ impl Worker {
         }
     }
 
-    /// The end of a changelog's partition.
-    fn target(&self, job: &Job, number: i32) -> Result<i64, Ended> {
+    /// The oldest offset of a changelog's partition, and its end.
+    fn log(&self, job: &Job, number: i32) -> Result<(i64, i64), Ended> {
         let topic = self.role.changelog();
         self.answered(job, || {
             if Mutant::CommittedTarget.is_on() {
-                return reader::log(&self.reader, topic, number, END).map(|(_, end)| end);
+                return reader::log(&self.reader, topic, number, END);
             }
-            self.uncommitted.log(topic, number, END).map(|(_, end)| end)
+            self.uncommitted.log(topic, number, END)
         })
     }
 
@@ -193,16 +190,22 @@ impl Worker {
         take: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
     ) -> Result<(), Ended> {
         let topic = self.role.changelog();
-        let target = self.target(job, number)?;
-        if target == 0 {
+        let (first, target) = self.log(job, number)?;
+        if first >= target {
             return Ok(());
         }
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, number, Offset::Beginning).map_err(Error::Consume)?;
+        // The offset itself: a client that is to find the beginning before it knows the partition's leader waits half a second.
+        list.add_partition_offset(topic, number, Offset::Offset(first)).map_err(Error::Consume)?;
         // A client that has read this partition before would still know its position, which may be beyond the end already.
-        let reader = client::reader(&self.kafka).and_then(|config| Quiet::consumer(&config))?;
+        let reader = client::restorer(&self.kafka, AT_ONCE).and_then(|config| Quiet::consumer(&config))?;
         reader.assign(&list).map_err(Error::Consume)?;
-        self.read_to(job, &Log { reader, topic, number, target }, take)
+        self.read_to(job, &Log { reader, topic, number, first, target }, take)
+    }
+
+    /// The oldest offset, as long as nothing was read: everything may have been deleted since it was asked first.
+    fn oldest(&self, log: &Log<'_>) -> i64 {
+        reader::log(&self.reader, log.topic, log.number, POLL * 10).map_or(log.first, |(oldest, _)| oldest)
     }
 
     fn read_to(
@@ -211,9 +214,10 @@ impl Worker {
         log: &Log<'_>,
         take: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), String>,
     ) -> Result<(), Ended> {
-        let Log { topic, number, target, .. } = *log;
+        let Log { topic, number, first, target, .. } = *log;
         let (begun, mut reported, mut moved) = (Instant::now(), Instant::now(), Instant::now());
-        let (mut records, mut noted, mut at) = (0_u64, 0, -1);
+        let (mut records, mut at) = (0_u64, first);
+        let mut progress = Progress::new(&self.status);
         loop {
             match log.reader.poll(POLL) {
                 Some(Ok(message)) => {
@@ -230,12 +234,11 @@ impl Worker {
                 None => {}
             }
             self.is_wanted(job)?;
-            let position = log.position(at);
+            let position = log.position().unwrap_or_else(|| self.oldest(log));
             if position > at {
                 (at, moved) = (position, Instant::now());
             }
-            self.status.restored(records - noted, target - at.max(0));
-            noted = records;
+            progress.note(records, target - at);
             if at >= target {
                 tracing::info!(partition = number, records, took = ?begun.elapsed(), "state restored");
                 return Ok(());
@@ -254,23 +257,48 @@ impl Worker {
     }
 }
 
-/// A partition of a changelog that is read to `target`.
+/// A partition of a changelog that is read from `first` to `target`.
 struct Log<'t> {
     reader: BaseConsumer<Quiet>,
     topic: &'t str,
     number: i32,
+    first: i64,
     target: i64,
 }
 
 impl Log<'_> {
-    /// The next offset that would be read, transaction markers passed over. As long as that is not known, and nothing was before
-    /// (`at` is -1), the oldest offset: everything may have been deleted.
-    fn position(&self, at: i64) -> i64 {
-        let positions = self.reader.position().ok();
-        match positions.as_ref().and_then(|list| list.find_partition(self.topic, self.number)).map(|element| element.offset()) {
-            Some(Offset::Offset(position)) => position,
-            _ if at >= 0 => at,
-            _ => self.reader.fetch_watermarks(self.topic, self.number, POLL * 10).map_or(-1, |(low, _)| low),
+    /// The next offset that would be read, transaction markers passed over; none before something was read.
+    fn position(&self) -> Option<i64> {
+        let positions = self.reader.position().ok()?;
+        match positions.find_partition(self.topic, self.number)?.offset() {
+            Offset::Offset(position) => Some(position),
+            _ => None,
         }
+    }
+}
+
+/// How far one partition is restored, as the status shows it for all.
+struct Progress<'s> {
+    status: &'s Status,
+    records: u64,
+    left: u64,
+}
+
+impl<'s> Progress<'s> {
+    fn new(status: &'s Status) -> Self {
+        Self { status, records: 0, left: 0 }
+    }
+
+    /// So many records were read in all, and about so many are left.
+    fn note(&mut self, records: u64, left: i64) {
+        let left = u64::try_from(left).unwrap_or(0);
+        self.status.restored(records - self.records, (self.left, left));
+        (self.records, self.left) = (records, left);
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.status.restored(0, (self.left, 0));
     }
 }

@@ -103,17 +103,19 @@ impl Status {
             Sample::counter("state_records_restored", "Records of the changelog read.", self.restored.load(Ordering::Relaxed)),
             Sample::gauge(
                 "state_records_to_restore",
-                "Records of the changelog, about, that are still to be read of the partition that is being restored.",
+                "Records of the changelog, about, that are still to be read of the partitions that are being restored.",
                 self.to_restore.load(Ordering::Relaxed),
             ),
         ]);
         samples
     }
 
-    /// Notes that so many more records of a changelog were read, and that so many are left.
-    pub(super) fn restored(&self, records: u64, left: i64) {
+    /// Notes that so many more records of a changelog were read, and that of one of its partitions so many were left and now are.
+    pub(super) fn restored(&self, records: u64, (before, now): (u64, u64)) {
         self.restored.fetch_add(records, Ordering::Relaxed);
-        self.to_restore.store(u64::try_from(left).unwrap_or(0), Ordering::Relaxed);
+        // Nothing is taken away that was not added before, so that the sum never falls below zero.
+        self.to_restore.fetch_add(now, Ordering::Relaxed);
+        self.to_restore.fetch_sub(before, Ordering::Relaxed);
     }
 
     /// What the pipeline did so far.

@@ -2,6 +2,7 @@
 
 use crate::broker::{alone, eventually, shared};
 use crate::failures::{Failure, Failures, now};
+use jiff::{SignedDuration, Timestamp};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use std::time::Duration;
 
@@ -102,6 +103,40 @@ fn rows_behind_the_open_transaction_of_another_are_waited_for() {
         let found = stream.wait_until_reported(SOON, &fleet);
         stream.assert_exact(&found, &fleet);
     });
+}
+
+/// A client that is to find the beginning of a log before it knows the leader waits half a second, which added up.
+#[test]
+fn forty_eight_small_partitions_are_restored_within_seconds() {
+    const PARTITIONS: usize = 48;
+    alone(LIMIT, || {
+        let mut stream = Failures::new(shared(), "many-", 48);
+        let fleet = stream.fleet(86_400);
+        let process = fleet.start("one", &[]);
+        stream.produce((0..2_000).map(|number| Failure::of(number % 1_000, number % 7, now())));
+        stream.wait_until_read();
+        process.stop();
+        let process = fleet.start("one", &[]);
+        let restored = || {
+            let log = std::fs::read_to_string(&process.log).unwrap();
+            let times = |text: &str| log.lines().filter(|line| line.contains(text)).map(time).collect::<Vec<_>>();
+            let (assigned, restored) = (times("\"assigned\""), times("state restored"));
+            (restored.len() == PARTITIONS).then(|| restored[PARTITIONS - 1].duration_since(assigned[0]))
+        };
+        let took = eventually("all states", restored);
+        eprintln!("restore: {PARTITIONS} partitions in {took:#}");
+        // Three seconds on a machine that has nothing else to do.
+        assert!(took < SignedDuration::from_secs(9), "{took:#}");
+        assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
+        let found = stream.wait_until_reported(SOON, &fleet);
+        stream.assert_exact(&found, &fleet);
+    });
+}
+
+/// When a line was logged.
+fn time(line: &str) -> Timestamp {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    line["timestamp"].as_str().unwrap().parse().unwrap()
 }
 
 #[test]
