@@ -143,7 +143,7 @@ fn restoring(targets: &mut Targets, changelog: &Changelog) {
         for (key, value) in changelog.iter() {
             restore.take(key, Some(value)).unwrap();
         }
-        restore.finish(Some(1)).unwrap()
+        restore.finish(Some(1), None).unwrap()
     });
     assert_eq!(state.counts().rows, ROWS);
     targets.at_least("changelog records restored", changelog.ends.len() as f64 / time.as_secs_f64(), 300_000.0, "/s");

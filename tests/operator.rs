@@ -362,6 +362,8 @@ fn skip_passes_over_the_next_record_of_an_empty_group_and_no_other() {
         let done = skip(0, &["--yes"]);
         assert_eq!((done.code, done.count("is a dead letter now")), (0, 1), "{done}");
         assert_eq!(desk.broker.committed(group, raw), [Some(1), None]);
+        let text = desk.broker.committed_texts(group, raw, 1).remove(0);
+        assert!(text.starts_with("verdmarc/1 ") && text.len() == "verdmarc/1 ".len() + 22, "the log's id goes with it: {text}");
         let letters = desk.broker.read_committed(dead);
         assert_eq!(
             (letters.len(), letters[0].text(), header(&letters[0], "verdmarc-reason").as_str()),

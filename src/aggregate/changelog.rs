@@ -5,7 +5,7 @@
 //! | version, `r`, hash of group and row | the row and how often it was counted |
 //! | version, `g`, hash of the group | what its report says and where it goes |
 //! | version, `w`, begin, end | closings of the window so far, and the one under way |
-//! | version, `p` | the next record to read, and the partition count then |
+//! | version, `p` | the next record to read, the partition count then, and which topic of that name it is |
 //! | version, `l` | the partition count that an operator has made it |
 //!
 //! A row or group that is reported is deleted, as is a window that is over. Values are postcard behind a version byte.
@@ -14,7 +14,7 @@ use super::closing::Progress;
 use super::group::About;
 use super::row::Canonical;
 use super::window::Window;
-use crate::event::{Headers, Output};
+use crate::event::{Headers, Output, TopicId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -54,6 +54,8 @@ pub struct Marker {
     pub partitions: i32,
     /// Windows that end at or before this second are over.
     pub over: i64,
+    /// The id of mail.failures; none when the brokers do not say it, or in a marker of a version that did not ask.
+    pub input: Option<TopicId>,
 }
 
 /// What a record of the changelog says.
@@ -173,8 +175,35 @@ pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<Entry<'a>,
         (b'g', None) => Ok(Entry::GroupGone(id()?)),
         (b'w', Some(value)) => Ok(Entry::Window(window()?, postcard::from_bytes(value).map_err(broken)?)),
         (b'w', None) => Ok(Entry::WindowGone(window()?)),
-        (b'p', Some(value)) => postcard::from_bytes(value).map(Entry::Marker).map_err(broken),
+        (b'p', Some(value)) => marker_of(value).map(Entry::Marker).map_err(broken),
         (b'l', Some(value)) => postcard::from_bytes(value).map(Entry::Layout).map_err(broken),
         _ => Err(foreign("its kind is unknown")),
+    }
+}
+
+/// A marker. One that was written before markers named the topic ends where the absence of an id would be said; of one that does, what
+/// is added lies behind the end and is not read.
+fn marker_of(value: &[u8]) -> postcard::Result<Marker> {
+    postcard::from_bytes(&[value, &[0]].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_is_read_again_and_one_from_before_markers_named_the_topic_names_none() {
+        let windows = Arc::from("mail.windows");
+        for input in [None, TopicId::new([9; 16])] {
+            let marker = Marker { next: 300, partitions: 12, over: -1, input };
+            let written = super::marker(&windows, 0, &marker);
+            assert_eq!(read_marker(&written.key.unwrap(), written.value.as_deref()), Some(marker));
+        }
+        let before = value(&(300_i64, 12_i32, -1_i64));
+        let marker = Marker { next: 300, partitions: 12, over: -1, input: None };
+        assert_eq!(read_marker(&key(b'p', &[]), Some(&before)), Some(marker));
+        for end in 0..before.len() {
+            assert_eq!(read_marker(&key(b'p', &[]), Some(&before[..end])), None, "cut at {end}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::group::{About, Group, Rows};
 use super::settings::Settings;
 use super::state::{State, policy_hash};
 use super::window::Window;
+use crate::event::TopicId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -44,6 +45,19 @@ pub enum Unrestorable {
         marker: Option<i64>,
         /// What the group says.
         committed: Option<i64>,
+    },
+    /// mail.failures is not the topic that the state was written for.
+    #[error(
+        "mail.failures was deleted and made anew since the state was written up to offset {next}: it had the id {counted} then and has {present} now; \
+         `verdmarc aggregate repair` shows it and has the new topic counted from its first record"
+    )]
+    Anew {
+        /// The position that the state says.
+        next: i64,
+        /// The topic that was counted.
+        counted: TopicId,
+        /// The one that is there.
+        present: TopicId,
     },
     /// There are more or fewer partitions than when the state was written.
     #[error(
@@ -130,11 +144,17 @@ impl Restore {
         Ok(())
     }
 
-    /// The state, when it is the one that belongs to the group's committed position.
+    /// The state, when it is the one that belongs to the group's committed position in `input`, the mail.failures that is there now.
+    /// A state that names no topic adopts that one.
     ///
     /// # Errors
     /// See [`Unrestorable`].
-    pub fn finish(self, committed: Option<i64>) -> Result<State, Unrestorable> {
+    pub fn finish(self, committed: Option<i64>, input: Option<TopicId>) -> Result<State, Unrestorable> {
+        if let Some(Marker { next, input: Some(counted), .. }) = self.marker
+            && let Some(present) = input.filter(|present| *present != counted && !self.unchecked)
+        {
+            return Err(Unrestorable::Anew { next, counted, present });
+        }
         let marker = self.marker.map(|marker| marker.next);
         if marker != committed && !self.unchecked {
             return Err(Unrestorable::Position { marker, committed });
@@ -147,7 +167,7 @@ impl Restore {
             return Err(Unrestorable::Partitions { expected, found: self.partitions });
         }
         let mut state = State::new(self.settings, self.partition, self.partitions);
-        state.next = committed;
+        (state.next, state.input) = (committed, input);
         state.over = self.marker.map_or(i64::MIN, |marker| marker.over);
         let mut frozen: BTreeMap<Window, Vec<Group>> = BTreeMap::new();
         for (id, staged) in self.groups {

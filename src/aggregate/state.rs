@@ -7,7 +7,7 @@ use super::outputs::Destination;
 use super::settings::Settings;
 use super::window::{Calendar, Window};
 use crate::dns::Domain;
-use crate::event::{CloseWindows, FailureEvent, Output};
+use crate::event::{CloseWindows, FailureEvent, Output, TopicId};
 use crate::report::Collapse;
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
@@ -110,6 +110,8 @@ pub struct State {
     pub(super) settings: Arc<Settings>,
     destination: Destination,
     partitions: i32,
+    /// Which topic of its name mail.failures is, as far as that is known.
+    pub(super) input: Option<TopicId>,
     pub(super) windows: BTreeMap<Window, Open>,
     /// The next record to read.
     pub(super) next: Option<i64>,
@@ -150,6 +152,7 @@ impl State {
             settings,
             destination,
             partitions,
+            input: None,
             windows: BTreeMap::new(),
             next: None,
             over: i64::MIN,
@@ -335,7 +338,7 @@ impl State {
         if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
             outputs.extend(closing.step(&settings, &self.destination, now));
         }
-        let marker = Marker { next, partitions: self.partitions, over: self.over_after() };
+        let marker = Marker { next, partitions: self.partitions, over: self.over_after(), input: self.input };
         outputs.push(changelog::marker(&settings.targets.windows, partition, &marker));
         self.in_flight = Some(changes);
         outputs

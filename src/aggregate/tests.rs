@@ -5,7 +5,8 @@ use crate::auth::dmarc::{AlignmentMode, Policy, Psd, RecordFault};
 use crate::config::{Config, Discovery, Profile};
 use crate::dns::Domain;
 use crate::event::{
-    CloseWindows, Disposition, DkimRow, FailureEvent, Input, Output, PublishedPolicy, ReportAttributes, Row, SpfRow, WindowClosed,
+    CloseWindows, Disposition, DkimRow, FailureEvent, Input, Output, PublishedPolicy, ReportAttributes, Row, SpfRow, TopicId,
+    WindowClosed,
 };
 use crate::report::Limits;
 use jiff::Timestamp;
@@ -82,6 +83,7 @@ fn failure(owner: u8, policy: u8, source: u8, from: u8, signature: u8, arrival: 
 struct Brokers {
     changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     committed: Option<i64>,
+    input: Option<TopicId>,
     reports: Vec<(ReportAttributes, Vec<u8>)>,
     closed: Vec<WindowClosed>,
 }
@@ -114,7 +116,7 @@ impl Brokers {
         for (key, value) in &self.changelog {
             restore.take(key, value.as_deref()).unwrap();
         }
-        restore.finish(self.committed).unwrap()
+        restore.finish(self.committed, self.input).unwrap()
     }
 
     /// Every report by its id; the same id with other bytes is the worst that can happen.
@@ -461,13 +463,37 @@ fn a_position_that_is_not_the_states_stops_the_restore() {
         process.brokers.committed = committed;
         let mut restore = Restore::new(process.settings.clone(), 3, 12);
         process.brokers.changelog.iter().for_each(|(key, value)| restore.take(key, value.as_deref()).unwrap());
-        assert_eq!(restore.finish(committed).unwrap_err(), Unrestorable::Position { marker: Some(1), committed });
+        assert_eq!(restore.finish(committed, None).unwrap_err(), Unrestorable::Position { marker: Some(1), committed });
     }
     let restore = Restore::new(process.settings.clone(), 3, 12);
-    assert_eq!(restore.finish(Some(7)).unwrap_err(), Unrestorable::Position { marker: None, committed: Some(7) });
+    assert_eq!(restore.finish(Some(7), None).unwrap_err(), Unrestorable::Position { marker: None, committed: Some(7) });
     let mut restore = Restore::new(process.settings.clone(), 3, 24);
     process.brokers.changelog.iter().for_each(|(key, value)| restore.take(key, value.as_deref()).unwrap());
-    assert_eq!(restore.finish(Some(1)).unwrap_err(), Unrestorable::Partitions { expected: 12, found: 24 });
+    assert_eq!(restore.finish(Some(1), None).unwrap_err(), Unrestorable::Partitions { expected: 12, found: 24 });
+}
+
+#[test]
+fn a_state_of_another_topic_of_the_same_name_is_not_restored_and_one_that_names_none_adopts_it() {
+    let ids = [1, 2].map(|octet| TopicId::new([octet; 16]).unwrap());
+    let log = [failure(1, 0, 1, 1, 1, NOON), failure(1, 1, 1, 1, 1, NOON)];
+    let mut process = Process::new(settings());
+    process.read(&log, 1);
+    process.commit();
+    process.brokers.input = Some(ids[0]);
+    process.state = process.brokers.restore(&process.settings);
+    process.read(&log, 2);
+    process.commit();
+    process.state = process.brokers.restore(&process.settings);
+    // Whether or not the position is the one that the state was written with.
+    for committed in [None, Some(1), Some(2)] {
+        let mut restore = Restore::new(process.settings.clone(), 3, 12);
+        process.brokers.changelog.iter().for_each(|(key, value)| restore.take(key, value.as_deref()).unwrap());
+        let anew = Unrestorable::Anew { next: 2, counted: ids[0], present: ids[1] };
+        assert_eq!(restore.finish(committed, Some(ids[1])).unwrap_err(), anew);
+    }
+    // Brokers that say no ids any more.
+    process.brokers.input = None;
+    process.state = process.brokers.restore(&process.settings);
 }
 
 #[test]

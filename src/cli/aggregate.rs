@@ -4,6 +4,7 @@ use super::{Exit, Failure, Settings};
 use crate::aggregate::Calendar;
 use crate::aggregate::changelog::{self, Marker};
 use crate::config::Config;
+use crate::kafka::Committed;
 use crate::kafka::repair::{Found, Loss, Remedy, Repair, RepairError};
 use crate::kafka::topics;
 use crate::{roles, telemetry};
@@ -56,13 +57,13 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
         marker: &|partition, key, value| {
             let marker = changelog::read_marker(key, value)?;
             over.borrow_mut().insert(partition, marker.over);
-            Some(marker.next)
+            Some(Committed { next: marker.next, log: marker.input })
         },
-        mark: &|partition, next| {
+        mark: &|partition, Committed { next, log: input }| {
             let known = over.borrow().get(&partition).copied();
             // With the state its closings are forgotten: no report may get an id that is used already.
             let over = known.unwrap_or(running.begin);
-            let mut records = vec![changelog::marker(&windows, partition, &Marker { next, partitions, over })];
+            let mut records = vec![changelog::marker(&windows, partition, &Marker { next, partitions, over, input })];
             if known.is_none() {
                 records.push(changelog::forgotten_window(&windows, partition, running, now));
             }
@@ -89,7 +90,7 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
 }
 
 fn table(group: &str, found: &[Found], acted: bool) -> String {
-    let shown = |position: Option<i64>| position.map_or_else(|| "none".to_owned(), |position| position.to_string());
+    let shown = |position: Option<Committed>| position.map_or_else(|| "none".to_owned(), |position| position.next.to_string());
     let mut text = format!("group {group}\n{:>9} {:>12} {:>12} {:>25}  remedy\n", "partition", "committed", "state", "log");
     for partition in found {
         let log = format!("{}..{}", partition.first, partition.end);

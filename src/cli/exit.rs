@@ -23,7 +23,8 @@ pub enum Exit {
     Fenced,
     /// 7: whether the last transaction committed is unknown; a restart goes on from what the brokers know.
     AmbiguousCommit,
-    /// 8: the state of the aggregate role does not fit the group's position, or cannot be read; nothing is counted until it is repaired.
+    /// 8: the state of the aggregate role does not fit the group's position, or cannot be read, or what a group has committed cannot;
+    /// nothing is read until it is repaired.
     State,
     /// 130: a second signal ended it at once.
     Interrupted,
@@ -33,7 +34,7 @@ pub enum Exit {
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
 3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 6 another process \
 has its instance name and its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
-do not fit (aggregate), 130 ended at once by a second signal.";
+do not fit (aggregate), or what a group committed cannot be read, 130 ended at once by a second signal.";
 
 impl Exit {
     /// The number.
@@ -129,7 +130,7 @@ impl From<crate::kafka::Error> for Failure {
             Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) => Exit::Usage,
             Error::Fenced(_) | Error::Occupied { .. } => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
-            Error::State { .. } | Error::Gone(_) => Exit::State,
+            Error::State { .. } | Error::Gone(_) | Error::Metadata { .. } => Exit::State,
             Error::Inconsistent(_) | Error::Embedded(_) => Exit::Internal,
             _ => Exit::Kafka,
         };

@@ -89,7 +89,8 @@ fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
     }
     let mut groups = Vec::new();
     for (partition, restore) in partitions {
-        let state = restore.finish(None).map_err(|error| Failure::new(Exit::State, format!("{topic}/{partition}: {error}")))?;
+        let state =
+            restore.finish(None, None).map_err(|error| Failure::new(Exit::State, format!("{topic}/{partition}: {error}")))?;
         groups.extend(state.open_groups());
     }
     groups.sort_by(|a, b| (a.window, &a.policy_domain, a.generation).cmp(&(b.window, &b.policy_domain, b.generation)));

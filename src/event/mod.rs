@@ -12,6 +12,7 @@
 //! | `lineage` | which record a message first came in |
 //! | `dead_letter` | refused records with their reason |
 //! | `redrive` | the dead-letter topic as it is read, and marks of what was put back |
+//! | `topic_id` | what tells a topic from another of the same name |
 //! | `schemas` | JSON Schemas of the events |
 
 mod control;
@@ -27,6 +28,7 @@ mod report;
 pub mod schemas;
 mod settings;
 mod time;
+mod topic_id;
 mod verdict;
 
 pub use control::{CLOSE_WINDOWS, CloseWindows};
@@ -38,6 +40,7 @@ pub use record::{Output, Record};
 pub use report::{REPORT, ReportAttributes, WINDOW_CLOSED, WindowClosed};
 pub use settings::EvaluationBlock;
 pub use time::to_millis;
+pub use topic_id::{NoTopicId, TopicId};
 pub use verdict::{
     Action, ArcBlock, Authentication, CopiedStatus, DkimBlock, DmarcBlock, EnvelopeBlock, EvidenceBlock, Input, Mail,
     NotificationType, PublishedPolicy, ReasonDetail, Receipt, SettingsBlock, SpfBlock, SpfScope, StatusBlock, SuggestedAction,

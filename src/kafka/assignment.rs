@@ -1,10 +1,12 @@
 //! The partitions that are ours: their ledgers, and what they hold in memory. Pure bookkeeping, no client library.
 
 use super::budget::{Budget, Load};
+use super::committed::Committed;
 use super::error::Error;
-use super::ledger::{Generation, Ledger, Misplaced};
+use super::ledger::{Generation, Ledger, Misplaced, Regressed};
+use super::log_id::Logs;
 use super::sentinel::Sentinel;
-use crate::event::{Output, Record};
+use crate::event::{Output, Record, TopicId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -68,6 +70,10 @@ impl Done {
 #[derive(Debug)]
 struct Held {
     ledger: Ledger<Done>,
+    /// The id of its topic when it was started, if the brokers say ids.
+    log: Option<TopicId>,
+    /// Where reading goes on, when that lies before what the group has committed and is to be committed soon.
+    moved_back: Option<i64>,
     bytes: usize,
     /// Whether reading was to leave it alone when that was last asked.
     full: bool,
@@ -87,7 +93,14 @@ pub(super) struct Cut {
     pub(super) outputs: Vec<Done>,
     pub(super) positions: Vec<Position>,
     /// Positions of partitions of which nothing was read since, and whose states have something to write.
-    pub(super) unread: Vec<(Partition, i64)>,
+    pub(super) unread: Vec<Unread>,
+}
+
+/// A position that is committed although nothing of its partition was read.
+#[derive(Debug, Clone)]
+pub(super) struct Unread {
+    pub(super) partition: Partition,
+    pub(super) committed: Committed,
 }
 
 /// How far one partition is done once the cut is written.
@@ -96,6 +109,8 @@ pub(super) struct Position {
     pub(super) partition: Partition,
     pub(super) generation: Generation,
     pub(super) next: i64,
+    /// The log that it is a position of.
+    log: Option<TopicId>,
     /// One past the last of the cut's outputs that are of this partition.
     end: usize,
 }
@@ -112,9 +127,21 @@ impl Cut {
     }
 
     /// The next offset to read of every partition that it touches.
-    pub(super) fn next(&self) -> impl Iterator<Item = (&Partition, i64)> {
-        let read = self.positions.iter().map(|position| (&position.partition, position.next));
-        read.chain(self.unread.iter().map(|(partition, next)| (partition, *next)))
+    pub(super) fn next(&self) -> impl Iterator<Item = (&Partition, Committed)> {
+        let committed = |position: &Position| Committed { next: position.next, log: position.log };
+        let read = self.positions.iter().map(move |position| (&position.partition, committed(position)));
+        read.chain(self.unread.iter().map(|unread| (&unread.partition, unread.committed)))
+    }
+
+    /// The logs that these are positions of.
+    pub(super) fn logs(&self) -> Logs {
+        let mut logs = Logs::default();
+        for (partition, committed) in self.next() {
+            if let Some(log) = committed.log {
+                logs.note(&partition.topic, log);
+            }
+        }
+        logs
     }
 }
 
@@ -129,17 +156,38 @@ impl Assignment {
         for partition in partitions {
             self.generations += 1;
             let generation = Generation(self.generations);
-            self.partitions.insert(partition.clone(), Held { ledger: Ledger::new(generation), bytes: 0, full: false });
+            let held = Held { ledger: Ledger::new(generation), log: None, moved_back: None, bytes: 0, full: false };
+            self.partitions.insert(partition.clone(), held);
             assigned.push((partition, generation));
         }
         assigned
     }
 
-    /// Notes the position that is committed of a partition: what lies below is not to be read.
-    pub(super) fn start(&mut self, partition: &Partition, position: i64) {
+    /// Notes the log that a partition is read from, and where reading begins unless at the beginning: what lies below is not to be read.
+    pub(super) fn start(&mut self, partition: &Partition, log: Option<TopicId>, position: Option<i64>) {
         if let Some(held) = self.partitions.get_mut(partition) {
-            held.ledger.start(position);
+            held.log = log;
+            if let Some(position) = position {
+                held.ledger.start(position);
+            }
         }
+    }
+
+    /// Notes that reading begins before what the group has committed: until that is committed, the next start would not know it.
+    pub(super) fn move_back(&mut self, partition: &Partition, position: i64) {
+        if let Some(held) = self.partitions.get_mut(partition) {
+            held.moved_back = Some(position);
+        }
+    }
+
+    /// Whether there are positions to commit of which nothing was read.
+    pub(super) fn has_moved_back(&self) -> bool {
+        self.partitions.values().any(|held| held.moved_back.is_some())
+    }
+
+    /// The log that a partition is read from, as far as that is known.
+    pub(super) fn log(&self, partition: &Partition) -> Option<TopicId> {
+        self.partitions.get(partition)?.log
     }
 
     /// The position that is committed of a partition, or was when it was taken up.
@@ -157,10 +205,13 @@ impl Assignment {
     }
 
     /// Takes up a record, whose outputs may be so much larger than itself; none when its partition is not ours any more.
-    pub(super) fn charge(&mut self, record: &Record, extra: usize) -> Result<Option<Slot>, Error> {
+    ///
+    /// # Errors
+    /// It lies below what was read before: its log may not be the one that it was. Nothing changes then.
+    pub(super) fn charge(&mut self, record: &Record, extra: usize) -> Result<Option<Slot>, Regressed> {
         let partition = Partition { topic: record.topic.clone(), number: record.partition };
         let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
-        held.ledger.charge(record.offset).map_err(|error| Error::Inconsistent(format!("{partition:?}: {error}")))?;
+        held.ledger.charge(record.offset)?;
         let weight = record.weight() + extra;
         held.bytes += weight;
         Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra }))
@@ -235,7 +286,11 @@ impl Assignment {
                 weight += done.weight;
                 fits
             };
-            let Some(done) = held.ledger.cut(room, fits) else { continue };
+            let Some(done) = held.ledger.cut(room, fits) else {
+                let committed = held.moved_back.map(|next| Committed { next, log: held.log });
+                cut.unread.extend(committed.map(|committed| Unread { partition: partition.clone(), committed }));
+                continue;
+            };
             if held.ledger.committed_position().is_some_and(|committed| done.next <= committed) {
                 Sentinel::CommitRegressed.hit();
             }
@@ -245,15 +300,21 @@ impl Assignment {
             cut.outputs.extend(done.outputs);
             let generation = held.ledger.generation();
             let end = cut.outputs.len();
-            cut.positions.push(Position { partition: partition.clone(), generation, next: done.next, end });
+            cut.positions.push(Position { partition: partition.clone(), generation, next: done.next, log: held.log, end });
         }
-        (!cut.positions.is_empty()).then_some(cut)
+        (!cut.positions.is_empty() || !cut.unread.is_empty()).then_some(cut)
     }
 
     /// Forgets what was written and committed.
-    pub(super) fn committed(&mut self, positions: &[Position]) -> Result<(), Error> {
-        self.settle(positions, |held, next| {
+    pub(super) fn committed(&mut self, cut: &Cut) -> Result<(), Error> {
+        for Unread { partition, committed } in &cut.unread {
+            if let Some(held) = self.partitions.get_mut(partition).filter(|held| held.log == committed.log) {
+                held.moved_back.take_if(|next| *next == committed.next);
+            }
+        }
+        self.settle(&cut.positions, |held, next| {
             let done = held.ledger.committed(next)?;
+            held.moved_back = None;
             held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
             Ok(())
         })

@@ -6,6 +6,7 @@
 use super::assignment::{Assignment, Cut, Partition, Slot};
 use super::backlog::Backlog;
 use super::budget::Budget;
+use super::committed::Committed;
 use super::error::{Error, is_fenced};
 use super::failpoint::Mutant;
 use super::membership::Membership;
@@ -53,6 +54,8 @@ pub(super) struct Desk {
     backlog: Backlog,
     collected: mpsc::Receiver<(Slot, Outcome)>,
     in_flight: Option<Cut>,
+    /// Partitions whose log may not be the one that it was: they are begun again between two batches.
+    doubtful: BTreeSet<Partition>,
     waits: Waits,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
@@ -96,6 +99,7 @@ impl Desk {
             backlog: Backlog::new(),
             collected,
             in_flight: None,
+            doubtful: BTreeSet::new(),
             waits: Waits::default(),
             paused: BTreeSet::new(),
             refusals: Refusals::default(),
@@ -162,7 +166,14 @@ impl Desk {
             self.waits.read_again(&record, wait);
             return Ok(true);
         }
-        let Some(slot) = self.assignment.charge(&record, (self.handlers.refers_to)(&record))? else { return Ok(false) };
+        let slot = match self.assignment.charge(&record, (self.handlers.refers_to)(&record)) {
+            Ok(Some(slot)) => slot,
+            Ok(None) => return Ok(false),
+            Err(regressed) => {
+                self.doubt(&record, &regressed);
+                return Ok(false);
+            }
+        };
         self.tally.read += 1;
         match &mut self.states {
             Some(states) => {
@@ -238,7 +249,8 @@ impl Desk {
             states.restore(ready)?;
             ready = states.restored()?;
         }
-        self.starts.begin(consumer, &mut self.assignment, ready)
+        self.tally.cut_off += self.starts.begin(consumer, &mut self.assignment, ready)?;
+        Ok(())
     }
 
     fn collect(&mut self) -> Result<(), Error> {
@@ -296,6 +308,7 @@ impl Desk {
         } else if let Some(error) = self.transactions.failure() {
             return Err(error);
         }
+        self.begin_again(consumer)?;
         let now = Instant::now();
         // A closing that begins now is left to the next owner.
         if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped) {
@@ -314,7 +327,8 @@ impl Desk {
     /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
     fn cut(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
         // A closing that is under way is left to the next owner.
-        if self.assignment.ready() == 0 && (self.states.is_none() || self.intake_stopped) {
+        let has_something = self.assignment.ready() > 0 || self.assignment.has_moved_back();
+        if !has_something && (self.states.is_none() || self.intake_stopped) {
             return Ok(());
         }
         // Not in the group at this moment: a rebalance will tell.
@@ -333,7 +347,8 @@ impl Desk {
             return Err(Error::Inconsistent("outputs without offsets".to_owned()));
         }
         self.last_cut = Instant::now();
-        self.transactions.submit(Batch { entries: cut.outputs.clone(), state, offsets, membership })?;
+        let (entries, logs) = (cut.outputs.clone(), cut.logs());
+        self.transactions.submit(Batch { entries, state, offsets, logs, membership })?;
         self.in_flight = Some(cut);
         Ok(())
     }
@@ -348,7 +363,7 @@ impl Desk {
                 self.tally.written += written;
                 self.batch_records = self.batch_records.saturating_mul(2).min(self.commit_records);
                 self.tally.commits += 1;
-                self.assignment.committed(&cut.positions)
+                self.assignment.committed(&cut)
             }
             Ended::Aborted(abort) => self.take_back(&cut, &abort),
             Ended::Failed(error) => Err(error),
@@ -358,7 +373,10 @@ impl Desk {
     fn take_back(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
         tracing::warn!(reason = abort.reason, records = cut.outputs.len(), "a batch was taken back and is written again");
         self.tally.aborted += 1;
+        self.tally.unconfirmed += u64::from(abort.unconfirmed);
         self.assignment.aborted(&cut.positions)?;
+        let of_others = self.assignment.partitions().filter(|partition| abort.others.contains(&partition.topic));
+        self.doubtful.extend(of_others.cloned());
         match &abort.oversized {
             Some(Oversized::At(index)) => self.stand_in(cut, *index)?,
             Some(Oversized::Somewhere(topic)) if self.states.is_some() => {
@@ -417,8 +435,8 @@ impl Desk {
 fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
     let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
     let mut offsets = TopicPartitionList::new();
-    for (partition, next) in cut.next() {
-        add(&mut offsets, partition, Offset::Offset(next + too_far))?;
+    for (Partition { topic, number }, Committed { next, log }) in cut.next() {
+        Committed { next: next + too_far, log }.add_to(&mut offsets, topic, *number)?;
     }
     Ok(offsets)
 }

@@ -3,10 +3,18 @@
 
 use super::error::Error;
 use rdkafka::mocking::MockCluster;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 
 /// Partitions of every topic.
 pub const PARTITIONS: i32 = 4;
+
+/// Where those of this process are.
+static RUNNING: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Whether one of this process is there.
+pub(super) fn is_at(brokers: &str) -> bool {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|running| running == brokers)
+}
 
 /// A running broker. It lasts until the process ends.
 #[derive(Debug, Clone)]
@@ -37,7 +45,9 @@ impl Embedded {
             })
             .map_err(|error| Error::Embedded(error.to_string()))?;
         let brokers = receiver.recv().map_err(|error| Error::Embedded(error.to_string()))?;
-        Ok(Self { brokers: brokers.map_err(|error| Error::Embedded(error.to_string()))? })
+        let brokers = brokers.map_err(|error| Error::Embedded(error.to_string()))?;
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(brokers.clone());
+        Ok(Self { brokers })
     }
 }
 

@@ -118,9 +118,22 @@ pub enum Error {
     /// Records were deleted before they were read, by a role that must read all.
     #[error(
         "what is to be read next is not in the log any more: {0}; records were deleted before they were counted, or the topic was made \
-         anew: `verdmarc aggregate repair` shows it"
+         anew: `verdmarc aggregate repair` shows it, and puts it right"
     )]
     Gone(String),
+    /// What a group has committed with a position is ours and cannot be read, so that nobody knows what is done.
+    #[error(
+        "what was committed with the position of {topic}/{partition} cannot be read: `{text}`; a newer version wrote it, or somebody else: \
+         run that version, or set the group's position anew with Kafka's own tool (kafka-consumer-groups --reset-offsets), which drops it"
+    )]
+    Metadata {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The text, in ASCII.
+        text: String,
+    },
     /// Partitions were assigned or revoked and the library did not take it.
     #[error("rebalance failed: {0}")]
     Rebalance(String),

@@ -21,6 +21,8 @@ pub enum Mutant {
     UncheckedMarker,
     /// What a row grew by is written, not what it came to.
     Deltas,
+    /// A batch is committed whichever topic has the name by now.
+    UnconfirmedLog,
 }
 
 impl Mutant {
@@ -35,6 +37,7 @@ impl Mutant {
             Self::CommittedTarget => "committed-target",
             Self::UncheckedMarker => "unchecked-marker",
             Self::Deltas => "deltas",
+            Self::UnconfirmedLog => "unconfirmed-log",
         };
         std::env::var_os("VERDMARC_MUTANT").is_some_and(|on| on == name)
     }

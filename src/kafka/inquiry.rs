@@ -1,8 +1,11 @@
 //! Questions to a thread of their own, so that whoever asks never waits for the brokers.
 
+use super::assignment::Partition;
 use super::error::Error;
+use super::ledger::Generation;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The side of whoever asks.
 #[derive(Debug)]
@@ -66,4 +69,46 @@ impl<Q: Send + 'static, A: Send + 'static> Inquiry<Q, A> {
 fn spawn(about: &'static str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let thread = std::thread::Builder::new().name(about.to_owned()).spawn(work);
     thread.map(drop).map_err(|error| Error::Inconsistent(format!("cannot start a thread for {about}: {error}")))
+}
+
+/// The partitions of which something is still wanted, each in its present generation. Both sides see it: an answer of another
+/// generation is void, as is a question.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted(Arc<Mutex<BTreeMap<Partition, Generation>>>);
+
+impl Wanted {
+    pub(super) fn add(&self, partition: Partition, generation: Generation) {
+        self.lock().insert(partition, generation);
+    }
+
+    pub(super) fn remove(&self, partitions: &BTreeSet<Partition>) {
+        self.lock().retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// Whether something is wanted of a partition, in whatever generation.
+    pub(super) fn holds(&self, partition: &Partition) -> bool {
+        self.lock().contains_key(partition)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    pub(super) fn is_wanted(&self, partition: &Partition, generation: Generation) -> bool {
+        self.lock().get(partition) == Some(&generation)
+    }
+
+    /// Whether it was wanted; it is not any more.
+    pub(super) fn take(&self, partition: &Partition, generation: Generation) -> bool {
+        let mut wanted = self.lock();
+        let found = wanted.get(partition) == Some(&generation);
+        if found {
+            wanted.remove(partition);
+        }
+        found
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Partition, Generation>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -18,7 +18,10 @@
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction; `session`: the producer under its id |
 //! | `watch` | whether that thread's calls still return |
-//! | `membership` | the group membership that fences a transaction; the only `unsafe` |
+//! | `membership` | the group membership that fences a transaction; `unsafe` |
+//! | `committed` | a committed position and the text that is committed with it |
+//! | `log_id` | which topic of a name it is, and whether it still is |
+//! | `native` | ids of topics and metadata of positions from the library; `unsafe` |
 //! | `instance` | what tells this process from its siblings |
 //! | `refusals`, `status` | when most records are refused; what other threads may know |
 //! | `sentinel`, `failpoint` | violations that must never be counted; where tests have the process die |
@@ -39,6 +42,7 @@ mod backlog;
 mod budget;
 mod client;
 pub mod command;
+mod committed;
 mod consumer;
 mod coverage;
 pub mod dead_letters;
@@ -51,7 +55,9 @@ mod inquiry;
 pub mod instance;
 pub mod ledger;
 mod log;
+mod log_id;
 mod membership;
+mod native;
 mod pipeline;
 mod places;
 mod producer;
@@ -69,6 +75,7 @@ pub mod topics;
 mod transaction;
 mod watch;
 
+pub use committed::Committed;
 pub use error::Error;
 pub use failpoint::Mutant;
 pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};

@@ -152,6 +152,12 @@ pub struct Tally {
     pub commits: u64,
     /// Batches taken back and written again.
     pub aborted: u64,
+    /// Of those, because no broker said in time whether their topics are still those that were read.
+    pub unconfirmed: u64,
+    /// Partitions that were begun again because their topic is gone, or another.
+    pub begun_again: u64,
+    /// Partitions that were read on from the end of a log that had been cut off.
+    pub cut_off: u64,
     /// Records left to their next owner.
     pub left: u64,
     /// Records that broke the producer's contract.
@@ -186,8 +192,9 @@ impl Pipeline {
         }
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
-        let transactions = Transactions::start(kafka, &format!("{}.{}", intake.group, instance.name), intake.revoke)?;
         let starts = Starts::new(kafka, &intake.group)?;
+        let id = format!("{}.{}", intake.group, instance.name);
+        let transactions = Transactions::start(kafka, &id, starts.ids(), intake.revoke)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
         let mut desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
         // A static member waits until the group has taken it in: its twin would be fenced, and go on holding the place.

@@ -1,5 +1,6 @@
 //! Reading topics from all partitions without a group.
 
+use super::committed::Committed;
 use super::error::{Error, is_passing, of_topic};
 use super::pipeline::Stop;
 use super::{client, headers};
@@ -71,8 +72,8 @@ impl Reader {
     /// Committed position of `group` in each partition of `topic`, none where nothing is committed.
     ///
     /// # Errors
-    /// No broker answers.
-    pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
+    /// No broker answers, or what was committed cannot be read.
+    pub fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
         let consumer = Quiet::consumer(&client::observer(kafka, group)?)?;
         let mut list = TopicPartitionList::new();
         let count = partitions(&consumer, topic)?;
@@ -80,11 +81,7 @@ impl Reader {
             list.add_partition(topic, partition);
         }
         let committed = consumer.committed_offsets(list, METADATA_PATIENCE).map_err(Error::Consume)?;
-        let position = |partition| match committed.find_partition(topic, partition)?.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        Ok((0..count).map(position).collect())
+        (0..count).map(|partition| Committed::of(&committed, topic, partition)).collect()
     }
 }
 

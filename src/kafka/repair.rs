@@ -1,13 +1,15 @@
 //! Positions of a stateful role's group that do not fit its state: what is wrong, and putting it right.
 
 use super::command::{CommandError, Writer};
+use super::committed::Committed;
 use super::ends::Uncommitted;
 use super::error::Error;
+use super::log_id::LogIds;
 use super::range::{Range, Span};
 use super::reader::METADATA_PATIENCE;
 use super::sole::{self, GroupError, Member};
 use crate::config::Config;
-use crate::event::Output;
+use crate::event::{Output, TopicId};
 use std::sync::Arc;
 
 /// What a role knows of its state.
@@ -21,9 +23,9 @@ pub struct Repair<'r> {
     /// The topic of its state.
     pub changelog: &'r str,
     /// The position that a record of the partition's state says, when it is the marker.
-    pub marker: &'r dyn Fn(i32, &[u8], Option<&[u8]>) -> Option<i64>,
-    /// What the state of a partition is told, so that counting goes on at an offset.
-    pub mark: &'r dyn Fn(i32, i64) -> Vec<Output>,
+    pub marker: &'r dyn Fn(i32, &[u8], Option<&[u8]>) -> Option<Committed>,
+    /// What the state of a partition is told, so that counting goes on at a position.
+    pub mark: &'r dyn Fn(i32, Committed) -> Vec<Output>,
 }
 
 /// What is known of a partition.
@@ -32,9 +34,11 @@ pub struct Found {
     /// The partition.
     pub partition: i32,
     /// The position that the group has committed.
-    pub committed: Option<i64>,
+    pub committed: Option<Committed>,
     /// The position that the state was written with.
-    pub marker: Option<i64>,
+    pub marker: Option<Committed>,
+    /// The id of the topic that is there; none when the brokers do not say it.
+    pub log: Option<TopicId>,
     /// The oldest record's offset.
     pub first: i64,
     /// The offset behind the newest.
@@ -71,7 +75,12 @@ pub enum Loss {
 impl Found {
     /// What is to be done about it.
     pub fn remedy(&self) -> Remedy {
-        match (self.marker, self.committed) {
+        let anew = |known: Option<Committed>| known.is_some_and(|known| known.is_of_another(self.log));
+        // The state's own word counts, and the group's when there is none.
+        if anew(self.marker.or(self.committed)) {
+            return Remedy::GiveUp { at: self.first, loss: Loss::Anew };
+        }
+        match (self.marker.map(|marker| marker.next), self.committed.map(|committed| committed.next)) {
             (marker, committed) if marker == committed && marker.is_none_or(|next| self.holds(next)) => Remedy::None,
             (Some(next), _) if self.holds(next) => Remedy::Position(next),
             (Some(next), _) if next < self.first => Remedy::GiveUp { at: self.first, loss: Loss::Deleted },
@@ -94,7 +103,8 @@ impl Repair<'_> {
     pub fn look(&self) -> Result<Vec<Found>, Error> {
         let kafka = &self.config.kafka;
         let positions = sole::positions(kafka, self.group, self.input)?;
-        let mut markers: Vec<Option<i64>> = vec![None; positions.len()];
+        let log = LogIds::new(kafka)?.of(self.input)?;
+        let mut markers: Vec<Option<Committed>> = vec![None; positions.len()];
         let mut range = Range::open(kafka, &Arc::from(self.changelog), &Span::Beginning)?;
         while let Some(record) = range.next()? {
             let key = record.key.as_deref().unwrap_or_default();
@@ -107,7 +117,7 @@ impl Repair<'_> {
         let mut found = Vec::with_capacity(positions.len());
         for (partition, (committed, marker)) in (0..).zip(positions.into_iter().zip(markers)) {
             let (first, end) = client.log(self.input, partition, METADATA_PATIENCE)?;
-            found.push(Found { partition, committed, marker, first, end });
+            found.push(Found { partition, committed, marker, log, first, end });
         }
         Ok(found)
     }
@@ -122,12 +132,13 @@ impl Repair<'_> {
         let member = Member::join(kafka, self.group, self.input)?;
         let (mut outputs, mut positions) = (Vec::new(), Vec::new());
         for partition in found {
+            let position = |next| Committed { next, log: partition.log };
             match partition.remedy() {
                 Remedy::None => {}
-                Remedy::Position(next) => positions.push((partition.partition, next)),
+                Remedy::Position(next) => positions.push((partition.partition, position(next))),
                 Remedy::GiveUp { at, .. } => {
-                    outputs.extend((self.mark)(partition.partition, at));
-                    positions.push((partition.partition, at));
+                    outputs.extend((self.mark)(partition.partition, position(at)));
+                    positions.push((partition.partition, position(at)));
                 }
             }
         }
@@ -153,7 +164,15 @@ mod tests {
 
     #[test]
     fn a_position_is_put_to_the_states_where_the_log_still_has_it() {
-        let found = |marker, committed| Found { partition: 0, committed, marker, first: 10, end: 20 };
+        let known = |next| Committed { next, log: None };
+        let found = |marker: Option<i64>, committed: Option<i64>| Found {
+            partition: 0,
+            committed: committed.map(known),
+            marker: marker.map(known),
+            log: None,
+            first: 10,
+            end: 20,
+        };
         for (marker, committed, remedy) in [
             (None, None, Remedy::None),
             (Some(15), Some(15), Remedy::None),
@@ -167,6 +186,33 @@ mod tests {
             (None, Some(15), Remedy::GiveUp { at: 15, loss: Loss::State }),
         ] {
             assert_eq!(found(marker, committed).remedy(), remedy, "{marker:?} {committed:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_made_anew_is_counted_from_its_first_record_whether_shorter_or_longer_and_with_or_without_a_position() {
+        let [old, new] = [1, 2].map(|octet| TopicId::new([octet; 16]));
+        let anew = Remedy::GiveUp { at: 10, loss: Loss::Anew };
+        for (marker, committed, remedy) in [
+            // Shorter than the marker, longer, and as long.
+            (Some((25, old)), Some((25, old)), anew),
+            (Some((15, old)), Some((15, old)), anew),
+            (Some((20, old)), Some((20, old)), anew),
+            (Some((5, old)), None, anew),
+            (Some((15, old)), None, anew),
+            // Set by a tool that knows nothing of ids.
+            (Some((15, old)), Some((15, None)), anew),
+            (None, Some((15, old)), anew),
+            (Some((15, new)), Some((15, new)), Remedy::None),
+            (Some((15, new)), Some((12, old)), Remedy::Position(15)),
+            (Some((15, new)), None, Remedy::Position(15)),
+            // Written before ids were: the present one is adopted.
+            (Some((15, None)), Some((15, None)), Remedy::None),
+            (Some((15, None)), None, Remedy::Position(15)),
+        ] {
+            let known = |known: Option<(i64, Option<TopicId>)>| known.map(|(next, log)| Committed { next, log });
+            let found = Found { partition: 0, committed: known(committed), marker: known(marker), log: new, first: 10, end: 20 };
+            assert_eq!(found.remedy(), remedy, "{marker:?} {committed:?}");
         }
     }
 }

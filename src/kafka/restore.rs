@@ -9,17 +9,18 @@ use super::client;
 use super::ends::Uncommitted;
 use super::error::Error;
 use super::failpoint::Mutant;
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, Wanted};
 use super::ledger::Generation;
 use super::reader::{self, Quiet};
 use super::state::{PartitionState, Stateful};
 use super::status::Status;
 use super::transaction::MARGIN;
 use crate::config::Kafka;
+use crate::event::TopicId;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A partition to restore.
@@ -29,9 +30,10 @@ pub(super) struct Job {
     pub(super) generation: Generation,
     /// The position that the group has committed.
     pub(super) committed: Option<i64>,
+    /// The id of its topic, if the brokers say ids.
+    pub(super) log: Option<TopicId>,
 }
 
-type Wanted = Arc<Mutex<BTreeMap<Partition, Generation>>>;
 type Restored = Result<Box<dyn PartitionState>, Error>;
 
 /// The owner's side.
@@ -69,29 +71,23 @@ impl Restorer {
     }
 
     pub(super) fn ask(&self, job: Job) {
-        lock(&self.wanted).insert(job.partition.clone(), job.generation);
+        self.wanted.add(job.partition.clone(), job.generation);
         self.inquiry.ask(job);
     }
 
     pub(super) fn forget(&self, partitions: &BTreeSet<Partition>) {
-        lock(&self.wanted).retain(|partition, _| !partitions.contains(partition));
+        self.wanted.remove(partitions);
     }
 
     /// The next partition that is restored.
     pub(super) fn restored(&self) -> Result<Option<(Job, Box<dyn PartitionState>)>, Error> {
         while let Some((job, state)) = self.inquiry.answer()? {
-            let mut wanted = lock(&self.wanted);
-            if wanted.get(&job.partition) == Some(&job.generation) {
-                wanted.remove(&job.partition);
+            if self.wanted.take(&job.partition, job.generation) {
                 return state.map(|state| Some((job, state)));
             }
         }
         Ok(None)
     }
-}
-
-fn lock(wanted: &Wanted) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Generation>> {
-    wanted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Worker {
@@ -128,7 +124,7 @@ impl Worker {
     }
 
     fn is_wanted(&self, job: &Job) -> Result<(), Ended> {
-        if lock(&self.wanted).get(&job.partition) == Some(&job.generation) { Ok(()) } else { Err(Ended::Unwanted) }
+        if self.wanted.is_wanted(&job.partition, job.generation) { Ok(()) } else { Err(Ended::Unwanted) }
     }
 
     fn restore(&self, job: &Job) -> Result<Box<dyn PartitionState>, Ended> {
@@ -140,7 +136,7 @@ impl Worker {
             self.read(job, 0, &mut |key, value| state.take_of_first(key, value))?;
         }
         let failed = |reason| Error::State { partition: number, reason };
-        Ok(state.finish(job.committed).map_err(failed)?)
+        Ok(state.finish(job.committed, job.log).map_err(failed)?)
     }
 
     /// Partitions of the input, which the changelog must have too.

@@ -2,16 +2,17 @@
 
 use super::client;
 use super::command::{CommandError, Positions, Writer};
+use super::committed::Committed;
 use super::error::Error;
 use super::instance::Instance;
 use super::membership::Membership;
 use super::reader::{METADATA_PATIENCE, Quiet, Reader, partitions};
 use crate::config::Kafka;
 use crate::event::Output;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupInfo;
-use rdkafka::{Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 
 /// Why a command cannot act for a group.
@@ -48,7 +49,7 @@ const JOINING: Duration = Duration::from_secs(30);
 const MARGIN: Duration = Duration::from_secs(20);
 
 /// The group's positions in a topic, none where it has none yet. One that a process left in an open transaction is waited for.
-pub(super) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
+pub(super) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
     let deadline = Instant::now() + Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN;
     loop {
         match Reader::committed(kafka, group, topic) {
@@ -118,11 +119,11 @@ impl Member {
         writer: &Writer,
         outputs: &[Output],
         topic: &str,
-        positions: impl IntoIterator<Item = (i32, i64)>,
+        positions: impl IntoIterator<Item = (i32, Committed)>,
     ) -> Result<(), CommandError> {
         let mut offsets = TopicPartitionList::new();
-        for (partition, next) in positions {
-            offsets.add_partition_offset(topic, partition, Offset::Offset(next)).map_err(Error::Consume)?;
+        for (partition, position) in positions {
+            position.add_to(&mut offsets, topic, partition)?;
         }
         writer.transact(outputs, Some(Positions { offsets: &offsets, membership: &self.membership }))
     }

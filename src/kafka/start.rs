@@ -11,18 +11,22 @@
 
 use super::assignment::{Assignment, Partition};
 use super::client;
+use super::committed::Committed;
 use super::consumer::add;
 use super::ends::Uncommitted;
 use super::error::{Error, rebalance};
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, Wanted};
 use super::ledger::Generation;
+use super::log_id::LogIds;
+use super::native::{Presence, Present};
 use super::reader::Quiet;
 use crate::config::Kafka;
+use crate::event::TopicId;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// Where reading starts.
@@ -31,10 +35,23 @@ pub(super) enum Start {
     At(i64),
     /// Nothing is committed.
     Beginning,
-    /// What is committed is not in the log.
-    Lost {
+    /// What is committed is of another topic of the same name.
+    Anew {
+        position: i64,
+    },
+    /// Records behind what is committed were deleted.
+    Deleted {
         position: i64,
         first: i64,
+    },
+    /// What is committed lies behind the end of the log, which is the same: it was cut off.
+    CutOff {
+        position: i64,
+        end: i64,
+    },
+    /// What is committed lies behind the end of a log that may be another: ids are not known.
+    Unknown {
+        position: i64,
         end: i64,
     },
 }
@@ -45,7 +62,12 @@ pub(super) struct Answer {
     pub(super) partition: Partition,
     pub(super) generation: Generation,
     pub(super) start: Start,
+    /// The id of its topic, if the brokers say ids.
+    pub(super) log: Option<TopicId>,
 }
+
+/// What is found of a partition: where it starts, and in which log.
+type Found = (Start, Option<TopicId>);
 
 /// A partition whose position is asked for.
 #[derive(Debug, Clone)]
@@ -57,10 +79,10 @@ struct Question {
 
 /// The owner's side: which partitions wait, and what was found for them. The thread ends behind the requests that it has open when
 /// this is dropped.
-#[derive(Debug)]
 pub(super) struct Starts {
-    inquiry: Inquiry<Question, (Question, Start)>,
-    waiting: BTreeMap<Partition, Generation>,
+    inquiry: Inquiry<Question, (Question, Result<Found, Error>)>,
+    waiting: Wanted,
+    ids: LogIds,
 }
 
 /// One request for all partitions; with nothing held back it takes milliseconds.
@@ -71,8 +93,9 @@ const ALONE: Duration = Duration::from_millis(300);
 const AT_ONCE: usize = 16;
 /// Longest time without a look at what the library has to say.
 const IDLE: Duration = Duration::from_secs(1);
-/// Between two rounds.
+/// Between two rounds, and of what has waited for long already.
 const BACK_OFF: Duration = Duration::from_millis(50);
+const LATER: Duration = Duration::from_millis(500);
 /// A wait that is worth a line in the log, and the time between two of them.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -80,27 +103,36 @@ impl Starts {
     /// Starts the thread that asks. It has a client of its own: on the connection that the consumer fetches by, every answer would
     /// wait for the end of a fetch.
     pub(super) fn new(kafka: &Kafka, group: &str) -> Result<Self, Error> {
-        let (observer, ends) = (Quiet::consumer(&client::observer(kafka, group)?)?, Uncommitted::new(kafka)?);
-        let inquiry = Inquiry::start("positions", move |asked, found| Asker { observer, ends, found: found.clone() }.run(asked))?;
-        Ok(Self { inquiry, waiting: BTreeMap::new() })
+        let (observer, ends) = (Arc::new(Quiet::consumer(&client::observer(kafka, group)?)?), Uncommitted::new(kafka)?);
+        let (ids, waiting) = (LogIds::on(observer.clone(), kafka), Wanted::default());
+        let (asking, wanted) = (ids.clone(), waiting.clone());
+        let inquiry = Inquiry::start("positions", move |asked, found| {
+            Asker { observer, ids: asking, ends, wanted, found: found.clone() }.run(asked);
+        })?;
+        Ok(Self { inquiry, waiting, ids })
+    }
+
+    /// Asks on the same client which topics are there.
+    pub(super) fn ids(&self) -> LogIds {
+        self.ids.clone()
     }
 
     /// Asks where these partitions start. Until [`Self::begin`] has started them the library does not know them.
     pub(super) fn ask(&mut self, partitions: impl IntoIterator<Item = (Partition, Generation)>) {
         for (partition, generation) in partitions {
-            self.waiting.insert(partition.clone(), generation);
+            self.waiting.add(partition.clone(), generation);
             self.inquiry.ask(Question { partition, generation, since: Instant::now() });
         }
     }
 
     /// Forgets partitions that were given up.
     pub(super) fn forget(&mut self, partitions: &BTreeSet<Partition>) {
-        self.waiting.retain(|partition, _| !partitions.contains(partition));
+        self.waiting.remove(partitions);
     }
 
     /// Whether a partition is given to the library.
     pub(super) fn has_started(&self, partition: &Partition) -> bool {
-        !self.waiting.contains_key(partition)
+        !self.waiting.holds(partition)
     }
 
     /// Whether all are.
@@ -111,54 +143,71 @@ impl Starts {
     /// The partitions for which there is an answer since the last time.
     pub(super) fn answers(&mut self) -> Result<Vec<Answer>, Error> {
         let mut answers = Vec::new();
-        while let Some((Question { partition, generation, .. }, start)) = self.inquiry.answer()? {
-            if self.waiting.get(&partition) == Some(&generation) {
-                answers.push(Answer { partition, generation, start });
+        while let Some((Question { partition, generation, .. }, found)) = self.inquiry.answer()? {
+            if self.waiting.is_wanted(&partition, generation) {
+                let (start, log) = found?;
+                answers.push(Answer { partition, generation, start, log });
             }
         }
         Ok(answers)
     }
 
-    /// Gives the library these partitions.
+    /// Gives the library these partitions; how many of them begin at the end of a log that was cut off.
     pub(super) fn begin<C: ConsumerContext>(
         &mut self,
         consumer: &BaseConsumer<C>,
         assignment: &mut Assignment,
         answers: Vec<Answer>,
-    ) -> Result<(), Error> {
-        let mut list = TopicPartitionList::new();
-        for Answer { partition, generation, start } in answers {
-            if self.waiting.get(&partition) != Some(&generation) {
+    ) -> Result<u64, Error> {
+        let (mut list, mut cut_off) = (TopicPartitionList::new(), 0);
+        for Answer { partition, generation, start, log } in answers {
+            if !self.waiting.take(&partition, generation) {
                 continue;
             }
             let position = start.position(&partition);
             add(&mut list, &partition, position.map_or(Offset::Beginning, Offset::Offset))?;
-            self.waiting.remove(&partition);
-            if let Some(position) = position {
-                assignment.start(&partition, position);
+            assignment.start(&partition, log, position);
+            if let Start::CutOff { end, .. } = start {
+                assignment.move_back(&partition, end);
+                cut_off += 1;
             }
         }
-        if list.count() == 0 {
-            return Ok(());
+        if list.count() > 0 {
+            consumer.incremental_assign(&list).map_err(rebalance)?;
         }
-        consumer.incremental_assign(&list).map_err(rebalance)
+        Ok(cut_off)
     }
 }
 
 impl Start {
-    /// Where to read, none for the beginning. What was lost is said, and reading goes on with what there is.
+    /// Where to read, none for the beginning. What is lost is said, and reading goes on with what there is.
     fn position(self, Partition { topic, number }: &Partition) -> Option<i64> {
         match self {
             Self::At(position) => Some(position),
             Self::Beginning => None,
-            Self::Lost { position, end, .. } if position > end => {
+            Self::Anew { position } => {
+                tracing::error!(
+                    %topic, partition = number, position,
+                    "the topic was deleted and made anew: what was not read of the old one is lost, the new one is read from its beginning"
+                );
+                None
+            }
+            Self::CutOff { position, end } => {
+                tracing::error!(
+                    %topic, partition = number, position, end,
+                    "the committed position lies behind the end of the log: its brokers have lost records, which were read; reading goes on at \
+                     the end"
+                );
+                Some(end)
+            }
+            Self::Unknown { position, end } => {
                 tracing::error!(
                     %topic, partition = number, position, end,
                     "the committed position lies behind the end of the log: the topic was made anew, or its brokers have lost records; it is read from its beginning"
                 );
                 None
             }
-            Self::Lost { position, first, .. } => {
+            Self::Deleted { position, first } => {
                 tracing::error!(
                     %topic, partition = number, position, first,
                     "records were deleted before they were read: the topic's retention is shorter than the backlog"
@@ -167,14 +216,29 @@ impl Start {
             }
         }
     }
+
+    /// Where a partition starts whose group has committed this, in the topic with this id and a log from `first` to `end`.
+    fn of(committed: Option<Committed>, log: Option<TopicId>, (first, end): (i64, i64)) -> Self {
+        let Some(committed) = committed else { return Self::Beginning };
+        let position = committed.next;
+        match committed {
+            committed if committed.is_of_another(log) => Self::Anew { position },
+            Committed { log: Some(_), .. } if position > end && log.is_some() => Self::CutOff { position, end },
+            _ if position > end => Self::Unknown { position, end },
+            _ if position < first => Self::Deleted { position, first },
+            _ => Self::At(position),
+        }
+    }
 }
 
 /// The thread's side.
 struct Asker {
-    observer: BaseConsumer<Quiet>,
+    observer: Arc<BaseConsumer<Quiet>>,
+    ids: LogIds,
     /// A position may lie behind what readers of committed records see, before the end of a transaction that is still open.
     ends: Uncommitted,
-    found: mpsc::Sender<(Question, Start)>,
+    wanted: Wanted,
+    found: mpsc::Sender<(Question, Result<Found, Error>)>,
 }
 
 impl Asker {
@@ -184,9 +248,9 @@ impl Asker {
         loop {
             // What the library has to say comes only to whoever polls.
             while self.observer.poll(Duration::ZERO).is_some() {}
-            let Some(new) = take(asked, open.is_empty()) else { return };
-            // A partition that comes again makes its earlier question void.
-            open.retain(|old| new.iter().all(|new| new.partition != old.partition));
+            let Some(new) = take(asked, pause(&open)) else { return };
+            // A partition that was given up makes its question void, also when it came again.
+            open.retain(|old| self.wanted.is_wanted(&old.partition, old.generation));
             if !new.is_empty() {
                 open.extend(self.ask(new, TOGETHER));
             }
@@ -195,11 +259,8 @@ impl Asker {
                 said = Instant::now();
                 tracing::warn!(
                     partitions = open.len(),
-                    "waiting for committed positions: their coordinator or leaders are away, or a transaction that touches them does not end"
+                    "waiting for committed positions: their coordinator or leaders are away, their topic is gone, or a transaction that touches them does not end"
                 );
-            }
-            if !open.is_empty() {
-                std::thread::sleep(BACK_OFF);
             }
         }
     }
@@ -219,21 +280,26 @@ impl Asker {
 
     /// One request for all; returns those without answer.
     fn ask(&self, questions: Vec<Question>, patience: Duration) -> Vec<Question> {
+        let topics = questions.iter().map(|question| question.partition.topic.clone()).collect();
+        let Some(presence) = self.ids.look(&topics, patience) else { return questions };
         let Ok(committed) = self.committed(&questions, patience) else { return questions };
         let mut left = Vec::new();
         for question in questions {
-            match self.start(&question.partition, &committed) {
-                Some(start) => self.answer(question, start),
+            match self.start(&question.partition, &presence, &committed) {
+                Some(found) => self.answer(question, found),
                 None => left.push(question),
             }
         }
         left
     }
 
-    fn answer(&self, question: Question, start: Start) {
-        tracing::debug!(partition = ?question.partition, ?start, after = ?question.since.elapsed(), "position");
+    fn answer(&self, question: Question, found: Result<Found, Error>) {
+        let Question { partition: Partition { topic, number }, since, .. } = &question;
+        if let Ok((start, log)) = &found {
+            tracing::debug!(%topic, partition = number, ?start, ?log, after = ?since.elapsed(), "position");
+        }
         // The owner is gone only when nothing is to be read any more.
-        let _ = self.found.send((question, start));
+        let _ = self.found.send((question, found));
     }
 
     fn committed(&self, questions: &[Question], patience: Duration) -> KafkaResult<TopicPartitionList> {
@@ -244,25 +310,67 @@ impl Asker {
         self.observer.committed_offsets(list, patience)
     }
 
-    /// What an answer says of a partition; none when it says nothing, or when the partition's leader does not answer.
-    fn start(&self, partition: &Partition, committed: &TopicPartitionList) -> Option<Start> {
-        let element = committed.find_partition(&partition.topic, partition.number)?;
-        element.error().ok()?;
-        let Offset::Offset(position) = element.offset() else { return Some(Start::Beginning) };
-        let (first, end) = self.ends.log(&partition.topic, partition.number, TOGETHER).ok()?;
-        if position > end || position < first {
-            return Some(Start::Lost { position, first, end });
-        }
-        Some(Start::At(position))
+    /// What the answers say of a partition; none when they say nothing, or when the partition's leader does not answer. A topic that is
+    /// missing may come again.
+    fn start(
+        &self,
+        Partition { topic, number }: &Partition,
+        presence: &Presence,
+        committed: &TopicPartitionList,
+    ) -> Option<Result<Found, Error>> {
+        let log = match presence.get(topic)? {
+            Present::Is(id) => Some(*id),
+            Present::Unidentified => None,
+            Present::Missing => return None,
+        };
+        committed.find_partition(topic, *number)?.error().ok()?;
+        let committed = match Committed::of(committed, topic, *number) {
+            Ok(committed) => committed,
+            Err(error) => return Some(Err(error)),
+        };
+        let ends = self.ends.log(topic, *number, TOGETHER).ok()?;
+        Some(Ok((Start::of(committed, log, ends), log)))
     }
 }
 
-/// What was asked since the last time; waits a little when there is nothing else to do. None when nobody asks any more.
-fn take(asked: &mpsc::Receiver<Question>, idle: bool) -> Option<Vec<Question>> {
-    let first = match asked.recv_timeout(if idle { IDLE } else { Duration::ZERO }) {
+/// How long to wait for more before those that are open are asked again.
+fn pause(open: &[Question]) -> Duration {
+    let youngest = open.iter().map(|question| question.since.elapsed()).min();
+    youngest.map_or(IDLE, |age| if age > LONG { LATER } else { BACK_OFF })
+}
+
+/// What was asked since the last time, or within this time. None when nobody asks any more.
+fn take(asked: &mpsc::Receiver<Question>, patience: Duration) -> Option<Vec<Question>> {
+    let first = match asked.recv_timeout(patience) {
         Ok(question) => Some(question),
         Err(mpsc::RecvTimeoutError::Timeout) => None,
         Err(mpsc::RecvTimeoutError::Disconnected) => return None,
     };
     Some(first.into_iter().chain(asked.try_iter()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_one_of_the_log_whose_id_was_committed_with_it() {
+        let [same, other] = [1, 2].map(|octet| TopicId::new([octet; 16]));
+        let of = |next, log, present| Start::of(Some(Committed { next, log }), present, (10, 20));
+        // Whatever the offset: before, within and behind what there is.
+        for position in [5, 15, 20, 25] {
+            assert_eq!(of(position, other, same), Start::Anew { position });
+        }
+        for (log, present) in [(same, same), (None, same), (same, None), (None, None)] {
+            for position in [10, 15, 20] {
+                assert_eq!(of(position, log, present), Start::At(position));
+            }
+            assert_eq!(of(5, log, present), Start::Deleted { position: 5, first: 10 });
+        }
+        assert_eq!(of(25, same, same), Start::CutOff { position: 25, end: 20 });
+        for (log, present) in [(None, same), (same, None), (None, None)] {
+            assert_eq!(of(25, log, present), Start::Unknown { position: 25, end: 20 }, "it may be another log");
+        }
+        assert_eq!(Start::of(None, same, (10, 20)), Start::Beginning);
+    }
 }

@@ -9,7 +9,8 @@
 //! what the records came to, and the positions of every partition whose state it touches, read or not: without them nothing would
 //! fence the transaction.
 
-use super::assignment::{Assignment, Cut, Partition};
+use super::assignment::{Assignment, Cut, Partition, Unread};
+use super::committed::Committed;
 use super::consumer::Context;
 use super::ends::{Asked, Ends};
 use super::error::Error;
@@ -18,7 +19,7 @@ use super::restore::{Job, Restorer};
 use super::start::{Answer, Start};
 use super::status::Status;
 use crate::config::Kafka;
-use crate::event::{Output, Record};
+use crate::event::{Output, Record, TopicId};
 use jiff::Timestamp;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -47,11 +48,11 @@ pub trait Restoring: Send {
     /// # Errors
     /// Why it cannot be read.
     fn take_of_first(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String>;
-    /// The state, when it belongs to the position that the group has committed.
+    /// The state, when it belongs to the position that the group has committed in the input with this id, if the brokers say ids.
     ///
     /// # Errors
     /// Why it does not, and what to do.
-    fn finish(self: Box<Self>, committed: Option<i64>) -> Result<Box<dyn PartitionState>, String>;
+    fn finish(self: Box<Self>, committed: Option<i64>, log: Option<TopicId>) -> Result<Box<dyn PartitionState>, String>;
 }
 
 /// The state of one partition. All its methods are called by one thread.
@@ -128,17 +129,24 @@ impl States {
     /// Restores the partitions whose position is known.
     pub(super) fn restore(&mut self, answers: Vec<Answer>) -> Result<(), Error> {
         for answer in answers {
-            let committed = match answer.start {
+            let Answer { partition, generation, start, log } = answer;
+            let gone = |position: i64, why: &str| {
+                Err(Error::Gone(format!("offset {position} of {}/{}, {why}", partition.topic, partition.number)))
+            };
+            let committed = match start {
                 Start::At(position) => Some(position),
                 Start::Beginning => None,
-                Start::Lost { position, first, end } => {
-                    let number = answer.partition.number;
-                    return Err(Error::Gone(format!(
-                        "position {position} of partition {number}, whose log goes from {first} to {end}"
-                    )));
+                Start::Anew { position } => return gone(position, "because the topic was deleted and made anew"),
+                Start::Deleted { position, first } => return gone(position, &format!("because the log begins at {first}")),
+                Start::CutOff { position, end } => {
+                    return gone(
+                        position,
+                        &format!("because the log, which is the same, ends at {end}: its brokers have lost records"),
+                    );
                 }
+                Start::Unknown { position, end } => return gone(position, &format!("because the log ends at {end}")),
             };
-            self.restorer.ask(Job { partition: answer.partition, generation: answer.generation, committed });
+            self.restorer.ask(Job { partition, generation, committed, log });
         }
         Ok(())
     }
@@ -146,10 +154,10 @@ impl States {
     /// The partitions that are restored, which the library may be given.
     pub(super) fn restored(&mut self) -> Result<Vec<Answer>, Error> {
         let mut ready = Vec::new();
-        while let Some((Job { partition, generation, committed }, state)) = self.restorer.restored()? {
+        while let Some((Job { partition, generation, committed, log }, state)) = self.restorer.restored()? {
             let part = Part { generation, state, start: committed, asked: None, in_flight: false };
             self.parts.insert(partition.clone(), part);
-            ready.push(Answer { partition, generation, start: committed.map_or(Start::Beginning, Start::At) });
+            ready.push(Answer { partition, generation, start: committed.map_or(Start::Beginning, Start::At), log });
         }
         Ok(ready)
     }
@@ -226,7 +234,8 @@ impl States {
                 None => {
                     // Something stands in the state, so something was read and committed before.
                     let Some(next) = assignment.position(partition).or(part.start) else { continue };
-                    cut.unread.push((partition.clone(), next));
+                    let committed = Committed { next, log: assignment.log(partition) };
+                    cut.unread.push(Unread { partition: partition.clone(), committed });
                     next
                 }
             };

@@ -12,6 +12,7 @@
 use super::assignment::Done;
 use super::error::{Error, is_fenced};
 use super::failpoint::{self, Mutant};
+use super::log_id::{Confirmation, Confirmed, LogIds, Logs};
 use super::membership::Membership;
 use super::producer::{Batch as Deliveries, Progress, Sending};
 use super::watch::{self, Beats, Watch};
@@ -19,6 +20,7 @@ use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -38,6 +40,8 @@ pub(super) struct Batch {
     pub(super) state: Arc<[Output]>,
     /// The next offset to read of every partition that the entries are of.
     pub(super) offsets: TopicPartitionList,
+    /// The logs that these are offsets of.
+    pub(super) logs: Logs,
     /// The membership when the batch was cut.
     pub(super) membership: Membership,
 }
@@ -68,6 +72,10 @@ pub(super) struct Abort {
     pub(super) oversized: Option<Oversized>,
     /// Whether the reason is ours (a partition was taken away), so that there is no need to wait before trying again.
     pub(super) wanted: bool,
+    /// Nobody said in time whether the topics are still those that were read.
+    pub(super) unconfirmed: bool,
+    /// Topics that are not.
+    pub(super) others: BTreeSet<Arc<str>>,
 }
 
 /// What of a batch no topic takes.
@@ -81,7 +89,7 @@ pub(super) enum Oversized {
 
 impl Abort {
     fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), oversized: None, wanted: false }
+        Self { reason: reason.into(), oversized: None, wanted: false, unconfirmed: false, others: BTreeSet::new() }
     }
 }
 
@@ -115,10 +123,12 @@ const REPORT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(1);
 /// Time between two looks at whether all is delivered.
 const LOOK: Duration = Duration::from_millis(1);
+/// Time between two looks at whether a batch is to be ended while the topics are asked for.
+const CONFIRM: Duration = Duration::from_millis(20);
 
 impl Transactions {
     /// Starts the thread, under a transactional id. An abort that is asked for may take as long as `revoke`.
-    pub(super) fn start(kafka: &Kafka, transactional_id: &str, revoke: Duration) -> Result<Self, Error> {
+    pub(super) fn start(kafka: &Kafka, transactional_id: &str, ids: LogIds, revoke: Duration) -> Result<Self, Error> {
         // One batch at a time: the next is cut when this one has ended.
         let (orders, receiver) = sync_channel(1);
         let (sender, outcomes) = sync_channel(1);
@@ -126,6 +136,7 @@ impl Transactions {
         let beats = Beats::default();
         let worker = Worker {
             session: Session::new(kafka, transactional_id, beats.clone(), closing.clone())?,
+            ids,
             report_patience: Duration::from_millis(kafka.delivery_timeout_ms) + REPORT,
             // The abort itself must end within that time too.
             answer_patience: ANSWER.min(revoke / 2),
@@ -210,6 +221,7 @@ enum Trouble {
 
 struct Worker {
     session: Session,
+    ids: LogIds,
     report_patience: Duration,
     /// How long an abort waits for a first answer.
     answer_patience: Duration,
@@ -321,11 +333,13 @@ impl Worker {
     fn attempt(&mut self, batch: &Batch, pace: Pace) -> Result<u64, Trouble> {
         self.session.begin().map_err(Trouble::Fatal)?;
         failpoint::reached("before-produce");
+        let asked = batch.logs.ask(&self.ids);
         let mut deliveries = Deliveries::default();
         let produced = self.produce(batch, pace, &mut deliveries);
         let written = self.known_before_abort(&deliveries, produced)?;
         failpoint::reached("after-produce");
         self.heed()?;
+        self.confirm(&asked)?;
         if !Mutant::NoOffsets.is_on() {
             self.send_offsets(batch)?;
         }
@@ -334,6 +348,33 @@ impl Worker {
         self.session.commit()?;
         failpoint::reached("after-commit");
         Ok(written)
+    }
+
+    /// Waits for the word that the topics are still those that were read. Without it nothing is committed.
+    fn confirm(&self, asked: &Confirmation) -> Result<(), Trouble> {
+        if Mutant::UnconfirmedLog.is_on() {
+            return Ok(());
+        }
+        loop {
+            self.session.beat();
+            let abort = match asked.wait(CONFIRM) {
+                Confirmed::Yes => return Ok(()),
+                Confirmed::NotYet => {
+                    self.heed()?;
+                    continue;
+                }
+                Confirmed::No(others) => {
+                    let names: Vec<&str> = others.iter().map(|topic| &**topic).collect();
+                    let reason = format!("{} is not the topic that was read: it was deleted, or made anew", names.join(", "));
+                    Abort { wanted: true, others, ..Abort::because(reason) }
+                }
+                Confirmed::Unanswered => Abort {
+                    unconfirmed: true,
+                    ..Abort::because("no broker said in time whether the topics are those that were read")
+                },
+            };
+            return Err(Trouble::Abort(abort));
+        }
     }
 
     /// Ends the attempt when the owner asked for it.

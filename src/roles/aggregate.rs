@@ -12,7 +12,7 @@ use crate::aggregate::changelog::Foreign;
 use crate::aggregate::{Counts, Intake as Said, Restore, Settings, State, Totals, read};
 use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
-use crate::event::{Lineage, Output, Record};
+use crate::event::{Lineage, Output, Record, TopicId};
 use crate::kafka::{
     Applied, Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
     existing_topics,
@@ -109,9 +109,9 @@ impl Restoring for Restored {
         self.restore.take_of_first(key, value).map_err(|Foreign(why)| why)
     }
 
-    fn finish(self: Box<Self>, committed: Option<i64>) -> Result<Box<dyn PartitionState>, String> {
+    fn finish(self: Box<Self>, committed: Option<i64>, input: Option<TopicId>) -> Result<Box<dyn PartitionState>, String> {
         let Self { restore, partition, dead_letters, meters } = *self;
-        let state = restore.finish(committed).map_err(|error| error.to_string())?;
+        let state = restore.finish(committed, input).map_err(|error| error.to_string())?;
         let number = meters.note(|measured| {
             measured.started += 1;
             measured.started

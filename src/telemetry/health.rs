@@ -107,6 +107,21 @@ fn samples(status: &Status) -> Vec<Sample> {
         Sample::counter("records_written", "Records written and committed.", tally.written),
         Sample::counter("commits", "Transactions committed.", tally.commits),
         Sample::counter("batches_taken_back", "Transactions aborted, whose outputs are written again.", tally.aborted),
+        Sample::counter(
+            "batches_unconfirmed",
+            "Of those, because no broker said in time whether their topics are still those that were read.",
+            tally.unconfirmed,
+        ),
+        Sample::counter(
+            "partitions_begun_again",
+            "Partitions begun again because their topic is gone, or was made anew, or its log was cut off.",
+            tally.begun_again,
+        ),
+        Sample::counter(
+            "partitions_cut_off",
+            "Partitions read on from the end of a log of which the brokers had lost records.",
+            tally.cut_off,
+        ),
         Sample::counter("records_left", "Records read and left to the next owner of their partition.", tally.left),
         Sample::counter("records_refused", "Records that broke the producer's contract.", tally.refused),
         Sample::gauge("ready", "Whether records are read.", u64::from(status.phase() == Phase::Running)),

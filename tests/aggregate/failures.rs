@@ -210,6 +210,12 @@ impl<'b> Failures<'b> {
         assert!(grown.unwrap().into_iter().all(|grown| grown.is_ok()));
     }
 
+    /// Makes mail.failures again after it was deleted.
+    pub fn make_again(self, partitions: i32) -> Self {
+        self.broker.create_topics(&[(&self.topic("mail.failures"), partitions, &[])]);
+        self.reconnected()
+    }
+
     /// The same with a producer that knows the topics as they are now.
     pub fn reconnected(self) -> Self {
         Self { producer: producer(self.broker), ..self }

@@ -8,6 +8,7 @@
     reason = "a test ends where it fails, and its modules serve several binaries"
 )]
 
+mod anew;
 #[path = "../support/broker/mod.rs"]
 mod broker;
 mod chaos;

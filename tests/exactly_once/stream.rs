@@ -106,6 +106,27 @@ impl<'b> Stream<'b> {
         producer.flush(Duration::from_mins(1)).unwrap();
     }
 
+    /// Deletes mail.raw and makes it anew with so many partitions.
+    pub fn make_anew(&mut self, partitions: i32) {
+        self.broker.delete_topic(&self.topic("mail.raw"));
+        self.make_again(partitions);
+    }
+
+    /// Makes mail.raw again after it was deleted.
+    pub fn make_again(&mut self, partitions: i32) {
+        self.partitions = partitions;
+        self.broker.create_topics(&[(&self.topic("mail.raw"), partitions, &[("max.message.bytes", "58720256")])]);
+    }
+
+    /// How many verdicts there are for each key.
+    pub fn judged(&self) -> BTreeMap<String, usize> {
+        let mut judged = BTreeMap::new();
+        for record in self.broker.read_committed(&self.topic("mail.verdicts")) {
+            *judged.entry(String::from_utf8(record.key.unwrap()).unwrap()).or_default() += 1;
+        }
+        judged
+    }
+
     /// Whether the group has committed everything that is in mail.raw.
     pub fn is_done(&self) -> bool {
         let ends = self.broker.end_offsets(&self.topic("mail.raw"));

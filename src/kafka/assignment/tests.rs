@@ -31,7 +31,7 @@ fn reading_pauses_at_the_budget_and_resumes_when_most_of_it_is_free() {
             assignment.complete(slot, Vec::new()).unwrap();
         }
         let cut = assignment.cut(10, usize::MAX).unwrap();
-        assignment.committed(&cut.positions).unwrap();
+        assignment.committed(&cut).unwrap();
     }
     assert_eq!(assignment.overfull(0).len(), 0);
 }
@@ -46,7 +46,7 @@ fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
     // It is one of four records until it is committed.
     assert_eq!(assignment.overfull(0), [partition(0)]);
     let cut = assignment.cut(10, usize::MAX).unwrap();
-    assignment.committed(&cut.positions).unwrap();
+    assignment.committed(&cut).unwrap();
     assert_eq!(assignment.overfull(0).len(), 0);
 }
 
@@ -108,7 +108,7 @@ fn the_end_of_a_batch_leaves_alone_what_was_assigned_anew() {
     assignment.revoke([&partition(0)]);
     assignment.assign([partition(0)]);
     assignment.charge(&record(0, 5, 1), 0).unwrap().unwrap();
-    assignment.committed(&cut.positions).unwrap();
+    assignment.committed(&cut).unwrap();
     let positions = [0, 1].map(|number| assignment.position(&partition(number)));
     assert_eq!((positions, assignment.records()), ([None, Some(6)], 1));
 }
@@ -206,7 +206,7 @@ proptest! {
                 Step::Commit => {
                     if let Some(cut) = open.take() {
                         brokers.commit(&cut);
-                        assignment.committed(&cut.positions).unwrap();
+                        assignment.committed(&cut).unwrap();
                     }
                 }
                 Step::Abort => {
@@ -227,8 +227,41 @@ proptest! {
             assignment.complete(slot, vec![output()]).unwrap();
         }
         while let Some(cut) = assignment.cut(1_000, usize::MAX) {
-            assignment.committed(&cut.positions).unwrap();
+            assignment.committed(&cut).unwrap();
         }
         prop_assert_eq!((assignment.records(), assignment.bytes()), (0, 0));
     }
+}
+
+#[test]
+fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
+    let mut assignment = assignment();
+    let log = TopicId::new([1; 16]);
+    assignment.start(&partition(0), log, Some(7));
+    assert!(assignment.cut(10, usize::MAX).is_none() && !assignment.has_moved_back());
+    assignment.move_back(&partition(0), 7);
+    for committed in [false, true] {
+        let cut = assignment.cut(10, usize::MAX).unwrap();
+        let next: Vec<_> = cut.next().collect();
+        assert_eq!(next, [(&partition(0), Committed { next: 7, log })]);
+        let mut logs = Logs::default();
+        logs.note(&"raw".into(), log.unwrap());
+        assert_eq!(cut.logs(), logs);
+        assert!(cut.touches(&BTreeSet::from([partition(0)])) && cut.position_of(0).is_none());
+        if committed {
+            assignment.committed(&cut).unwrap();
+        } else {
+            assignment.aborted(&cut.positions).unwrap();
+        }
+        assert_eq!(assignment.has_moved_back(), !committed);
+    }
+    assert!(assignment.cut(10, usize::MAX).is_none());
+    // What is read since is committed behind it, and says it too.
+    assignment.move_back(&partition(0), 7);
+    let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
+    assignment.complete(slot, Vec::new()).unwrap();
+    let cut = assignment.cut(10, usize::MAX).unwrap();
+    assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 8, log })]);
+    assignment.committed(&cut).unwrap();
+    assert!(!assignment.has_moved_back());
 }

@@ -1,8 +1,10 @@
 //! Partitions that come and go: what the library's callback does, inside `poll`.
 
 use super::{Desk, list};
+use crate::event::Record;
 use crate::kafka::assignment::Partition;
 use crate::kafka::error::{Error, rebalance};
+use crate::kafka::ledger::Regressed;
 use crate::kafka::log;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -41,18 +43,51 @@ impl Desk {
         self.session_over |= lost && consumer.client().fatal_error().is_none();
         // Whatever comes of it, the library must be told that the partitions are given up: it waits for that, when it is closed too.
         let ended = self.end_batch_of(&partitions, lost);
+        let (left, given_up) = self.let_go(consumer, &partitions);
+        tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
+        given_up.and(ended)
+    }
+
+    /// Gives up what the library holds of partitions, and forgets them; how many records that leaves, and whether the library took it.
+    fn let_go(&mut self, consumer: &BaseConsumer<Context>, partitions: &BTreeSet<Partition>) -> (usize, Result<(), Error>) {
         let started = partitions.iter().filter(|partition| self.starts.has_started(partition));
         let started = self::list(started);
         // The library keeps a pause over an assignment: were the partition ours again, nothing of it would be read.
-        let to_resume = self::list(self.paused.intersection(&partitions));
+        let to_resume = self::list(self.paused.intersection(partitions));
         if to_resume.count() > 0
             && let Err(error) = consumer.resume(&to_resume)
         {
             tracing::warn!(%error, "resuming what is given up");
         }
-        let left = self.forget(&partitions);
-        tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
-        consumer.incremental_unassign(&started).map_err(rebalance).and(ended)
+        let left = self.forget(partitions);
+        (left, consumer.incremental_unassign(&started).map_err(rebalance))
+    }
+
+    /// A record lies below what was read before of its partition. The log may be another, or may have been cut off: which one shows
+    /// when the partition is begun again.
+    pub(super) fn doubt(&mut self, record: &Record, regressed: &Regressed) {
+        let partition = Partition { topic: record.topic.clone(), number: record.partition };
+        if self.starts.has_started(&partition) && self.doubtful.insert(partition) {
+            let Record { topic, partition, .. } = record;
+            tracing::warn!(%topic, partition, "{regressed}: it is looked up which log this is");
+        }
+    }
+
+    /// Begins partitions again whose log may not be the one that it was, as if they were assigned now. Between two batches: what one
+    /// commits must be known before it is asked for the position.
+    pub(super) fn begin_again(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
+        if self.doubtful.is_empty() {
+            return Ok(());
+        }
+        let partitions = std::mem::take(&mut self.doubtful);
+        let (left, given_up) = self.let_go(consumer, &partitions);
+        given_up?;
+        tracing::warn!(partitions = %names(&partitions), left, "begun again");
+        self.tally.begun_again += partitions.len() as u64;
+        let assigned = self.assignment.assign(partitions);
+        self.places.assign(&assigned);
+        self.starts.ask(assigned);
+        Ok(())
     }
 
     /// Gives up all that a consumer held that can do nothing any more.
@@ -75,6 +110,7 @@ impl Desk {
         }
         self.places.revoke(partitions);
         self.waits.forget(partitions);
+        self.doubtful.retain(|partition| !partitions.contains(partition));
         self.paused.retain(|partition| !partitions.contains(partition));
         self.tally.left += left as u64;
         left

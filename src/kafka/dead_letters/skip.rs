@@ -3,9 +3,11 @@
 use super::topic;
 use crate::config::{Config, Kafka};
 use crate::event::dead_letter::letter;
-use crate::event::{Lineage, Record};
+use crate::event::{Lineage, Record, TopicId};
 use crate::kafka::command::{CommandError, Writer};
+use crate::kafka::committed::Committed;
 use crate::kafka::error::Error;
+use crate::kafka::log_id::LogIds;
 use crate::kafka::range::{Range, Span};
 use crate::kafka::sole::{self, GroupError, Member};
 use std::collections::BTreeMap;
@@ -114,30 +116,34 @@ pub fn skip(config: &Config, group: &str, target: &Target, act: bool) -> Result<
         return Err(SkipError::NotRead { group: group.to_owned(), topic: target.topic.clone(), topics });
     }
     sole::nobody_in(&config.kafka, group)?;
-    let position = position(&config.kafka, group, target)?;
+    let log = LogIds::new(&config.kafka)?.of(&target.topic)?;
+    let position = position(&config.kafka, group, target, log)?;
     let record = next(&config.kafka, group, target, position)?;
     if act {
         let member = Member::join(&config.kafka, group, &target.topic)?;
-        if self::position(&config.kafka, group, target)? != position {
+        if self::position(&config.kafka, group, target, log)? != position {
             return Err(SkipError::Moved { group: group.to_owned() });
         }
         let writer = Writer::start(&config.kafka, &format!("{group}.skip"))?;
         let lineage = Lineage::of(&record).unwrap_or_else(|_| Lineage::itself(&record));
         let why = (REASON, "an operator had the group pass over it");
         let outputs = [letter(&topic(config), record.clone(), &lineage, why)];
-        member.commit(&writer, &outputs, &target.topic, [(target.partition, target.offset + 1)])?;
+        let behind = Committed { next: target.offset + 1, log };
+        member.commit(&writer, &outputs, &target.topic, [(target.partition, behind)])?;
     }
     Ok(record)
 }
 
-/// The group's position in the partition, none when it has none yet.
-fn position(kafka: &Kafka, group: &str, target: &Target) -> Result<Option<i64>, Error> {
+/// The group's position in the partition of this log, none when it has none yet.
+fn position(kafka: &Kafka, group: &str, target: &Target, log: Option<TopicId>) -> Result<Option<i64>, Error> {
     let positions = sole::positions(kafka, group, &target.topic)?;
     let of_partition = usize::try_from(target.partition).ok().and_then(|partition| positions.get(partition));
-    of_partition.copied().ok_or_else(|| Error::Topic {
+    let position = of_partition.copied().ok_or_else(|| Error::Topic {
         topic: target.topic.clone(),
         reason: format!("it has {} partitions, {} is none of them", positions.len(), target.partition),
-    })
+    })?;
+    // The role would begin a log that was made anew at its beginning.
+    Ok(position.filter(|position| !position.is_of_another(log)).map(|position| position.next))
 }
 
 /// The first record at or behind the group's position, which must be `target`. Offsets between the two hold nothing: the ends of

@@ -97,6 +97,41 @@ impl Client {
         }
     }
 
+    /// Deletes a topic, and waits until every node that runs has forgotten it.
+    pub fn delete_topic(&self, topic: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        for deleted in block_on(admin.delete_topics(&[topic], &options)).unwrap() {
+            deleted.unwrap();
+        }
+        let consumer = self.reader(Isolation::Uncommitted);
+        eventually(&format!("the end of {topic}"), || {
+            let metadata = consumer.fetch_metadata(None, TIMEOUT).ok()?;
+            metadata.topics().iter().all(|known| known.name() != topic).then_some(())
+        });
+    }
+
+    /// The text that a group has committed with its position in each partition, which must be UTF-8.
+    pub fn committed_texts(&self, group: &str, topic: &str, partitions: i32) -> Vec<String> {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
+        (0..partitions).map(|partition| committed.find_partition(topic, partition).unwrap().metadata().to_owned()).collect()
+    }
+
+    /// Commits a position with a text, for a group without members.
+    pub fn commit_with_text(&self, group: &str, topic: &str, (partition, offset): (i32, i64), text: &str) {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(topic, partition);
+        element.set_offset(Offset::Offset(offset)).unwrap();
+        element.set_metadata(text);
+        eventually("a commit for a group that its members have left", || {
+            consumer.commit(&list, rdkafka::consumer::CommitMode::Sync).ok()
+        });
+    }
+
     /// Sets a topic's setting, and all its others back to their defaults.
     pub fn set_topic(&self, topic: &str, name: &str, value: &str) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
