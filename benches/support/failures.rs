@@ -17,6 +17,7 @@ pub fn settings() -> Settings {
     config.receiver.domain = Domain::parse("mx.receiver.example").ok();
     (config.receiver.organization, config.receiver.contact) = (Some("Receiver".into()), Some("dmarc@receiver.example".into()));
     config.aggregate.partition_bytes = 8 << 30;
+    config.aggregate.process_bytes = 8 << 30;
     Settings::of(&config).unwrap()
 }
 

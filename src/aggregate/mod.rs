@@ -8,6 +8,7 @@
 //! | `settings` | what bears on counting and closing |
 //! | `window` | which period an arrival belongs to, when it is due, when it is over |
 //! | `names` | names kept once |
+//! | `memory` | how much the rows of a process take |
 //! | `row` | a row in memory, its canonical form, what it may give up |
 //! | `group` | the rows of one report |
 //! | `intake` | a record of mail.failures: a failure, a control record, or neither |
@@ -23,6 +24,7 @@ mod closing;
 mod group;
 mod intake;
 mod listing;
+mod memory;
 mod names;
 mod outputs;
 mod restore;

@@ -175,7 +175,7 @@ impl Restore {
                 return Err(Unrestorable::Contradiction("rows of a group that is not there".to_owned()));
             };
             let group = Group { about, id, rows: staged.rows, dirty: false };
-            state.bytes += group.bytes();
+            state.held.change(0, group.bytes());
             let about = &group.about;
             let known = self.windows.get(&about.window);
             if known.map_or(0, |known| known.generation) == about.generation {

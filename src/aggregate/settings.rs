@@ -1,6 +1,7 @@
 //! What bears on counting and closing.
 
 use super::changelog;
+use super::memory::Memory;
 use super::window::Calendar;
 use crate::config::{Config, Reports};
 use crate::event::Output;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub group_bytes: usize,
     /// Bytes of memory of one partition.
     pub partition_bytes: usize,
+    /// What all partitions of the process hold.
+    pub memory: Arc<Memory>,
     /// Where what comes out goes.
     pub targets: Targets,
     /// Write that a row grew instead of what it came to: a rule that a test switches off.
@@ -70,6 +73,7 @@ impl Settings {
             group_rows: role.group_rows,
             group_bytes: role.group_bytes,
             partition_bytes: role.partition_bytes,
+            memory: Memory::of(role.process_bytes),
             targets: Targets {
                 windows: names.full(&names.windows).into(),
                 reports: names.full(&names.reports).into(),

@@ -3,6 +3,7 @@
 use super::changelog::{self, Marker, RowValue, group_id, group_key, row_id, row_key};
 use super::closing::{Closing, Progress, canonical_bytes};
 use super::group::{About, Caps, Group};
+use super::memory::{Held, Level};
 use super::outputs::Destination;
 use super::settings::Settings;
 use super::window::{Calendar, Window};
@@ -120,7 +121,7 @@ pub struct State {
     changes: Changes,
     /// What the transaction under way holds, in case it is taken back.
     in_flight: Option<Changes>,
-    pub(super) bytes: usize,
+    pub(super) held: Held,
     totals: Totals,
 }
 
@@ -147,6 +148,7 @@ impl State {
     /// The empty state of a partition, of so many.
     pub fn new(settings: Arc<Settings>, partition: i32, partitions: i32) -> Self {
         let targets = &settings.targets;
+        let held = Held::new(settings.partition_bytes, &settings.memory);
         let destination = Destination { topic: targets.reports.clone(), partition, source: targets.source.clone() };
         Self {
             settings,
@@ -158,7 +160,7 @@ impl State {
             over: i64::MIN,
             changes: Changes::default(),
             in_flight: None,
-            bytes: 0,
+            held,
             totals: Totals::default(),
         }
     }
@@ -171,7 +173,7 @@ impl State {
             self.totals.too_late += 1;
             return false;
         }
-        let under_pressure = self.bytes > self.settings.partition_bytes / 2;
+        let under_pressure = self.held.is_beyond(Level::Pressed);
         let open = self.windows.entry(window).or_default();
         let generation = open.generation;
         let entry = open.groups.entry((event.policy_domain.clone(), policy_hash(&event.policy_hash)));
@@ -181,14 +183,14 @@ impl State {
             let id = group_id(&about);
             self.changes.abouts.push(place);
             let group = Group::new(about, id);
-            self.bytes += group.bytes();
+            self.held.change(0, group.bytes());
             group
         });
         let before = group.bytes();
         let pressed = (under_pressure || before >= self.settings.group_bytes) && group.rows.exact() >= FAIR_ROWS;
         let caps = Caps::of(if pressed { FAIR_ROWS } else { self.settings.group_rows });
         let placed = group.count(event, caps);
-        self.bytes = (self.bytes + group.bytes()).saturating_sub(before);
+        self.held.change(before, group.bytes());
         if placed.about_changed && !std::mem::replace(&mut group.dirty, true) {
             self.changes.abouts.push(place);
         }
@@ -276,7 +278,7 @@ impl State {
 
     /// Above the limit on memory the window that holds most is closed early.
     fn relieve(&mut self) {
-        if self.bytes <= self.settings.partition_bytes || self.windows.values().any(|open| open.closing.is_some()) {
+        if !self.held.is_beyond(Level::Full) || self.windows.values().any(|open| open.closing.is_some()) {
             return;
         }
         let bytes = |open: &Open| open.groups.values().map(Group::bytes).sum::<usize>();
@@ -284,8 +286,8 @@ impl State {
             tracing::warn!(
                 partition = self.destination.partition,
                 begin = window.begin,
-                bytes = self.bytes,
-                "aggregate.partition_bytes is used up: the largest window closes early, the rest of it makes a further report"
+                bytes = self.held.bytes(),
+                "aggregate.partition_bytes or aggregate.process_bytes is used up: the largest window closes early, the rest of it makes a further report"
             );
             open.requested = true;
         }
@@ -293,7 +295,7 @@ impl State {
 
     /// Whether so much is held that reading should wait: for a closing, or for a transaction.
     pub fn is_full(&self) -> bool {
-        self.bytes > self.settings.partition_bytes + self.settings.partition_bytes / 4 || self.changes.bytes > 2 * BATCH_BYTES
+        self.held.is_beyond(Level::Overfull) || self.changes.bytes > 2 * BATCH_BYTES
     }
 
     /// Whether there is something to write although no record was read, the next step of a closing apart.
@@ -375,7 +377,7 @@ impl State {
         self.in_flight = None;
         for open in self.windows.values_mut() {
             let Some(step) = open.closing.as_mut().and_then(Closing::committed) else { continue };
-            self.bytes = self.bytes.saturating_sub(step.freed);
+            self.held.change(step.freed, 0);
             let (before, after) = step.sums;
             self.totals.reports += after.reports - before.reports;
             self.totals.reported += after.messages - before.messages;
@@ -416,7 +418,7 @@ impl State {
 
     /// What is held now.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { bytes: self.bytes, ..Counts::default() };
+        let mut counts = Counts { bytes: self.held.bytes(), ..Counts::default() };
         for open in self.windows.values() {
             let groups = open.groups.values().chain(open.closing.iter().flat_map(Closing::groups));
             let before = counts.groups;

@@ -1,5 +1,6 @@
 //! Whatever the order, the batches, the aborts and the crashes: the same failures give the same reports (promises 6 and 8).
 
+use super::memory::Memory;
 use super::*;
 use crate::auth::dmarc::{AlignmentMode, Policy, Psd, RecordFault};
 use crate::config::{Config, Discovery, Profile};
@@ -570,6 +571,31 @@ fn the_limit_on_memory_closes_the_largest_window_early() {
     process.close(&log, &[]);
     assert_eq!(process.brokers.messages(), 1_000);
     process.brokers.by_id();
+}
+
+#[test]
+fn the_limit_of_a_process_closes_windows_of_the_partitions_that_hold_most() {
+    let limits = Limits { rows: 50_000, bytes: 5 << 20 };
+    let small = Settings { memory: Memory::of(200_000), limits, ..settings() };
+    let zone = |number| FailureEvent { policy_domain: domain(&format!("zone{number}.example")), ..failure(1, 0, 2, 0, 1, NOON) };
+    let logs: [Vec<FailureEvent>; 2] = [(0..1_000).map(zone).collect(), (0..50).map(zone).collect()];
+    let mut processes = [Process::new(small.clone()), Process::new(small)];
+    let mut closed_early = 0;
+    for counted in 1..=1_000 {
+        for (process, log) in processes.iter_mut().zip(&logs) {
+            process.read(log, counted.min(log.len() as i64));
+            process.state.freeze(counted.min(log.len() as i64), NOON);
+        }
+        assert!(!processes[1].state.is_closing(), "it holds less than its share");
+        closed_early += usize::from(processes[0].state.is_closing());
+        processes.iter_mut().for_each(Process::commit);
+        assert!(processes.iter().map(|process| process.state.counts().bytes).sum::<usize>() < 300_000);
+    }
+    for (process, log) in processes.iter_mut().zip(&logs) {
+        process.close(log, &[]);
+        assert_eq!(process.brokers.messages(), log.len() as u64);
+    }
+    assert!(closed_early > 0);
 }
 
 #[test]

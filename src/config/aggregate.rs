@@ -22,6 +22,9 @@ pub struct AggregateRole {
     /// Bytes of memory for the rows of each partition that a process holds. Above half of it policy domains with more than a thousand rows have further
     /// ones merged, above all of it windows close early. Default 1 GiB.
     pub partition_bytes: usize,
+    /// Bytes of memory for the rows of all partitions that a process holds. Above it the same happens in those partitions that hold
+    /// more than their share. Default 4 GiB.
+    pub process_bytes: usize,
     /// Rows in one report at most; more make several reports. Default 50 000.
     pub report_rows: usize,
     /// Compressed bytes of one report, about, at most. Default 5 MiB.
@@ -46,6 +49,7 @@ impl Default for AggregateRole {
             group_rows: 100_000,
             group_bytes: 64 << 20,
             partition_bytes: 1 << 30,
+            process_bytes: 4 << 30,
             report_rows: 50_000,
             report_bytes: 5 << 20,
             commit_interval_ms: 1_000,
@@ -87,6 +91,7 @@ impl AggregateRole {
             ("group_rows", self.group_rows),
             ("group_bytes", self.group_bytes),
             ("partition_bytes", self.partition_bytes),
+            ("process_bytes", self.process_bytes),
             ("report_rows", self.report_rows),
             ("budget_records", self.budget_records),
         ];
