@@ -234,7 +234,7 @@ const PREVIEW: usize = 2_000;
 fn description(record: &Record) -> String {
     let escaped = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
     let optional = |bytes: Option<&[u8]>| bytes.map_or_else(|| "null".to_owned(), escaped);
-    let time = record.timestamp.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    let time = record.timestamp.map_or_else(|| "-".to_owned(), |stamp| stamp.time.to_string());
     let mut text =
         format!("place: {}/{}\ntime: {time}\nkey: {}\n", record.partition, record.offset, optional(record.key.as_deref()));
     for (name, value) in record.headers.iter().flat_map(crate::event::Headers::iter) {

@@ -114,7 +114,7 @@ impl Report {
     /// The report that a record is; none when it is something else.
     pub(super) fn of(record: Record) -> Option<Self> {
         let attributes = ReportAttributes::read(record.headers.as_ref()?)?;
-        Some(Self { attributes, time: record.timestamp, bytes: record.value? })
+        Some(Self { attributes, time: record.timestamp.map(|stamp| stamp.time), bytes: record.value? })
     }
 
     /// The document.

@@ -83,6 +83,7 @@ fn input_of(output: &Output) -> Option<Lineage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Stamp;
 
     #[test]
     fn a_dead_letter_keeps_the_bytes_and_says_why_and_whence() {
@@ -90,7 +91,7 @@ mod tests {
             topic: "mail.raw".into(),
             partition: 3,
             offset: 41,
-            timestamp: "2026-01-02T03:04:05Z".parse().ok(),
+            timestamp: Some(Stamp::of_producer("2026-01-02T03:04:05Z".parse().unwrap())),
             key: Some(b"k".to_vec()),
             value: Some(b"\xff\0".to_vec()),
             headers: Some(Headers::default().with("x", "y").with("Verdmarc-Reason", "forged")),
@@ -109,6 +110,7 @@ mod tests {
                 "verdmarc-origin-partition",
                 "verdmarc-origin-offset",
                 "verdmarc-origin-timestamp",
+                "verdmarc-origin-clock",
                 "verdmarc-attempt"
             ]
         );

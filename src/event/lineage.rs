@@ -4,7 +4,7 @@
 //! back into the first one, says so in these headers; a record without them stands for itself.
 
 use super::dead_letter::PREFIX;
-use super::{Headers, Input, Record};
+use super::{Clock, Headers, Input, Record, Stamp};
 use jiff::Timestamp;
 
 /// Header of the original record's topic.
@@ -15,6 +15,8 @@ pub const ORIGIN_PARTITION: &str = "verdmarc-origin-partition";
 pub const ORIGIN_OFFSET: &str = "verdmarc-origin-offset";
 /// Header of the original record's timestamp, RFC 3339.
 pub const ORIGIN_TIMESTAMP: &str = "verdmarc-origin-timestamp";
+/// Header of the clock of that timestamp: `broker` or `producer`. Without it, it is the producer's.
+pub const ORIGIN_CLOCK: &str = "verdmarc-origin-clock";
 /// Header of the number of this evaluation, from 1.
 pub const ATTEMPT: &str = "verdmarc-attempt";
 /// Header of the time before which the record is not to be evaluated, RFC 3339.
@@ -26,7 +28,7 @@ pub struct Lineage {
     /// Its topic, partition and offset, and the number of this evaluation.
     pub input: Input,
     /// Its timestamp.
-    pub timestamp: Option<Timestamp>,
+    pub timestamp: Option<Stamp>,
 }
 
 /// Headers that speak of an origin and cannot be read.
@@ -62,7 +64,7 @@ impl Lineage {
         }
         let timestamp = match headers.get(ORIGIN_TIMESTAMP) {
             None => None,
-            Some(_) => Some(read(headers, ORIGIN_TIMESTAMP)?),
+            Some(_) => Some(Stamp { time: read(headers, ORIGIN_TIMESTAMP)?, clock: clock(headers) }),
         };
         let attempt = match headers.get(ATTEMPT) {
             None => 1,
@@ -97,10 +99,16 @@ impl Lineage {
         say(ORIGIN_PARTITION, &self.input.partition.to_string());
         say(ORIGIN_OFFSET, &self.input.offset.to_string());
         if let Some(timestamp) = self.timestamp {
-            say(ORIGIN_TIMESTAMP, &timestamp.to_string());
+            say(ORIGIN_TIMESTAMP, &timestamp.time.to_string());
+            say(ORIGIN_CLOCK, timestamp.clock.as_str());
         }
         say(ATTEMPT, &self.input.attempt.to_string());
     }
+}
+
+/// The broker's clock is believed, so only what says so is of it.
+fn clock(headers: &Headers) -> Clock {
+    if headers.get(ORIGIN_CLOCK) == Some(Clock::Broker.as_str().as_bytes()) { Clock::Broker } else { Clock::Producer }
 }
 
 /// When a record may be evaluated; none when it says nothing that can be read, which means now.
@@ -127,7 +135,7 @@ mod tests {
             topic: "mail.raw".into(),
             partition: 3,
             offset: 41,
-            timestamp: "2026-01-02T03:04:05Z".parse().ok(),
+            timestamp: Some(Stamp::of_broker("2026-01-02T03:04:05Z".parse().unwrap())),
             key: None,
             value: None,
             headers: Some(headers),

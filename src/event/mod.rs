@@ -36,7 +36,7 @@ pub use failure::{Disposition, DkimRow, FAILURE, FailureEvent, Override, Row, Sp
 pub use headers::Headers;
 pub use lineage::Lineage;
 pub use reason::Reason;
-pub use record::{Output, Record};
+pub use record::{Clock, Output, Record, Stamp};
 pub use report::{REPORT, ReportAttributes, WINDOW_CLOSED, WindowClosed};
 pub use settings::EvaluationBlock;
 pub use time::to_millis;

@@ -10,17 +10,21 @@ mod refusal;
 mod structured;
 #[cfg(test)]
 mod tests;
+mod time;
+mod unread;
 
 pub use reference::{Body, DataRef};
 pub use refusal::Refusal;
+pub use unread::unread;
 
 use super::headers::{ATTRIBUTE, CONTENT_TYPE, MESSAGE, Trace};
-use super::{Headers, Lineage, Record};
+use super::{Clock, Headers, Lineage, Record, Stamp};
 use crate::message::{Envelope, MailFrom, Submission};
 use attribute::Attribute;
 use jiff::{SignedDuration, Timestamp};
 use reference::{DATAREF, DATASHA256};
 use std::borrow::Cow;
+use time::Rfc3339;
 
 /// The type of a raw message's event; other types of ours are not messages.
 pub const RECEIVED: &str = "verdmarc.mail.received.v1";
@@ -36,7 +40,7 @@ pub struct Raw<'r> {
     pub body: Body<'r>,
     /// The envelope, arrival included.
     pub envelope: Envelope,
-    /// Whether `ce_time` lay too far behind the broker's timestamp to be believed, which stands for the arrival then.
+    /// Whether neither `ce_time` nor the record's timestamp could be believed as it stood.
     pub arrival_corrected: bool,
     attributes: Attributes<'r>,
     /// The trace that the message belongs to.
@@ -50,15 +54,17 @@ const MAX_HEADER_BYTES: usize = 512 << 10;
 /// Longest `ce_id` and `ce_type` in bytes.
 const MAX_NAME: usize = 1024;
 
-/// How far behind the broker's timestamp the arrival may lie (Decisions: clocks).
+/// How far clocks may differ (Decisions: clocks).
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+/// How old a producer's timestamp may be to stand for the arrival.
+const CREDIBLE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl<'r> Raw<'r> {
-    /// Reads `record`; a message over `max_bytes` is refused.
+    /// Reads `record` at `now`; a message over `max_bytes` is refused.
     ///
     /// # Errors
     /// What the producer did wrong; the record is a dead letter then.
-    pub fn decode(record: &'r Record, max_bytes: usize) -> Result<Self, Refusal> {
+    pub fn decode(record: &'r Record, max_bytes: usize, now: Timestamp) -> Result<Self, Refusal> {
         let headers = record.headers.as_ref().ok_or(Refusal::HeadersUnreadable)?;
         if headers.len() > MAX_HEADERS || headers.bytes() > MAX_HEADER_BYTES {
             return Err(Refusal::TooManyHeaders { count: headers.len(), bytes: headers.bytes() });
@@ -83,7 +89,7 @@ impl<'r> Raw<'r> {
                 return Err(Refusal::EmptyValue);
             }
         }
-        attributes.into_raw(Lineage::of(record)?, headers, body)
+        attributes.into_raw(Lineage::of(record)?, headers, body, now)
     }
 
     /// Whether the message may lie elsewhere, as far as shows before the record is read.
@@ -207,7 +213,7 @@ impl<'r> Attributes<'r> {
         text.parse().map(Some).map_err(|_| Refusal::Attribute { name, given: text })
     }
 
-    fn into_raw(self, lineage: Lineage, headers: &Headers, body: Body<'r>) -> Result<Raw<'r>, Refusal> {
+    fn into_raw(self, lineage: Lineage, headers: &Headers, body: Body<'r>, now: Timestamp) -> Result<Raw<'r>, Refusal> {
         if let Some(version) = self.text("specversion")?.filter(|version| version != "1.0") {
             return Err(Refusal::Attribute { name: "specversion", given: version });
         }
@@ -218,7 +224,7 @@ impl<'r> Attributes<'r> {
             Some(id) => id,
             None => lineage.id(),
         };
-        let (arrival, arrival_corrected) = arrival(self.parsed("time")?, lineage.timestamp);
+        let (arrival, arrival_corrected) = arrival(self.parsed("time")?.map(|Rfc3339(time)| time), lineage.timestamp, now);
         let client_ip = self.parsed::<std::net::IpAddr>("clientip")?.map(|ip| ip.to_canonical());
         let envelope = Envelope {
             client_ip,
@@ -240,12 +246,20 @@ impl<'r> Attributes<'r> {
     }
 }
 
-/// When the message arrived, and whether the broker's timestamp had to stand for it.
-fn arrival(said: Option<Timestamp>, broker: Option<Timestamp>) -> (Option<Timestamp>, bool) {
-    match (said, broker) {
-        (Some(said), Some(broker)) if said.duration_since(broker) > CLOCK_TOLERANCE => (Some(broker), true),
+/// When the message arrived, and whether something else than what was said had to stand for it. Only the broker's clock corrects.
+fn arrival(said: Option<Timestamp>, stamp: Option<Stamp>, now: Timestamp) -> (Option<Timestamp>, bool) {
+    match (said, stamp) {
+        (Some(said), Some(Stamp { time, clock: Clock::Broker })) if said.duration_since(time) > CLOCK_TOLERANCE => {
+            (Some(time), true)
+        }
         (Some(said), _) => (Some(said), false),
-        (None, broker) => (broker, false),
+        (None, Some(Stamp { time, clock: Clock::Broker })) => (Some(time), false),
+        (None, Some(Stamp { time, clock: Clock::Producer })) => {
+            let age = now.duration_since(time);
+            let is_credible = (-CLOCK_TOLERANCE..=CREDIBLE).contains(&age);
+            (Some(if is_credible { time.min(now) } else { now }), !is_credible)
+        }
+        (None, None) => (None, false),
     }
 }
 

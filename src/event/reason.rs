@@ -96,7 +96,7 @@ reasons! {
     DeadlineExceeded = "deadline_exceeded",
     /// Evaluated more than 48 hours after arrival: no failure event.
     LateEvaluation = "late_evaluation",
-    /// The arrival time given was not believable: the broker's timestamp was used.
+    /// The arrival time given was not believable: the broker's timestamp was used, or the time of the evaluation.
     ArrivalAdjusted = "arrival_adjusted",
     /// A trusted ARC sealer says that the message was authentic when it arrived there: do not enforce.
     TrustedSealer = "trusted_sealer",

@@ -4,6 +4,46 @@ use super::Headers;
 use jiff::Timestamp;
 use std::sync::Arc;
 
+/// Whose clock a record's timestamp is of (`message.timestamp.type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The broker's: LogAppendTime.
+    Broker,
+    /// The producer's, which may say anything: CreateTime.
+    Producer,
+}
+
+/// A record's timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The time.
+    pub time: Timestamp,
+    /// Whose it is.
+    pub clock: Clock,
+}
+
+impl Clock {
+    /// The word in headers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Producer => "producer",
+        }
+    }
+}
+
+impl Stamp {
+    /// A time of the broker's clock.
+    pub fn of_broker(time: Timestamp) -> Self {
+        Self { time, clock: Clock::Broker }
+    }
+
+    /// A time of the producer's clock.
+    pub fn of_producer(time: Timestamp) -> Self {
+        Self { time, clock: Clock::Producer }
+    }
+}
+
 /// One record as it was read.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -13,8 +53,8 @@ pub struct Record {
     pub partition: i32,
     /// The offset.
     pub offset: i64,
-    /// The broker's or producer's timestamp, none when the record has none.
-    pub timestamp: Option<Timestamp>,
+    /// The timestamp, none when the record has none.
+    pub timestamp: Option<Stamp>,
     /// The key.
     pub key: Option<Vec<u8>>,
     /// The value, none for a tombstone.

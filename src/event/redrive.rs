@@ -103,7 +103,7 @@ impl Entry {
         if let Some(reason) = text(REASON) {
             return Self::Letter(Letter {
                 place: Place { partition: record.partition, offset: record.offset },
-                time: record.timestamp,
+                time: record.timestamp.map(|stamp| stamp.time),
                 reason,
                 error: text(ERROR).unwrap_or_default(),
                 // Without an origin in its headers a letter would stand for itself: then it is not one of ours.
@@ -129,12 +129,12 @@ pub fn again(topic: &Arc<str>, record: Record, lineage: Lineage) -> Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Headers;
     use crate::event::dead_letter::dead_letter;
     use crate::event::raw::Refusal;
+    use crate::event::{Headers, Stamp};
 
     fn record(headers: Headers) -> Record {
-        let timestamp = "2026-01-02T03:04:05Z".parse().ok();
+        let timestamp = Some(Stamp::of_broker("2026-01-02T03:04:05Z".parse().unwrap()));
         Record {
             topic: "mail.raw".into(),
             partition: 3,
@@ -163,8 +163,8 @@ mod tests {
 
         let back = again(&"mail.raw".into(), letter, lineage.clone());
         let names: Vec<&str> = back.headers.iter().map(|(name, _)| name).collect();
-        let origin =
-            ["verdmarc-origin-topic", "verdmarc-origin-partition", "verdmarc-origin-offset", "verdmarc-origin-timestamp"];
+        let origin = ["topic", "partition", "offset", "timestamp", "clock"].map(|name| format!("verdmarc-origin-{name}"));
+        let origin: Vec<&str> = origin.iter().map(String::as_str).collect();
         assert_eq!(names, [&["ce_id"][..], &origin, &["verdmarc-attempt"]].concat());
         assert_eq!((back.key.as_deref(), back.value.as_deref(), back.partition), (Some(&b"k"[..]), Some(&b"v"[..]), None));
         assert_eq!(Lineage::of(&written(back, 0, 77)).unwrap(), lineage.next_attempt());

@@ -155,7 +155,7 @@ impl PartitionState for Counting {
         self.state.advance(record.offset + 1);
         match read(&record) {
             Ok(Said::Failure(event)) => {
-                let taken = record.timestamp.unwrap_or_else(Timestamp::now).as_second();
+                let taken = record.timestamp.map_or_else(Timestamp::now, |stamp| stamp.time).as_second();
                 if self.state.count(&event, taken) {
                     return Ok(Applied::default());
                 }

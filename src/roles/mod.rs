@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 mod retry;
+mod uncounted;
 pub mod verdict;
 
 use crate::config::Config;

@@ -53,7 +53,7 @@ impl Retries {
         if let Some(delay) = self.delays.get(index) {
             // A header that cannot be ours must not stop a partition for ever. It is asked again each time that the record is read,
             // so that only what does not move can be the limit: when it was written.
-            due = due.min(record.timestamp?.checked_add(*delay + CLOCKS).ok()?);
+            due = due.min(record.timestamp?.time.checked_add(*delay + CLOCKS).ok()?);
         }
         Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero())
     }
@@ -84,6 +84,7 @@ fn may_change(verdict: &Verdict) -> bool {
 mod tests {
     use super::*;
     use crate::dns::Zone;
+    use crate::event::Stamp;
     use crate::message::Envelope;
 
     const MESSAGE: &[u8] = b"From: a@flaky.example\r\n\r\nhello\r\n";
@@ -99,7 +100,7 @@ mod tests {
             topic: topic.into(),
             partition: 1,
             offset: 9,
-            timestamp: Some(now()),
+            timestamp: Some(Stamp::of_producer(now())),
             key: Some(b"k".to_vec()),
             value: Some(MESSAGE.to_vec()),
             headers: Some(headers),
@@ -158,7 +159,7 @@ mod tests {
         let retries = Retries::new(&config(false));
         let late = Headers::default().with(NOT_BEFORE, "2030-01-01T00:00:00Z");
         assert_eq!(retries.wait(&record("mail.raw", late.clone()), now()), None);
-        let late = Record { timestamp: Some(now()), ..record("mail.retries.1", late) };
+        let late = Record { timestamp: Some(Stamp::of_producer(now())), ..record("mail.retries.1", late) };
         assert_eq!(retries.wait(&late, now()), Some(Duration::from_secs(5) + CLOCKS));
         assert_eq!(retries.wait(&late, now() + Duration::from_secs(4)), Some(Duration::from_secs(1) + CLOCKS));
         assert_eq!(retries.wait(&late, now() + Duration::from_secs(5) + CLOCKS), None);

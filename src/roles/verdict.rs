@@ -8,13 +8,14 @@
 //! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
 
 use super::retry::Retries;
-use super::{blocking, check_topics};
+use super::uncounted::Meter;
+use super::{blocking, check_group, check_topics};
 use crate::claim_check::{ClaimChecks, Unfetched};
 use crate::config::{Config, Evaluation, Mail};
 use crate::dns::Resolver;
 use crate::event::dead_letter::dead_letter;
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
-use crate::event::raw::{Raw, Refusal};
+use crate::event::raw::{Raw, Refusal, unread};
 use crate::event::{EvaluationBlock, FAILURE, Output, Reason, Record};
 use crate::kafka::{
     Completions, Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint,
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,6 +36,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub const NAME: &str = "verdict";
 
 const VERDICT: &str = "verdmarc.verdict.v1";
+
+/// Attributes of a verdict by which a subscriber chooses without reading it: its status, and on FAIL the policy.
+const STATUS: &str = "ce_dmarcverdict";
+const POLICY: &str = "ce_dmarcpolicy";
 
 /// Pause between two tries to fetch an object, each of which tries for a while itself.
 const FETCH_AGAIN: Duration = Duration::from_secs(5);
@@ -53,6 +59,8 @@ pub async fn run(
     let Some(topics) = present(config, &retries, &stop).await? else { return Ok(Tally::default()) };
     check_topics(config).await?;
     let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
+    let measured = judge.clone();
+    status.measure(move || measured.uncounted.samples());
     let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics, retries), status, stop)?;
     let places = Arc::new(Semaphore::new(config.verdict.concurrency));
     while let Some(some) = work.recv().await {
@@ -149,6 +157,9 @@ struct Judge {
     retries: Retries,
     source: String,
     topics: Topics,
+    /// A header that nobody reads was warned about.
+    warned: AtomicBool,
+    uncounted: Meter,
 }
 
 struct Topics {
@@ -181,12 +192,29 @@ impl Judge {
                 annotated: names.full(&names.annotated).into(),
                 dead_letters: names.full(&names.dead_letters).into(),
             },
+            warned: AtomicBool::new(false),
+            uncounted: Meter::default(),
+        }
+    }
+
+    /// Says once that an envelope was meant and is not read.
+    fn warn_of_unread(&self, record: &Record) {
+        if !self.warned.load(Ordering::Relaxed)
+            && let Some(header) = unread(record)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                header,
+                "messages come with a header that is not read: the envelope stands in ce_clientip, ce_helo, ce_mailfrom and so on, \
+                 spelt like that; said once"
+            );
         }
     }
 
     async fn judge(&self, record: Record) -> Outcome {
         failpoint::reached("decode");
-        let raw = match Raw::decode(&record, self.settings.limits.message_bytes) {
+        self.warn_of_unread(&record);
+        let raw = match Raw::decode(&record, self.settings.limits.message_bytes, Timestamp::now()) {
             Ok(raw) => raw,
             Err(refusal) => return self.refused(record, &refusal),
         };
@@ -250,13 +278,21 @@ impl Judge {
     fn records(&self, record: &Record, raw: &Raw<'_>, outputs: Outputs<'_>, time: Timestamp) -> Vec<Output> {
         let id = raw.lineage.id();
         let headers = |kind| Attributes { id: &id, source: &self.source, kind, time, content_type: JSON }.headers(&raw.trace);
+        if let Some(why) = outputs.uncounted {
+            self.uncounted.note(why, &id);
+        }
+        let receipt = &outputs.verdict.receipt;
+        let mut of_verdict = headers(VERDICT).with(STATUS, receipt.dmarc_verdict.status.as_str());
+        if let Some(policy) = receipt.dmarc_policy {
+            of_verdict.push(POLICY, Some(policy.to_string().as_bytes()));
+        }
         let mut records = Vec::with_capacity(3);
         records.push(Output {
             topic: self.topics.verdicts.clone(),
             partition: None,
             key: record.key.clone(),
             value: Some(json(&outputs.verdict, TYPICAL_VERDICT)),
-            headers: headers(VERDICT),
+            headers: of_verdict,
         });
         if let Some(failure) = &outputs.failure {
             records.push(Output {

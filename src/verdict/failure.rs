@@ -5,10 +5,11 @@ use crate::auth::cause::{DkimWeight, SesStatus};
 use crate::auth::dmarc::Policy;
 use crate::config::{Applied, Content, Discovery};
 use crate::event::{
-    Authentication, Disposition, DkimRow, DmarcBlock, FailureEvent, Override, PublishedPolicy, Reason, Row, SpfRow,
+    Authentication, Disposition, DkimRow, DmarcBlock, FailureEvent, Input, Override, PublishedPolicy, Reason, Row, SpfRow,
 };
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// Which messages are counted, and as what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,22 +26,42 @@ impl Default for ReportScope {
     }
 }
 
+/// Why a message that reports would count is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uncounted {
+    /// It was evaluated long after it arrived (Decisions: clocks).
+    Late,
+    /// Its client is unknown, or one of our own networks: no report can name it.
+    NoClient,
+    /// Its verdict lacks something else that stands in every row.
+    Incomplete,
+}
+
 /// The event that reports are made of: on FAIL, and on PASS when passes are counted, with a client that may stand in a report,
-/// evaluated in time, and from a topic (B16).
-pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Option<FailureEvent> {
+/// evaluated in time, and from a topic (B16). None for what reports do not count.
+///
+/// # Errors
+/// Reports would count the message, and it cannot be counted.
+pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Result<Option<FailureEvent>, Uncounted> {
     let counted = match origin.report_scope.content {
         Content::Failures => verdict.dmarc == SesStatus::Fail,
         Content::All => matches!(verdict.dmarc, SesStatus::Fail | SesStatus::Pass),
     };
-    if !counted || verdict.has(Reason::LateEvaluation) {
-        return None;
+    let Some(input) = origin.input.clone().filter(|_| counted) else { return Ok(None) };
+    if verdict.has(Reason::LateEvaluation) {
+        return Err(Uncounted::Late);
     }
+    let source_ip = verdict.source_ip.ok_or(Uncounted::NoClient)?;
+    event(verdict, origin, input, source_ip).map(Some).ok_or(Uncounted::Incomplete)
+}
+
+fn event(verdict: &Verdict, origin: &Origin, input: Input, source_ip: IpAddr) -> Option<FailureEvent> {
     let authentication = &verdict.authentication;
     let dmarc = &authentication.dmarc;
     let policy = dmarc.published.clone()?;
     let (disposition, overrides) = applied(verdict.dmarc, dmarc, origin.report_scope.applied)?;
     Some(FailureEvent {
-        input: origin.input.clone()?,
+        input,
         arrival: verdict.arrival,
         policy_domain: dmarc.policy_domain.clone()?,
         policy_hash: policy_hash(&policy, dmarc.discovery),
@@ -49,7 +70,7 @@ pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Option<FailureEvent>
         report_addresses: policy.rua.clone(),
         policy,
         row: Row {
-            source_ip: verdict.source_ip?,
+            source_ip,
             header_from: authentication.author_domain.clone()?,
             envelope_from: verdict.envelope_from.as_ref().map(|from| match from {
                 EnvelopeFrom::Null => String::new(),

@@ -29,7 +29,7 @@ mod spf_identity;
 mod status;
 
 pub use evaluation::{evaluate, evaluate_section, internal_error};
-pub use failure::{ReportScope, failure_event};
+pub use failure::{ReportScope, Uncounted, failure_event};
 pub use field::{FieldWriter, pvalue};
 pub use outputs::{MailDetail, Origin, Outputs, outputs, outputs_of, verdict_event};
 

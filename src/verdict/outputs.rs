@@ -1,7 +1,7 @@
 //! What goes to topics: verdict, failure, annotated message.
 
 use super::Verdict;
-use super::failure::{ReportScope, failure_event};
+use super::failure::{ReportScope, Uncounted, failure_event};
 use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
 use crate::dns::suffix;
@@ -54,6 +54,8 @@ pub struct Outputs<'m> {
     pub verdict: VerdictEvent<'m>,
     /// What reports count: a failure, or a pass when those are counted too.
     pub failure: Option<FailureEvent>,
+    /// Why it is not counted although reports would.
+    pub uncounted: Option<Uncounted>,
     /// The annotated message, when wanted.
     pub annotated: Option<Vec<u8>>,
 }
@@ -63,14 +65,16 @@ pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &O
     let settings = &origin.settings;
     let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
     let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
-    let Outputs { verdict, failure, annotated } = outputs_of(&section, envelope, verdict, origin);
-    Outputs { verdict: verdict.into_owned(), failure, annotated }
+    let Outputs { verdict, failure, uncounted, annotated } = outputs_of(&section, envelope, verdict, origin);
+    Outputs { verdict: verdict.into_owned(), failure, uncounted, annotated }
 }
 
 /// As [`outputs`], of a message that was normalised and cut by the origin's settings already. The verdict's text is the message's own.
 pub fn outputs_of<'m>(section: &HeaderSection<'m>, envelope: &'m Envelope, verdict: Verdict, origin: &Origin) -> Outputs<'m> {
+    let counted = failure_event(&verdict, origin);
     Outputs {
-        failure: failure_event(&verdict, origin),
+        uncounted: counted.as_ref().err().copied(),
+        failure: counted.ok().flatten(),
         annotated: origin.annotate.then(|| annotated(section, &verdict.fields, &verdict.removed)),
         verdict: verdict_event(section, envelope, verdict, origin),
     }

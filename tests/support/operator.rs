@@ -10,7 +10,7 @@ use std::time::Duration;
 use verdmarc::config::Config;
 use verdmarc::event::dead_letter::letter;
 use verdmarc::event::redrive::{Place, RedrivenEvent};
-use verdmarc::event::{Headers, Lineage, Output, Record};
+use verdmarc::event::{Headers, Lineage, Output, Record, Stamp};
 use verdmarc::kafka::Producer;
 
 const ANSWER: Duration = Duration::from_secs(20);
@@ -83,7 +83,7 @@ impl Desk {
                 topic: (*origin).into(),
                 partition: 0,
                 offset: *offset,
-                timestamp: "2026-01-02T03:04:05Z".parse().ok(),
+                timestamp: Some(Stamp::of_producer("2026-01-02T03:04:05Z".parse().unwrap())),
                 key: Some(format!("key-{offset}").into_bytes()),
                 value: value.map(|value| value.as_bytes().to_vec()),
                 headers: Some(Headers::default().with("ce_id", format!("id-{offset}"))),

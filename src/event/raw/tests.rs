@@ -10,19 +10,24 @@ fn record(headers: &[(&str, &[u8])], value: &[u8]) -> Record {
         topic: "mail.raw".into(),
         partition: 2,
         offset: 17,
-        timestamp: Some("2026-03-01T12:00:00Z".parse().unwrap()),
+        timestamp: Some(Stamp::of_broker("2026-03-01T12:00:00Z".parse().unwrap())),
         key: None,
         value: Some(value.to_vec()),
         headers: Some(headers.iter().map(|(name, value)| (*name, Some(*value))).collect()),
     }
 }
 
+/// A day after the record.
+fn now() -> Timestamp {
+    "2026-03-02T12:00:00Z".parse().unwrap()
+}
+
 fn envelope(headers: &[(&str, &[u8])]) -> Envelope {
-    Raw::decode(&record(headers, MESSAGE_BYTES), LIMIT).unwrap().envelope
+    Raw::decode(&record(headers, MESSAGE_BYTES), LIMIT, now()).unwrap().envelope
 }
 
 fn refusal(headers: &[(&str, &[u8])], value: &[u8]) -> Option<&'static str> {
-    Raw::decode(&record(headers, value), LIMIT).err().map(|refusal| refusal.code())
+    Raw::decode(&record(headers, value), LIMIT, now()).err().map(|refusal| refusal.code())
 }
 
 fn structured(json: &str) -> Record {
@@ -39,10 +44,10 @@ fn inline<'a>(raw: &'a Raw<'_>) -> &'a [u8] {
 #[test]
 fn a_bare_message_is_accepted_with_an_unknown_envelope() {
     let record = record(&[], MESSAGE_BYTES);
-    let raw = Raw::decode(&record, LIMIT).unwrap();
+    let raw = Raw::decode(&record, LIMIT, now()).unwrap();
     assert_eq!(inline(&raw), MESSAGE_BYTES);
     assert_eq!(raw.id, "mail.raw-2-17");
-    assert_eq!(raw.envelope, Envelope { arrival: record.timestamp, ..Envelope::default() });
+    assert_eq!(raw.envelope, Envelope { arrival: record.timestamp.map(|stamp| stamp.time), ..Envelope::default() });
     assert_eq!(raw.attributes().get("ce_id"), Some(&b"mail.raw-2-17"[..]));
     assert_eq!(raw.attributes().get("ce_type"), Some(RECEIVED.as_bytes()));
 }
@@ -58,7 +63,7 @@ fn mail_from_empty_or_brackets_is_null_absent_is_unknown() {
     }
     let mut with_null = record(&[], MESSAGE_BYTES);
     with_null.headers.as_mut().unwrap().push("ce_mailfrom", None);
-    assert_eq!(Raw::decode(&with_null, LIMIT).unwrap().envelope.mail_from, MailFrom::Unknown);
+    assert_eq!(Raw::decode(&with_null, LIMIT, now()).unwrap().envelope.mail_from, MailFrom::Unknown);
 }
 
 #[test]
@@ -122,8 +127,28 @@ fn arrival_is_ce_time_unless_it_lies_ten_minutes_behind_the_broker() {
     for (said, expected, corrected) in cases {
         let headers: Vec<(&str, &[u8])> = said.iter().map(|time| ("ce_time", time.as_bytes())).collect();
         let record = record(&headers, MESSAGE_BYTES);
-        let raw = Raw::decode(&record, LIMIT).unwrap();
+        let raw = Raw::decode(&record, LIMIT, now()).unwrap();
         assert_eq!((raw.envelope.arrival, raw.arrival_corrected), (expected.parse().ok(), corrected), "{said:?}");
+    }
+}
+
+#[test]
+fn a_producers_timestamp_corrects_nothing_and_is_the_arrival_only_where_it_is_credible() {
+    let seconds_for_milliseconds = "1970-01-21T12:36:00Z";
+    for (said, stamp, expected, corrected) in [
+        (Some("2026-03-02T11:00:00Z"), seconds_for_milliseconds, "2026-03-02T11:00:00Z", false),
+        (None, seconds_for_milliseconds, "2026-03-02T12:00:00Z", true),
+        (None, "2026-03-02T11:59:00Z", "2026-03-02T11:59:00Z", false),
+        (None, "2026-02-23T12:00:00Z", "2026-02-23T12:00:00Z", false),
+        (None, "2026-02-23T11:59:59Z", "2026-03-02T12:00:00Z", true),
+        (None, "2026-03-02T12:10:00Z", "2026-03-02T12:00:00Z", false),
+        (None, "2026-03-02T12:10:01Z", "2026-03-02T12:00:00Z", true),
+    ] {
+        let headers: Vec<(&str, &[u8])> = said.iter().map(|time| ("ce_time", time.as_bytes())).collect();
+        let stamp = Some(Stamp::of_producer(stamp.parse().unwrap()));
+        let record = Record { timestamp: stamp, ..record(&headers, MESSAGE_BYTES) };
+        let raw = Raw::decode(&record, LIMIT, now()).unwrap();
+        assert_eq!((raw.envelope.arrival, raw.arrival_corrected), (expected.parse().ok(), corrected), "{said:?} {stamp:?}");
     }
 }
 
@@ -173,9 +198,9 @@ fn refused_is_what_the_producer_did_wrong_and_nothing_else() {
         assert_eq!(refusal(headers, value), *expected, "{:?}", headers.first());
     }
     let tombstone = Record { value: None, ..record(&[], b"") };
-    assert_eq!(Raw::decode(&tombstone, LIMIT).unwrap_err().code(), "null_value");
+    assert_eq!(Raw::decode(&tombstone, LIMIT, now()).unwrap_err().code(), "null_value");
     let unreadable = Record { headers: None, ..record(&[], MESSAGE_BYTES) };
-    assert_eq!(Raw::decode(&unreadable, LIMIT).unwrap_err().code(), "headers_unreadable");
+    assert_eq!(Raw::decode(&unreadable, LIMIT, now()).unwrap_err().code(), "headers_unreadable");
 }
 
 #[test]
@@ -186,7 +211,7 @@ fn structured_mode_carries_base64_or_text_and_the_same_attributes() {
             "mailfrom":"<a@example.com>","rcptto":["b@y.example"],"authenticated":false,"spamverdict":null,
             "traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data_base64":"{base64}"}}"#
     ));
-    let raw = Raw::decode(&record, LIMIT).unwrap();
+    let raw = Raw::decode(&record, LIMIT, now()).unwrap();
     assert_eq!(inline(&raw), b"\xff\0 bytes");
     assert_eq!(raw.id, "m-1");
     assert_eq!(raw.envelope.client_ip, "192.0.2.9".parse().ok());
@@ -198,7 +223,7 @@ fn structured_mode_carries_base64_or_text_and_the_same_attributes() {
     assert_eq!(raw.attributes().get("ce_spamverdict"), None);
 
     let text = structured(r#"{"id":"m-2","authenticated":true,"data":"From: \u00e9@x\r\n\r\n"}"#);
-    let raw = Raw::decode(&text, LIMIT).unwrap();
+    let raw = Raw::decode(&text, LIMIT, now()).unwrap();
     assert_eq!(inline(&raw), "From: é@x\r\n\r\n".as_bytes());
     assert_eq!(raw.envelope.submission, Submission::Authenticated);
 }
@@ -231,7 +256,7 @@ fn broken_structured_events_are_refused_by_reason() {
     ];
     for (json, expected) in cases {
         let record = structured(json);
-        assert_eq!(Raw::decode(&record, LIMIT).err().map(|refusal| refusal.code()), Some(expected), "{json:.60}");
+        assert_eq!(Raw::decode(&record, LIMIT, now()).err().map(|refusal| refusal.code()), Some(expected), "{json:.60}");
     }
 }
 
@@ -245,7 +270,7 @@ fn a_reference_stands_for_the_message_in_both_modes() {
     let event = format!(r#"{{"id":"m-1","dataref":"S3://mail/in/m%201","datasha256":"{digits}","x":"y","data":null}}"#);
     for record in [record(headers, b""), null, structured(&event)] {
         assert!(Raw::may_refer(&record));
-        let raw = Raw::decode(&record, LIMIT).unwrap();
+        let raw = Raw::decode(&record, LIMIT, now()).unwrap();
         let Body::Reference(reference) = &raw.body else { panic!("the message itself") };
         assert_eq!(reference.location.to_string(), "s3://mail/in/m%201");
         assert_eq!(reference.sha256.map(|digest| (digest[0], digest[8], digest[31])), Some((0x01, 0xab, 0xcd)));
@@ -283,7 +308,7 @@ proptest! {
         let mut record = record(&[], b"");
         record.headers = Some(headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect());
         record.value = value;
-        if let Ok(raw) = Raw::decode(&record, LIMIT) {
+        if let Ok(raw) = Raw::decode(&record, LIMIT, now()) {
             if let Body::Inline(message) = &raw.body {
                 prop_assert!(!message.is_empty() && message.len() <= LIMIT);
             }
@@ -299,10 +324,11 @@ fn a_copy_stands_for_the_record_that_first_held_the_message() {
         ("verdmarc-origin-partition", b"7"),
         ("verdmarc-origin-offset", b"99"),
         ("verdmarc-origin-timestamp", b"2026-02-01T08:00:00Z"),
+        ("verdmarc-origin-clock", b"broker"),
         ("verdmarc-attempt", b"3"),
     ];
     let record = Record { topic: "mail.retries.2".into(), ..record(origin, MESSAGE_BYTES) };
-    let raw = Raw::decode(&record, LIMIT).unwrap();
+    let raw = Raw::decode(&record, LIMIT, now()).unwrap();
     assert_eq!((raw.id.as_str(), raw.lineage.input.attempt), ("mail.raw-7-99", 3));
     assert_eq!(raw.envelope.arrival, "2026-02-01T08:00:00Z".parse().ok(), "it arrived when the first record did");
     let half = &origin[..2];

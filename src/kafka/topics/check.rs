@@ -1,6 +1,6 @@
 //! What is wrong with the topics that are there, and what to do about it: values in, values out.
 
-use super::plan::{Cleanup, HEADROOM, Layout, Size, Topic};
+use super::plan::{Cleanup, HEADROOM, LOG_APPEND, Layout, Size, TIMESTAMP_TYPE, Topic};
 use crate::config::Config;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -152,6 +152,16 @@ pub enum Deviation {
         /// How long positions are kept.
         offsets: Duration,
     },
+    /// Records carry the clock of whoever wrote them.
+    #[error(
+        "message.timestamp.type is {found}, so records carry their producer's clock: one that is wrong, or that counts seconds where \
+         milliseconds are meant, has the brokers delete them before they are read, and says nothing of when a message without ce_time \
+         arrived"
+    )]
+    ProducersClock {
+        /// The setting.
+        found: String,
+    },
     /// Its settings cannot be read.
     #[error("its settings cannot be read")]
     Unreadable,
@@ -224,6 +234,10 @@ impl Comparison<'_> {
         if policy != wanted {
             let deviation = Deviation::Cleanup { found: policy.to_owned(), wanted };
             self.error(topic, deviation, self.set(topic, "cleanup.policy", wanted));
+        }
+        if let Some(found) = settings.get(TIMESTAMP_TYPE).filter(|found| topic.is_stamped_by_brokers() && *found != LOG_APPEND) {
+            let deviation = Deviation::ProducersClock { found: found.clone() };
+            self.warn(topic, deviation, self.set(topic, TIMESTAMP_TYPE, LOG_APPEND));
         }
         if let Some(bytes) = number("max.message.bytes").and_then(|bytes| u64::try_from(bytes).ok()) {
             self.size(topic, bytes);

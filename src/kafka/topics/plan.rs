@@ -74,6 +74,9 @@ impl Default for Layout {
     }
 }
 
+/// The setting for whose clock records carry, and its value for the brokers'.
+pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+pub(super) const LOG_APPEND: &str = "LogAppendTime";
 /// Room for the headers that retries, dead letters and annotated messages add to a record of mail.raw.
 pub(super) const HEADROOM: u64 = 1 << 20;
 /// Kafka's own default of `max.message.bytes`: 1 MiB and the head of a batch.
@@ -212,6 +215,11 @@ impl Size {
 }
 
 impl Topic {
+    /// Whether its records are to carry the brokers' clock, because others than we write it (Decisions: clocks).
+    pub fn is_stamped_by_brokers(&self) -> bool {
+        self.size == Size::Raw
+    }
+
     /// The settings that the topic is made with.
     pub fn settings(&self, largest: u32, layout: &Layout) -> BTreeMap<&'static str, String> {
         let mut settings = BTreeMap::from([
@@ -219,6 +227,9 @@ impl Topic {
             ("max.message.bytes", self.size.bytes(largest).to_string()),
             ("min.insync.replicas", layout.in_sync.to_string()),
         ]);
+        if self.is_stamped_by_brokers() {
+            settings.insert(TIMESTAMP_TYPE, LOG_APPEND.to_owned());
+        }
         match self.cleanup {
             Cleanup::Delete(retention) => {
                 settings.insert("retention.ms", retention.as_millis().to_string());
@@ -310,6 +321,14 @@ mod tests {
         config.receiver.domain = crate::dns::Domain::parse("mx.example").ok();
         (config.receiver.organization, config.receiver.contact) = (Some("x".into()), Some("x@mx.example".into()));
         assert_eq!(used(&config).len(), plan(&config).len());
+    }
+
+    #[test]
+    fn what_producers_write_carries_the_brokers_clock() {
+        for (topic, settings) in settings(&Config::default()) {
+            let expected = (topic == "mail.raw").then_some("LogAppendTime");
+            assert_eq!(settings.get("message.timestamp.type").map(String::as_str), expected, "{topic}");
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_resource_says_what_create_would_make() {
         let text = strimzi(&Config::default(), &Layout::default(), "main");
-        let first: Vec<&str> = text.lines().take(16).collect();
+        let first: Vec<&str> = text.lines().take(17).collect();
         insta::assert_snapshot!(first.join("\n"), @r#"
         ---
         apiVersion: kafka.strimzi.io/v1beta2
@@ -91,6 +91,7 @@ mod tests {
           config:
             cleanup.policy: "delete"
             max.message.bytes: 58720256
+            message.timestamp.type: "LogAppendTime"
             min.insync.replicas: 2
             retention.ms: 604800000
         "#);

@@ -71,6 +71,13 @@ fn what_is_not_used_may_be_missing_or_wrong() {
 }
 
 #[test]
+fn the_clock_of_producers_is_a_warning_that_says_what_it_costs() {
+    let text = only(&set("mail.raw", "message.timestamp.type", "CreateTime"), false);
+    assert!(text.contains("seconds where milliseconds") && text.ends_with("message.timestamp.type=LogAppendTime"), "{text}");
+    assert_eq!(set("mail.verdicts", "message.timestamp.type", "CreateTime").warnings, vec![]);
+}
+
+#[test]
 fn compaction_of_mail_is_an_error() {
     let text = only(&set("mail.raw", "cleanup.policy", "compact,delete"), true);
     assert_eq!(

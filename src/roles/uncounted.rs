@@ -1,0 +1,55 @@
+//! Messages that reports would count and that are not counted: figures for monitoring, and a line in the log now and then.
+
+use crate::kafka::Sample;
+use crate::verdict::Uncounted;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Between two lines. A backlog of days is counted in thousands a second.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// How many there were since the process started.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    late: AtomicU64,
+    no_client: AtomicU64,
+    incomplete: AtomicU64,
+    said: Mutex<Option<Instant>>,
+}
+
+impl Meter {
+    /// Counts the message of this id.
+    pub(super) fn note(&self, why: Uncounted, id: &str) {
+        let (counter, reason) = match why {
+            Uncounted::Late => (&self.late, "it was evaluated more than two days after it arrived"),
+            Uncounted::NoClient => (&self.no_client, "its client is unknown or ours"),
+            Uncounted::Incomplete => (&self.incomplete, "its verdict lacks what stands in a row"),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() > AGAIN) {
+            *said = Some(Instant::now());
+            let [late, no_client, incomplete] = self.sums();
+            tracing::warn!(id, late, no_client, incomplete, "a message is in no report: {reason}; so many so far");
+        }
+    }
+
+    fn sums(&self) -> [u64; 3] {
+        [&self.late, &self.no_client, &self.incomplete].map(|counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// The figures.
+    pub(super) fn samples(&self) -> Vec<Sample> {
+        let [late, no_client, incomplete] = self.sums();
+        vec![
+            Sample::counter("uncounted_late", "Messages in no report because they were evaluated too late.", late),
+            Sample::counter("uncounted_no_client", "Messages in no report because no report can name their client.", no_client),
+            Sample::counter(
+                "uncounted_incomplete",
+                "Messages in no report because their verdict lacks what stands in a row.",
+                incomplete,
+            ),
+        ]
+    }
+}
