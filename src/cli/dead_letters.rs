@@ -7,9 +7,11 @@ use crate::event::redrive::{Entry, Letter, Place};
 use crate::kafka::GroupError;
 use crate::kafka::command::CommandError;
 use crate::kafka::dead_letters::{self, Fate, Filter, Listed, Note, Redrive, SkipError, Target, Unfit};
+use crate::kafka::{GroupError, REFUSALS_ACCEPTED, REFUSALS_OF};
 use crate::{roles, telemetry};
 use jiff::Timestamp;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 
@@ -44,13 +46,22 @@ pub(super) struct List {
     #[command(flatten)]
     selection: Selection,
     /// Only so many, the newest.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "count_by")]
     limit: Option<usize>,
+    /// Only how many there are of each kind, the most first.
+    #[arg(long, value_name = "WHAT")]
+    count_by: Option<CountBy>,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     settings: Settings,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum CountBy {
+    /// Reasons.
+    Reason,
 }
 
 #[derive(Debug, clap::Args)]
@@ -154,6 +165,10 @@ fn say(text: &[u8]) -> Result<bool, Failure> {
 fn list(arguments: &List) -> Result<Exit, Failure> {
     let config = start(&arguments.settings)?;
     let listed = dead_letters::list(&config, &arguments.selection.filter())?;
+    if let Some(CountBy::Reason) = arguments.count_by {
+        say(counts(&listed, arguments.json).as_bytes())?;
+        return Ok(Exit::Ok);
+    }
     let left_out = arguments.limit.map_or(0, |limit| listed.len().saturating_sub(limit));
     let shown = listed.get(left_out..).unwrap_or_default();
     let mut text = String::new();
@@ -169,6 +184,25 @@ fn list(arguments: &List) -> Result<Exit, Failure> {
         super::run::warn(&format!("{left_out} older ones are left out"));
     }
     Ok(Exit::Ok)
+}
+
+/// How many letters there are of each reason, the most first.
+fn counts(listed: &[Listed], as_json: bool) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for listed in listed {
+        *counts.entry(&listed.letter.reason).or_default() += 1;
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut text = if as_json { String::new() } else { "     count  reason\n".to_owned() };
+    for (reason, count) in counts {
+        let _ = if as_json {
+            writeln!(text, "{}", json!({ "reason": reason, "count": count }))
+        } else {
+            writeln!(text, "{count:>10}  {}", reason.escape_debug())
+        };
+    }
+    text
 }
 
 const HEADING: &str =
@@ -312,7 +346,8 @@ fn summary(tally: &Tally, done: bool) -> String {
     if *empty > 0 {
         let _ = writeln!(
             text,
-            "{empty} of them have no value and will be refused again; when more than 50 of 100 records are, the verdict role pauses."
+            "{empty} of them have no value and will be refused again; when more than {REFUSALS_ACCEPTED} of {REFUSALS_OF} records are, the \
+             verdict role stops reading."
         );
     }
     if !done && *back > 0 {

@@ -33,6 +33,9 @@ pub struct AggregateRole {
     pub commit_interval_ms: u64,
     /// Failures read and not committed, above which reading pauses. Default 200 000.
     pub budget_records: usize,
+    /// Whether the role stops reading when most records are no failure events. False makes dead letters of
+    /// all of them, however many there are: for one start, after the writer was mended. Default true.
+    pub refusal_stop: bool,
     /// Milliseconds that a stop waits for what was read to be committed. Default 20 000.
     pub drain_ms: u64,
     /// Milliseconds that a revoked partition waits for the transaction that holds its rows to end. Default 4 000.
@@ -54,6 +57,7 @@ impl Default for AggregateRole {
             report_bytes: 5 << 20,
             commit_interval_ms: 1_000,
             budget_records: 200_000,
+            refusal_stop: true,
             drain_ms: 20_000,
             revoke_ms: 4_000,
         }

@@ -30,6 +30,9 @@ pub struct VerdictRole {
     pub commit_records: usize,
     /// Bytes of outputs in one commit, about. Default 32 MiB.
     pub commit_bytes: usize,
+    /// Whether the role stops reading when most records break the producer's contract. False makes dead letters of
+    /// all of them, however many there are: for one start, after the writer was mended. Default true.
+    pub refusal_stop: bool,
     /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Ending the open transaction and
     /// leaving the group may take another 20 s where brokers do not answer. Default 20 000.
     pub drain_ms: u64,
@@ -51,6 +54,7 @@ impl Default for VerdictRole {
             commit_interval_ms: 100,
             commit_records: 5_000,
             commit_bytes: 32 << 20,
+            refusal_stop: true,
             drain_ms: 20_000,
             revoke_ms: 4_000,
         }

@@ -12,7 +12,7 @@ use super::failpoint::Mutant;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
 use super::places::Places;
-use super::refusals::Refusals;
+use super::refusals::{REFUSALS_ACCEPTED, REFUSALS_OF, Refusals};
 use super::sentinel::Sentinel;
 use super::start::Starts;
 use super::state::{Applied, States};
@@ -59,6 +59,10 @@ pub(super) struct Desk {
     waits: Waits,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
+    /// The setting that would turn that stop off.
+    refusal_stop: Option<&'static str>,
+    fetches: Fetches,
+    rights: Rights,
     handlers: Handlers,
     status: Arc<Status>,
     last_cut: Instant,
@@ -102,7 +106,10 @@ impl Desk {
             doubtful: BTreeSet::new(),
             waits: Waits::default(),
             paused: BTreeSet::new(),
-            refusals: Refusals::default(),
+            refusals: Refusals::new(intake.refusal_stop.is_some()),
+            refusal_stop: intake.refusal_stop,
+            fetches: Fetches::default(),
+            rights: Rights::default(),
             handlers: intake.handlers.clone(),
             status,
             last_cut: now,
@@ -128,7 +135,7 @@ impl Desk {
     /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
     pub(super) fn is_drained(&self) -> bool {
         let finished = self.in_flight.is_none() && self.assignment.ready() == 0;
-        self.refusals.stopped() || finished && self.assignment.pending() == self.waits.held()
+        finished && self.assignment.pending() == self.waits.held()
     }
 
     /// Fences whoever used this process's transactional id before, without waiting for that.
@@ -291,10 +298,10 @@ impl Desk {
         self.transactions.request_abort();
         self.status.stopped();
         tracing::error!(
-            refused = Refusals::LIMIT,
-            of = Refusals::WINDOW,
-            "stopped: most records break the producer's contract; nothing more is read until a restart, see mail.dead-letters and the \
-             log for the reasons, mend the producer, then restart"
+            "stopped: more than {REFUSALS_ACCEPTED} of the last {REFUSALS_OF} records break the producer's contract; nothing more is \
+             read, and what was read is committed: `verdmarc dead-letters list --count-by reason` says why; mend the producer, then \
+             start once with {} = false, which makes dead letters of all that is broken",
+            self.refusal_stop.unwrap_or_default()
         );
     }
 
@@ -310,15 +317,16 @@ impl Desk {
         }
         self.begin_again(consumer)?;
         let now = Instant::now();
-        // A closing that begins now is left to the next owner.
-        if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped) {
+        // A closing that begins now is left to the next owner. After a stop for refusals the library's position lies behind records
+        // that were let go.
+        if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped && !self.refusals.stopped()) {
             states.freeze(consumer, Timestamp::now());
         }
         let early = now.duration_since(self.last_cut) < self.commit_interval
             && !self.intake_stopped
             && self.assignment.ready() < self.batch_records
             && !self.states.as_ref().is_some_and(States::are_urgent);
-        if early || now < self.not_before || self.refusals.stopped() {
+        if early || now < self.not_before {
             return Ok(());
         }
         self.cut(consumer)

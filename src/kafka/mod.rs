@@ -82,6 +82,7 @@ pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, 
 pub use producer::Producer;
 pub use range::{Range, Span};
 pub use reader::{Reader, Start, existing_topics};
+pub use refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
 pub use sentinel::Sentinel;
 pub use sole::GroupError;
 pub use state::{Applied, PartitionState, Restoring, Stateful};

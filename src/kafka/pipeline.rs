@@ -47,6 +47,8 @@ pub struct Intake {
     pub commit_records: usize,
     /// Bytes held by one commit, about.
     pub commit_bytes: usize,
+    /// The setting that turns the stop for refusals off; none when it is off.
+    pub refusal_stop: Option<&'static str>,
     /// How long a stop waits for work that was handed out.
     pub drain: Duration,
     /// How long a revoked partition waits for the end of the transaction that holds it.

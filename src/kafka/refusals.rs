@@ -2,28 +2,35 @@
 
 use std::collections::VecDeque;
 
+/// Outcomes that are looked at.
+pub const REFUSALS_OF: usize = 100;
+/// Refusals among them that are accepted; one more stops the role.
+pub const REFUSALS_ACCEPTED: usize = 50;
+
 /// The last outcomes. Once too many of them are refusals it says so until the process ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Refusals {
+    /// Whether too many ever are.
+    stops: bool,
     last: VecDeque<bool>,
     refused: usize,
     stopped: bool,
 }
 
 impl Refusals {
-    /// Outcomes that are looked at.
-    pub(super) const WINDOW: usize = 100;
-    /// Refusals among them that are accepted.
-    pub(super) const LIMIT: usize = 50;
+    /// No outcome yet.
+    pub(super) fn new(stops: bool) -> Self {
+        Self { stops, last: VecDeque::new(), refused: 0, stopped: false }
+    }
 
     /// Notes an outcome. True when it is the one that is too many.
     pub(super) fn note(&mut self, refused: bool) -> bool {
         self.last.push_back(refused);
         self.refused += usize::from(refused);
-        if self.last.len() > Self::WINDOW {
+        if self.last.len() > REFUSALS_OF {
             self.refused -= usize::from(self.last.pop_front() == Some(true));
         }
-        let too_many = self.refused > Self::LIMIT && !self.stopped;
+        let too_many = self.stops && self.refused > REFUSALS_ACCEPTED && !self.stopped;
         self.stopped |= too_many;
         too_many
     }
@@ -40,7 +47,7 @@ mod tests {
 
     #[test]
     fn fifty_of_a_hundred_are_accepted_and_one_more_is_not() {
-        let mut refusals = Refusals::default();
+        let mut refusals = Refusals::new(true);
         for number in 0..1000 {
             assert!(!refusals.note(number % 2 == 0));
         }
@@ -54,7 +61,20 @@ mod tests {
 
     #[test]
     fn nothing_but_refusals_stops_at_the_fifty_first() {
-        let mut refusals = Refusals::default();
+        let mut refusals = Refusals::new(true);
         assert_eq!((1..=100).find(|_| refusals.note(true)), Some(51));
+    }
+
+    #[test]
+    fn without_the_stop_everything_may_be_refused() {
+        let mut refusals = Refusals::new(false);
+        assert!(!(0..1000).any(|_| refusals.note(true)) && !refusals.stopped());
+    }
+
+    #[test]
+    fn the_manual_says_the_same_number() {
+        let sentence = format!("more than {REFUSALS_ACCEPTED} of the last {REFUSALS_OF} records");
+        let manual = include_str!("../../README.md").replace('\n', " ");
+        assert!(manual.contains(&sentence), "`{sentence}` is missing in README.md");
     }
 }

@@ -63,6 +63,7 @@ fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
         // A batch holds all that was applied.
         commit_records: usize::MAX,
         commit_bytes: usize::MAX,
+        refusal_stop: settings.refusal_stop.then_some("aggregate.refusal_stop"),
         drain: Duration::from_millis(settings.drain_ms),
         revoke: Duration::from_millis(settings.revoke_ms),
         // Failures are counted where they are read.

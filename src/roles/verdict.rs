@@ -126,6 +126,7 @@ fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
         places: settings.concurrency,
         commit_interval: Duration::from_millis(settings.commit_interval_ms),
         commit_records: settings.commit_records,
+        refusal_stop: settings.refusal_stop.then_some("verdict.refusal_stop"),
         drain: Duration::from_millis(settings.drain_ms),
         revoke: Duration::from_millis(settings.revoke_ms),
         commit_bytes: settings.commit_bytes,

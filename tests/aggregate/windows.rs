@@ -58,7 +58,7 @@ fn failures_that_cannot_be_read_stop_the_role_before_the_topic_is_drained() {
         }
         stream.flush();
         let process = fleet.start("one", &[]);
-        process.wait_for("stopped: most records");
+        process.wait_for("stopped: more than 50 of the last 100 records");
         assert_eq!(process.ask("/readyz"), "not ready: aggregate: stopped, because most records were refused\n");
         assert_eq!(process.stop().0, Some(0));
         assert!(stream.refused().len() <= 50, "{}", stream.refused().len());
