@@ -1,6 +1,7 @@
 //! Settings of every client object. What bears on the promises is set on purpose, whatever the library's default.
 
-use super::error::Error;
+use super::error::{Error, of_client};
+use super::fetches::INTERVAL;
 use super::instance::Instance;
 use crate::config::{Kafka, Protocol};
 use rdkafka::ClientConfig;
@@ -58,6 +59,7 @@ pub(super) fn consumer(kafka: &Kafka, group: &str, instance: &Instance) -> Resul
         ("max.poll.interval.ms", kafka.max_poll_interval_ms.to_string()),
         ("allow.auto.create.topics", "false".to_owned()),
         ("enable.partition.eof", "false".to_owned()),
+        ("statistics.interval.ms", INTERVAL.as_millis().to_string()),
         ("queued.min.messages", "10000".to_owned()),
         ("queued.max.messages.kbytes", PREFETCH_KIB.to_string()),
         ("fetch.message.max.bytes", "1048576".to_owned()),

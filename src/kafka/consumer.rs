@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::committed::Committed;
 use super::error::{Error, is_fenced};
 use super::failpoint::Mutant;
+use super::fetches::Fetches;
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
 use super::places::Places;
@@ -16,7 +17,7 @@ use super::refusals::{REFUSALS_ACCEPTED, REFUSALS_OF, Refusals};
 use super::sentinel::Sentinel;
 use super::start::Starts;
 use super::state::{Applied, States};
-use super::status::Status;
+use super::status::{Reading, Status};
 use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Outcome as Ended, Oversized, Transactions};
 use crate::event::{Output, Record};
 use jiff::Timestamp;
@@ -29,9 +30,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 mod rebalance;
+mod rights;
 mod waits;
 
 pub(super) use rebalance::Context;
+use rights::Rights;
 use waits::Waits;
 
 /// Records handed out together when there are so many.
@@ -205,6 +208,17 @@ impl Desk {
         self.backlog.is_enough()
     }
 
+    /// Takes what the library's statistics say.
+    pub(super) fn observe(&mut self, statistics: &[u8]) {
+        self.fetches.note(statistics, self.assignment.partitions(), &self.paused, Instant::now());
+    }
+
+    /// An error in the place of a record.
+    pub(super) fn not_read(&mut self, error: &KafkaError) {
+        super::log::reading(error);
+        self.rights.note(error, Instant::now());
+    }
+
     fn dispatch(&mut self, slot: Slot, record: Record) {
         self.places.queue(slot, record);
         self.fresh += 1;
@@ -245,7 +259,9 @@ impl Desk {
         self.hand_out();
         self.advance(consumer)?;
         self.regulate(consumer);
-        self.status.publish(self.tally);
+        let is_refused = self.rights.remind(&self.fetches, Instant::now());
+        let (oldest, unreadable) = (self.fetches.oldest(), self.fetches.unreadable());
+        self.status.publish(self.tally, Reading { starting: self.starts.len(), is_refused, oldest, unreadable });
         Ok(())
     }
 

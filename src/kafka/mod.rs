@@ -14,6 +14,7 @@
 //! | `restore` | states from their changelogs |
 //! | `ends` | where logs end, open transactions included |
 //! | `inquiry` | questions to a thread of their own |
+//! | `fetches` | whether what is read can be fetched |
 //! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction; `session`: the producer under its id |
@@ -50,6 +51,7 @@ pub mod embedded;
 mod ends;
 mod error;
 pub mod failpoint;
+mod fetches;
 mod headers;
 mod inquiry;
 pub mod instance;

@@ -422,7 +422,7 @@ impl Owner {
                 return Err(Error::Gone(error.to_string()));
             }
             Some(Err(error)) => {
-                super::log::reading(&error);
+                self.consumer.context().desk().not_read(&error);
                 return Ok(true);
             }
         };

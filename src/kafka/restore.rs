@@ -57,6 +57,7 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 impl Restorer {
     pub(super) fn start(kafka: &Kafka, role: Arc<dyn Stateful>, status: Arc<Status>) -> Result<Self, Error> {
         let wanted = Wanted::default();
+        status.has_state();
         let worker = Worker {
             reader: Quiet::consumer(&client::reader(kafka)?)?,
             kafka: kafka.clone(),

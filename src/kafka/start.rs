@@ -140,6 +140,11 @@ impl Starts {
         self.waiting.is_empty()
     }
 
+    /// How many are not.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The partitions for which there is an answer since the last time.
     pub(super) fn answers(&mut self) -> Result<Vec<Answer>, Error> {
         let mut answers = Vec::new();

@@ -1,17 +1,20 @@
 //! What a pipeline is doing, for whoever asks from another thread.
 
+use super::fetches::{Oldest, PATIENCE};
 use super::pipeline::Tally;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Shared between the consumer thread and those who want to know.
 pub struct Status {
     phase: AtomicU8,
-    seen: Mutex<(Instant, Tally)>,
+    /// None until the consumer thread has looked around for the first time: it waits for brokers before it is there.
+    seen: Mutex<Option<Seen>>,
     /// Records of changelogs read, and how many are left of the state that is being restored.
     restored: AtomicU64,
     to_restore: AtomicU64,
+    has_state: AtomicBool,
     /// What the role measures besides.
     measures: OnceLock<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
 }
@@ -20,10 +23,49 @@ impl Default for Status {
     fn default() -> Self {
         Self {
             phase: AtomicU8::new(0),
-            seen: Mutex::new((Instant::now(), Tally::default())),
+            seen: Mutex::new(None),
             restored: AtomicU64::new(0),
             to_restore: AtomicU64::new(0),
+            has_state: AtomicBool::new(false),
             measures: OnceLock::new(),
+        }
+    }
+}
+
+/// What the consumer thread found when it last looked around.
+struct Seen {
+    at: Instant,
+    tally: Tally,
+    reading: Reading,
+}
+
+/// How reading stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading {
+    /// Partitions whose position, or whose state, is not known yet.
+    pub(super) starting: usize,
+    /// The brokers refuse a right that it needs.
+    pub(super) is_refused: bool,
+    /// What was fetched longest ago.
+    pub(super) oldest: Oldest,
+    /// Statistics that could not be read.
+    pub(super) unreadable: u64,
+}
+
+impl Reading {
+    /// Why records would not be read now.
+    fn obstacle(&self, now: Instant) -> Option<String> {
+        if self.is_refused {
+            return Some("the brokers refuse a right, see the log".to_owned());
+        }
+        if self.starting > 0 {
+            return Some(format!("{} partitions wait for their position or state", self.starting));
+        }
+        let is_fresh = self.oldest.at.is_some_and(|at| now.saturating_duration_since(at) < PATIENCE);
+        match &self.oldest.topic {
+            _ if is_fresh => None,
+            Some(topic) => Some(format!("{topic} cannot be fetched")),
+            None => Some("no broker answers".to_owned()),
         }
     }
 }
@@ -97,8 +139,13 @@ impl Status {
 
     /// The role's own figures, and how far its states are restored.
     pub fn samples(&self) -> Vec<Sample> {
-        let Some(measures) = self.measures.get() else { return Vec::new() };
-        let mut samples = measures();
+        let unreadable = self.seen().as_ref().map_or(0, |seen| seen.reading.unreadable);
+        let mut samples =
+            vec![Sample::counter("statistics_unreadable", "Statistics of librdkafka that could not be read.", unreadable)];
+        samples.extend(self.measures.get().into_iter().flat_map(|measures| measures()));
+        if !self.has_state.load(Ordering::Relaxed) {
+            return samples;
+        }
         samples.extend([
             Sample::counter("state_records_restored", "Records of the changelog read.", self.restored.load(Ordering::Relaxed)),
             Sample::gauge(
@@ -108,6 +155,11 @@ impl Status {
             ),
         ]);
         samples
+    }
+
+    /// Notes that the role keeps state.
+    pub(super) fn has_state(&self) {
+        self.has_state.store(true, Ordering::Relaxed);
     }
 
     /// Notes that so many more records of a changelog were read, and that of one of its partitions so many were left and now are.
@@ -120,15 +172,71 @@ impl Status {
 
     /// What the pipeline did so far.
     pub fn tally(&self) -> Tally {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
+        self.seen().as_ref().map(|seen| seen.tally).unwrap_or_default()
     }
 
-    /// How long ago the consumer thread last looked around.
-    pub fn idle_for(&self) -> Duration {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.elapsed()
+    /// Whether the consumer thread has not looked around for so long at `now`. One that is not there yet waits for brokers.
+    pub fn is_stuck(&self, patience: Duration, now: Instant) -> bool {
+        self.seen().as_ref().is_some_and(|seen| now.saturating_duration_since(seen.at) >= patience)
     }
 
-    pub(super) fn publish(&self, tally: Tally) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), tally);
+    /// Why it does not read at `now`; none when it does.
+    pub fn not_ready(&self, now: Instant) -> Option<String> {
+        match self.phase() {
+            Phase::Joining => Some("no partition yet".to_owned()),
+            Phase::Draining => Some("stopping".to_owned()),
+            Phase::Stopped => Some("stopped, because most records were refused".to_owned()),
+            Phase::Running => match &*self.seen() {
+                Some(seen) => seen.reading.obstacle(now),
+                None => Some("no partition yet".to_owned()),
+            },
+        }
+    }
+
+    pub(super) fn publish(&self, tally: Tally, reading: Reading) {
+        *self.seen() = Some(Seen { at: Instant::now(), tally, reading });
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(5);
+
+    #[test]
+    fn a_role_that_waits_for_brokers_is_live_however_long_and_one_that_hangs_is_not() {
+        let status = Status::default();
+        assert!(!status.is_stuck(LONG, Instant::now() + 10 * LONG));
+        status.publish(Tally::default(), Reading::default());
+        assert!(!status.is_stuck(LONG, Instant::now()));
+        assert!(status.is_stuck(LONG, Instant::now() + LONG));
+    }
+
+    #[test]
+    fn ready_means_joined_restored_and_fetched_within_half_a_minute() {
+        let (status, now) = (Status::default(), Instant::now());
+        let why = |status: &Status, seconds| status.not_ready(now + Duration::from_secs(seconds));
+        assert_eq!(why(&status, 0).as_deref(), Some("no partition yet"));
+        status.assigned();
+        let raw = || Oldest { topic: Some("mail.raw".into()), at: Some(now) };
+        for (reading, expected) in [
+            (Reading { starting: 2, oldest: raw(), ..Reading::default() }, Some("2 partitions wait for their position or state")),
+            (Reading { is_refused: true, oldest: raw(), ..Reading::default() }, Some("the brokers refuse a right, see the log")),
+            (Reading { oldest: Oldest { at: None, ..raw() }, ..Reading::default() }, Some("mail.raw cannot be fetched")),
+            (Reading::default(), Some("no broker answers")),
+            (Reading { oldest: raw(), ..Reading::default() }, None),
+            (Reading { oldest: Oldest { topic: None, at: Some(now) }, ..Reading::default() }, None),
+        ] {
+            status.publish(Tally::default(), reading);
+            assert_eq!(why(&status, 29).as_deref(), expected);
+        }
+        assert_eq!(why(&status, 30).as_deref(), Some("no broker answers"));
+        status.draining();
+        assert_eq!(why(&status, 0).as_deref(), Some("stopping"));
     }
 }

@@ -1,5 +1,6 @@
 //! What a supervisor may ask over HTTP: `/livez`, `/readyz`, `/metrics`.
 
+use super::connections::Limited;
 use crate::kafka::{Phase, Sample, Sentinel, Status};
 use axum::Router;
 use axum::extract::State;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 /// The address cannot be listened at.
@@ -27,6 +28,11 @@ pub type Roles = Arc<Vec<(&'static str, Arc<Status>)>>;
 /// A consumer thread that has not looked around for this long will not do so again.
 const STUCK: Duration = Duration::from_mins(5);
 
+/// Connections at once; more wait until one ends.
+const CONNECTIONS: usize = 64;
+/// How long one lasts, whoever it is of: one that says nothing must not keep out those who ask.
+const LIFETIME: Duration = Duration::from_secs(10);
+
 /// Answers at `address` until the runtime ends; returns where, which matters for port 0.
 ///
 /// # Errors
@@ -37,6 +43,7 @@ pub async fn serve(address: SocketAddr, roles: Roles) -> Result<SocketAddr, List
     let at = listener.local_addr().map_err(failed)?;
     let router =
         Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(roles);
+    let listener = Limited::new(listener, CONNECTIONS, LIFETIME);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the health endpoint ended");
@@ -47,26 +54,17 @@ pub async fn serve(address: SocketAddr, roles: Roles) -> Result<SocketAddr, List
 }
 
 async fn live(State(roles): State<Roles>) -> impl IntoResponse {
-    match roles.iter().find(|(_, status)| status.idle_for() >= STUCK) {
+    match roles.iter().find(|(_, status)| status.is_stuck(STUCK, Instant::now())) {
         None => (StatusCode::OK, "live\n".to_owned()),
         Some((role, _)) => (StatusCode::SERVICE_UNAVAILABLE, format!("stuck: {role}\n")),
     }
 }
 
 async fn ready(State(roles): State<Roles>) -> impl IntoResponse {
-    let waits = roles.iter().find_map(|(role, status)| Some((role, not_ready(status.phase())?)));
+    let waits = roles.iter().find_map(|(role, status)| Some((role, status.not_ready(Instant::now())?)));
     match waits {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some((role, why)) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {role}: {why}\n")),
-    }
-}
-
-fn not_ready(phase: Phase) -> Option<&'static str> {
-    match phase {
-        Phase::Running => None,
-        Phase::Joining => Some("no partition yet"),
-        Phase::Draining => Some("stopping"),
-        Phase::Stopped => Some("stopped, because most records were refused"),
     }
 }
 
@@ -124,7 +122,12 @@ fn samples(status: &Status) -> Vec<Sample> {
         ),
         Sample::counter("records_left", "Records read and left to the next owner of their partition.", tally.left),
         Sample::counter("records_refused", "Records that broke the producer's contract.", tally.refused),
-        Sample::gauge("ready", "Whether records are read.", u64::from(status.phase() == Phase::Running)),
+        Sample::gauge(
+            "stopped_for_refusals",
+            "Whether nothing more is read because most records were refused.",
+            u64::from(status.phase() == Phase::Stopped),
+        ),
+        Sample::gauge("ready", "Whether records are read.", u64::from(status.not_ready(Instant::now()).is_none())),
     ];
     samples.extend(status.samples());
     samples

@@ -1,5 +1,6 @@
 //! Log lines on standard error, and the endpoint for supervisors and monitoring.
 
+mod connections;
 pub mod health;
 
 use crate::config::{Log, LogFormat};

@@ -1,6 +1,6 @@
 //! Brokers that go away.
 
-use crate::broker::{Broker, Cluster, Options, alone, shared};
+use crate::broker::{Broker, Cluster, Options, alone, eventually, shared};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Stream, mail};
 use std::time::{Duration, Instant};
@@ -28,6 +28,38 @@ fn a_restart_of_the_broker_with_a_transaction_open_and_a_long_absence_lose_nothi
         stream.produce(mail(300));
         wait_with_restarts(&stream, &fleet, &mut processes);
         stream.assert_exactly_once(&fleet);
+    });
+}
+
+#[test]
+fn a_role_is_ready_while_its_idle_partitions_are_fetched_and_not_while_all_brokers_are_away() {
+    alone(LIMIT, || {
+        let broker = Broker::start(Options::default());
+        let stream = Stream::new(&broker, "health-", 2);
+        let mut fleet = stream.fleet();
+        fleet.set("HEALTH__LISTEN", "127.0.0.1:0");
+        let process = fleet.start("a", &[]);
+        process.wait_for("health endpoint");
+        let is_ready = || process.ask("/readyz") == "ready\n";
+        eventually("readiness of a role that is idle", || is_ready().then_some(()));
+        let until = Instant::now() + Duration::from_secs(35);
+        while Instant::now() < until {
+            assert!(is_ready(), "{}", process.ask("/readyz"));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        broker.stop();
+        let raw = stream.topic("mail.raw");
+        let away =
+            [format!("not ready: verdict: {raw} cannot be fetched\n"), "not ready: verdict: no broker answers\n".to_owned()];
+        eventually("no readiness", || away.contains(&process.ask("/readyz")).then_some(()));
+        assert_eq!(process.ask("/livez"), "live\n");
+        broker.restart();
+        eventually("readiness again", || is_ready().then_some(()));
+        broker.pause();
+        eventually("no readiness while the broker is frozen", || away.contains(&process.ask("/readyz")).then_some(()));
+        broker.resume();
+        eventually("readiness at last", || is_ready().then_some(()));
+        assert_eq!(process.stop().0, Some(0));
     });
 }
 

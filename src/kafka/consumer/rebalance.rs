@@ -13,7 +13,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 impl Desk {
     /// Takes partitions up. The library learns of them when it is known where they start.
@@ -30,6 +30,8 @@ impl Desk {
         let assigned = self.assignment.assign(partitions);
         self.places.assign(&assigned);
         self.starts.ask(assigned);
+        self.rights.assigned(Instant::now());
+        self.fetches.assigned(self.assignment.partitions());
         self.status.assigned();
         // A member that the group has not taken in yet may have a twin that lives.
         self.fence()
@@ -87,6 +89,7 @@ impl Desk {
         let assigned = self.assignment.assign(partitions);
         self.places.assign(&assigned);
         self.starts.ask(assigned);
+        self.fetches.assigned(self.assignment.partitions());
         Ok(())
     }
 
@@ -105,6 +108,7 @@ impl Desk {
     fn forget(&mut self, partitions: &BTreeSet<Partition>) -> usize {
         let left = self.assignment.revoke(partitions);
         self.starts.forget(partitions);
+        self.fetches.assigned(self.assignment.partitions());
         if let Some(states) = &mut self.states {
             states.forget(partitions);
         }
@@ -156,7 +160,9 @@ impl Context {
 }
 
 impl ClientContext for Context {
-    fn stats_raw(&self, _: &[u8]) {}
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.desk().observe(statistics);
+    }
 
     fn error(&self, error: KafkaError, reason: &str) {
         log::client_error("consumer", &error, reason);

@@ -1,6 +1,6 @@
 //! What a broker holds, asked as any client would.
 
-use super::wire::{Transaction, transactions};
+use super::wire::{self, Rule, Transaction, transactions};
 use super::{PATIENCE, eventually};
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
@@ -35,6 +35,13 @@ impl Found {
     pub fn text(&self) -> &str {
         std::str::from_utf8(self.value.as_deref().unwrap_or_default()).unwrap()
     }
+}
+
+/// What may be refused, by the numbers of `org.apache.kafka.common.acl.AclOperation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    Read = 3,
+    Write = 4,
 }
 
 /// Which records a reader sees.
@@ -203,6 +210,20 @@ impl Client {
     /// Transactions that have begun and whose end is not yet written everywhere. One without a record has not begun.
     pub fn open_transactions(&self) -> Vec<Transaction> {
         self.transactions().into_iter().filter(Transaction::is_open).collect()
+    }
+
+    /// Allows everybody everything on `topic` except [`super::USER`] to do this; `deny` says whether that is so from now on. Only with
+    /// [`super::Options::ACLS`].
+    pub fn deny(&self, topic: &str, right: Right, deny: bool) {
+        let (all, denied, allowed) = (2, 2, 3);
+        let user = format!("User:{}", super::USER);
+        let rule = Rule { topic, principal: &user, operation: right as u8, permission: denied };
+        if deny {
+            wire::add(self.addresses[0], Rule { principal: "User:*", operation: all, permission: allowed, ..rule });
+            wire::add(self.addresses[0], rule);
+        } else {
+            wire::remove(self.addresses[0], rule);
+        }
     }
 
     /// Waits until no transaction is just ending: a producer hears of the end before its partitions do.

@@ -13,6 +13,15 @@ pub struct Options {
     pub settings: &'static [(&'static str, &'static str)],
 }
 
+impl Options {
+    /// Settings under which rules say who may do what; who came without a name may do everything.
+    pub const ACLS: &'static [(&'static str, &'static str)] = &[
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+        ("super.users", "User:ANONYMOUS"),
+        ("allow.everyone.if.no.acl.found", "true"),
+    ];
+}
+
 /// Where one node listens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ports {

@@ -1,10 +1,12 @@
-//! The one request that librdkafka does not offer: ListTransactions, version 0, of the Kafka protocol.
+//! Requests of the Kafka protocol that librdkafka or its binding do not offer: ListTransactions, CreateAcls and DeleteAcls.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 const LIST_TRANSACTIONS: i16 = 66;
+const CREATE_ACLS: i16 = 30;
+const DELETE_ACLS: i16 = 31;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a coordinator knows of a transactional id.
@@ -30,19 +32,64 @@ impl Transaction {
 /// The transactional ids that the node at `address` coordinates, or `None` when it cannot say at the moment.
 /// A node that does not run coordinates none.
 pub(super) fn transactions(address: SocketAddr) -> Option<Vec<Transaction>> {
-    match ask(address) {
+    // Version, correlation id, no client id, no tagged fields; no filter of states, none of producers, no tagged fields.
+    match ask(address, LIST_TRANSACTIONS, &[0, 0, 0, 0, 0, 7, 0xff, 0xff, 0, 1, 1, 0]) {
         Ok(answer) => parse(&answer),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Some(Vec::new()),
         Err(_) => None,
     }
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<Vec<u8>> {
+/// A rule about a topic, of the words of `org.apache.kafka.common.acl`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule<'a> {
+    pub topic: &'a str,
+    pub principal: &'a str,
+    pub operation: u8,
+    pub permission: u8,
+}
+
+impl Rule<'_> {
+    /// Of both requests, version 1: one rule, as it is or as the filter that only it passes.
+    fn request(self) -> Vec<u8> {
+        // Version, correlation id, no client id; one rule, about a topic.
+        let mut request = vec![0, 1, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 1, 2];
+        let mut put = |bytes: &[u8], text: Option<&str>| {
+            request.extend(bytes);
+            if let Some(text) = text {
+                request.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+                request.extend(text.as_bytes());
+            }
+        };
+        put(&[], Some(self.topic));
+        // The name is meant literally.
+        put(&[3], Some(self.principal));
+        put(&[], Some("*"));
+        put(&[self.operation, self.permission], None);
+        request
+    }
+}
+
+/// Adds a rule at the node at `address`.
+pub(super) fn add(address: SocketAddr, rule: Rule<'_>) {
+    assert_done(&ask(address, CREATE_ACLS, &rule.request()).unwrap());
+}
+
+/// Takes a rule away.
+pub(super) fn remove(address: SocketAddr, rule: Rule<'_>) {
+    assert_done(&ask(address, DELETE_ACLS, &rule.request()).unwrap());
+}
+
+/// Behind correlation id and throttle time: one result, whose first field is its error code.
+fn assert_done(answer: &[u8]) {
+    assert_eq!(answer.get(8..14), Some(&[0, 0, 0, 1, 0, 0][..]), "{}", String::from_utf8_lossy(answer));
+}
+
+fn ask(address: SocketAddr, api: i16, rest: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    let mut request = LIST_TRANSACTIONS.to_be_bytes().to_vec();
-    // Version, correlation id, no client id, no tagged fields; no filter of states, none of producers, no tagged fields.
-    request.extend([0, 0, 0, 0, 0, 7, 0xff, 0xff, 0, 1, 1, 0]);
+    let mut request = api.to_be_bytes().to_vec();
+    request.extend(rest);
     stream.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes())?;
     stream.write_all(&request)?;
     let mut length = [0; 4];

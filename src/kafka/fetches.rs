@@ -1,0 +1,204 @@
+//! Whether what is read can be fetched, as the library's statistics say it (`STATISTICS.md` of librdkafka 2.12).
+//!
+//! A partition without new records is fetched too: the brokers answer every half second that there is nothing. Each answer sets the
+//! partition's `hi_offset`, to -1 when it is a refusal; how long ago a broker answered anything is in `rxidle`.
+
+use super::assignment::Partition;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two statistics.
+pub(super) const INTERVAL: Duration = Duration::from_secs(2);
+/// After so long without an answer nothing is fetched.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// When each topic of which partitions are ours was fetched last.
+#[derive(Debug, Default)]
+pub(super) struct Fetches {
+    last: BTreeMap<Arc<str>, Option<Instant>>,
+    /// When a broker answered anything, for who has no partition.
+    answered: Option<Instant>,
+    refused: BTreeSet<Arc<str>>,
+    unreadable: u64,
+}
+
+/// What was fetched longest ago.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Oldest {
+    /// Its topic; none when nothing is assigned.
+    pub(super) topic: Option<Arc<str>>,
+    /// When. None for never.
+    pub(super) at: Option<Instant>,
+}
+
+#[derive(Deserialize)]
+struct Statistics {
+    #[serde(default)]
+    brokers: BTreeMap<String, Broker>,
+    #[serde(default)]
+    topics: BTreeMap<String, Topic>,
+}
+
+#[derive(Deserialize)]
+struct Broker {
+    nodeid: i32,
+    state: String,
+    source: String,
+    /// Microseconds since it answered, -1 for never on this connection.
+    rxidle: i64,
+}
+
+impl Broker {
+    fn answers(&self) -> bool {
+        let patience = i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
+        self.state == "UP" && (0..patience).contains(&self.rxidle)
+    }
+}
+
+#[derive(Deserialize)]
+struct Topic {
+    #[serde(default)]
+    partitions: BTreeMap<String, Fetched>,
+}
+
+#[derive(Deserialize)]
+struct Fetched {
+    /// Whom it is fetched from.
+    broker: i32,
+    fetch_state: String,
+    hi_offset: i64,
+}
+
+const REFUSED: i64 = -1;
+
+impl Fetches {
+    /// Partitions of these topics are ours, and of no others.
+    pub(super) fn assigned<'p>(&mut self, partitions: impl Iterator<Item = &'p Partition>) {
+        let topics: BTreeSet<&Arc<str>> = partitions.map(|partition| &partition.topic).collect();
+        self.last.retain(|topic, _| topics.contains(topic));
+        self.refused.retain(|topic| topics.contains(topic));
+        for topic in topics {
+            self.last.entry(topic.clone()).or_default();
+        }
+    }
+
+    /// Reads statistics. A partition that is paused is not fetched because we do not want it, which says nothing against its broker.
+    pub(super) fn note<'p>(
+        &mut self,
+        statistics: &[u8],
+        partitions: impl Iterator<Item = &'p Partition>,
+        paused: &BTreeSet<Partition>,
+        now: Instant,
+    ) {
+        let Ok(Statistics { brokers, topics }) = serde_json::from_slice(statistics) else {
+            self.unreadable += 1;
+            return;
+        };
+        if brokers.values().any(Broker::answers) {
+            self.answered = Some(now);
+        }
+        // The coordinator has a connection of its own.
+        let nodes: BTreeMap<i32, &Broker> =
+            brokers.values().filter(|broker| broker.source != "logical").map(|broker| (broker.nodeid, broker)).collect();
+        self.refused.clear();
+        for partition in partitions {
+            let found = topics.get(&*partition.topic).and_then(|topic| topic.partitions.get(&partition.number.to_string()));
+            let Some((found, broker)) = found.and_then(|found| Some((found, *nodes.get(&found.broker)?))) else { continue };
+            if found.hi_offset == REFUSED {
+                self.refused.insert(partition.topic.clone());
+            }
+            let is_answered = broker.answers() || broker.state == "UP" && paused.contains(partition);
+            if found.fetch_state == "active" && found.hi_offset >= 0 && is_answered {
+                self.last.insert(partition.topic.clone(), Some(now));
+            }
+        }
+    }
+
+    /// The topic that was fetched longest ago.
+    pub(super) fn oldest(&self) -> Oldest {
+        match self.last.iter().min_by_key(|(_, at)| **at) {
+            Some((topic, at)) => Oldest { topic: Some(topic.clone()), at: *at },
+            None => Oldest { topic: None, at: self.answered },
+        }
+    }
+
+    /// Topics that the brokers refuse to hand out.
+    pub(super) fn refused(&self) -> &BTreeSet<Arc<str>> {
+        &self.refused
+    }
+
+    /// Statistics that could not be read.
+    pub(super) fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(topic: &str, number: i32) -> Partition {
+        Partition { topic: topic.into(), number }
+    }
+
+    /// Statistics of a client with one broker, from whom partition 0 of `a` and `b` is fetched.
+    fn statistics(state: &str, rxidle: i64, a: i64, b: i64) -> String {
+        let broker = |id: i32, source: &str, state: &str, rxidle: i64| {
+            format!(r#"{{"nodeid": {id}, "source": "{source}", "state": "{state}", "rxidle": {rxidle}, "name": "x"}}"#)
+        };
+        let topic =
+            |hi: i64| format!(r#"{{"partitions": {{"0": {{"broker": 1, "fetch_state": "active", "hi_offset": {hi}}}}}}}"#);
+        format!(
+            r#"{{"brokers": {{"n": {}, "c": {}}}, "topics": {{"a": {}, "b": {}}}}}"#,
+            broker(1, "learned", state, rxidle),
+            broker(1, "logical", "UP", 1),
+            topic(a),
+            topic(b)
+        )
+    }
+
+    #[test]
+    fn a_topic_is_fetched_when_its_broker_answers_and_does_not_refuse() {
+        let (started, now) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        for (state, rxidle, hi, is_paused, is_fetched) in [
+            ("UP", 400_000, 0, false, true),
+            ("UP", 400_000, 17, false, true),
+            ("UP", 400_000, -1, false, false),
+            ("UP", 400_000, -1001, false, false),
+            ("UP", 31_000_000, 17, false, false),
+            ("UP", 31_000_000, 17, true, true),
+            ("UP", -1, 17, false, false),
+            ("DOWN", 400_000, 17, false, false),
+            ("DOWN", -1, 17, true, false),
+        ] {
+            let ours = [partition("a", 0)];
+            let mut fetches = Fetches::default();
+            fetches.assigned(ours.iter());
+            let paused = if is_paused { ours.iter().cloned().collect() } else { BTreeSet::new() };
+            fetches.note(statistics("UP", 1, 5, 5).as_bytes(), ours.iter(), &BTreeSet::new(), started);
+            fetches.note(statistics(state, rxidle, hi, 5).as_bytes(), ours.iter(), &paused, now);
+            let at = Some(if is_fetched { now } else { started });
+            assert_eq!(fetches.oldest(), Oldest { topic: Some("a".into()), at }, "{state} {rxidle} {hi} {is_paused}");
+            assert_eq!(fetches.refused().len(), usize::from(hi == -1));
+        }
+    }
+
+    #[test]
+    fn of_several_topics_the_one_that_is_not_fetched_decides_and_with_none_any_answer() {
+        let now = Instant::now();
+        let ours = [partition("a", 0), partition("b", 0)];
+        let mut fetches = Fetches::default();
+        assert_eq!(fetches.oldest(), Oldest::default());
+        fetches.assigned(ours.iter());
+        fetches.note(statistics("UP", 1, 5, -1).as_bytes(), ours.iter(), &BTreeSet::new(), now);
+        assert_eq!(fetches.oldest(), Oldest { topic: Some("b".into()), at: None });
+        fetches.assigned(ours[..1].iter());
+        assert_eq!(fetches.oldest(), Oldest { topic: Some("a".into()), at: Some(now) });
+        fetches.assigned([].into_iter());
+        assert_eq!(fetches.oldest(), Oldest { topic: None, at: Some(now) });
+        fetches.note(b"{", [].into_iter(), &BTreeSet::new(), now);
+        assert_eq!(fetches.unreadable(), 1);
+    }
+}
