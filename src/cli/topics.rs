@@ -175,6 +175,12 @@ fn grow(arguments: &Grow) -> Result<Exit, Failure> {
         };
         let _ = writeln!(text, "{:<24} {said}", topic.name);
     }
+    if arguments.yes && growth.iter().any(|growth| growth.to.is_some()) {
+        text.push_str(
+            "Roles that run go on, and read what is new when they look at the topics again, within five minutes. One that was started \
+             while this went on may have ended, because the topics were uneven, and comes back when it is started again.\n",
+        );
+    }
     if !arguments.yes && growth.iter().any(|growth| growth.to.is_some()) {
         text.push_str(
             "Nothing was changed. With --yes it is done, and cannot be undone: records of one key go to another partition from \

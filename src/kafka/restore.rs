@@ -142,17 +142,20 @@ impl Worker {
 
     /// Partitions of the input, which the changelog must have too.
     fn partitions(&self, job: &Job) -> Result<i32, Ended> {
-        let count = |topic: &str| self.answered(job, || reader::partitions(&self.reader, topic));
-        let (input, changelog) = (count(&job.partition.topic)?, count(self.role.changelog())?);
-        if input == changelog {
-            return Ok(input);
-        }
+        let count = |topic: &str| reader::partitions(&self.reader, topic);
         let topic = self.role.changelog();
-        let reason = format!(
-            "{} has {input} partitions and {topic} has {changelog}; they must have as many: `verdmarc topics grow`",
-            job.partition.topic
-        );
-        Err(Error::State { partition: job.partition.number, reason }.into())
+        // While topics grow, one has grown and the other has not.
+        self.answered(job, || {
+            let (input, changelog) = (count(&job.partition.topic)?, count(topic)?);
+            if input == changelog {
+                return Ok(input);
+            }
+            let reason = format!(
+                "{} has {input} partitions and {topic} has {changelog}; they must have as many: `verdmarc topics grow`",
+                job.partition.topic
+            );
+            Err(Error::State { partition: job.partition.number, reason })
+        })
     }
 
     /// Asks until there is an answer, for as long as a transaction may be under way.
@@ -237,7 +240,7 @@ impl Worker {
             }
             progress.note(records, target - at);
             if at >= target {
-                tracing::info!(partition = number, records, took = ?begun.elapsed(), "state restored");
+                tracing::info!(partition = number, records, took_ms = begun.elapsed().as_millis() as u64, "state restored");
                 return Ok(());
             }
             if reported.elapsed() > REPORT {

@@ -170,6 +170,32 @@ fn a_topic_that_grew_stops_the_role_until_it_is_grown_on_purpose() {
 }
 
 #[test]
+fn topics_that_grow_while_the_role_runs_end_nothing_and_lose_nothing() {
+    alone(LIMIT, || {
+        let mut stream = Failures::new(shared(), "growing-", 2);
+        let mut fleet = stream.fleet(86_400);
+        fleet.set("KAFKA__PROPERTIES__TOPIC_METADATA_REFRESH_INTERVAL_MS", "500");
+        let mut processes = [fleet.start("one", &[]), fleet.start("two", &[])];
+        stream.produce((0..200).map(|number| Failure::of(number % 20, 1, now())));
+        stream.wait_until_read();
+        // As `topics grow` does it, with much time between the two: the input and its state are uneven meanwhile.
+        stream.grow("mail.windows", 5);
+        processes[1] = fleet.start("three", &[]);
+        std::thread::sleep(Duration::from_secs(3));
+        let grown = fleet.command(&["topics", "grow", "--partitions", "5", "--yes"]).output().unwrap();
+        let said = String::from_utf8_lossy(&grown.stdout);
+        assert!(grown.status.success() && said.contains("Roles that run go on"), "{said}");
+        let mut stream = stream.reconnected();
+        stream.produce((0..200).map(|number| Failure::of(number % 20, 1, now())));
+        stream.wait_until_read();
+        assert_eq!(processes.each_mut().map(crate::fleet::Process::ended), [None, None], "{}", fleet.tails());
+        assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
+        let found = stream.wait_until_reported(SOON, &fleet);
+        stream.assert_exact(&found, &fleet);
+    });
+}
+
+#[test]
 fn p8_a_closing_that_is_killed_goes_on_with_the_same_parts() {
     alone(LIMIT, || {
         let mut stream = Failures::new(shared(), "parts-", 1);

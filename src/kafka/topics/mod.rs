@@ -106,8 +106,11 @@ pub struct Growth {
     pub to: Option<i32>,
 }
 
-/// Which topics are to grow, in the order in which they are grown: state first, so that no input is there whose state has no
-/// place yet. None shrinks.
+/// The input of the role that keeps state.
+const INPUT: &str = "failures";
+
+/// Which topics are to grow, in the order in which they are grown: state first and its input last, so that no input is there whose
+/// state or reports have no place yet. None shrinks.
 pub fn growth(plan: &[Topic], cluster: &Cluster, partitions: i32) -> Vec<Growth> {
     let mut growth: Vec<Growth> = plan
         .iter()
@@ -116,7 +119,8 @@ pub fn growth(plan: &[Topic], cluster: &Cluster, partitions: i32) -> Vec<Growth>
             Growth { topic: topic.clone(), from, to: from.filter(|from| *from < partitions).map(|_| partitions) }
         })
         .collect();
-    growth.sort_by_key(|growth| growth.topic.cleanup != Cleanup::Compact);
+    // A partition that is new in the input needs its siblings in the topics beside it.
+    growth.sort_by_key(|growth| (growth.topic.cleanup != Cleanup::Compact, growth.topic.key == INPUT));
     growth
 }
 
