@@ -44,7 +44,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure> {
     let names = &config.topics;
     let (input, windows) = (names.full(&names.failures), Arc::from(names.full(&names.windows)));
-    let group = config.kafka.group(roles::aggregate::NAME);
+    let group = config.group(roles::aggregate::NAME);
     let partitions = topics::partitions(&config.kafka, &input)?;
     let now = Timestamp::now().as_second();
     let running = Calendar::of(config).window(now);

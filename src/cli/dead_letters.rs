@@ -358,7 +358,7 @@ fn summary(tally: &Tally, done: bool) -> String {
 
 fn skip(arguments: &Skip) -> Result<Exit, Failure> {
     let config = start(&arguments.settings)?;
-    let (target, group) = (&arguments.target, config.kafka.group(roles::verdict::NAME));
+    let (target, group) = (&arguments.target, config.group(roles::verdict::NAME));
     let record = dead_letters::skip(&config, &group, target, arguments.yes)?;
     let bytes = record.value.map_or(0, |value| value.len());
     let text = if arguments.yes {

@@ -127,7 +127,7 @@ impl From<crate::kafka::Error> for Failure {
     fn from(error: crate::kafka::Error) -> Self {
         use crate::kafka::Error;
         let exit = match error {
-            Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) => Exit::Usage,
+            Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) | Error::FormerGroup { .. } => Exit::Usage,
             Error::Fenced(_) | Error::Occupied { .. } => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
             Error::State { .. } | Error::Gone(_) | Error::Metadata { .. } => Exit::State,

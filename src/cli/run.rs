@@ -86,7 +86,7 @@ async fn run_all(config: &Config, roles: &[Role]) -> Result<Exit, Failure> {
     let running = roles.iter().zip(statuses.iter()).map(|(role, (name, status))| {
         let stop = stop.clone();
         async move {
-            tracing::info!(brokers = %config.kafka.brokers, group = %config.kafka.group(name), "{name} role starts");
+            tracing::info!(brokers = %config.kafka.brokers, group = %config.group(name), "{name} role starts");
             let ended = match role {
                 Role::Verdict => verdict(config, status.clone(), stop.clone()).await,
                 Role::Aggregate => aggregate(config, status.clone(), stop.clone()).await,

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 pub struct Kafka {
     /// Brokers to start from: `host:port`, separated by commas. No default; `run`, `send` and `tail` need it.
     pub brokers: String,
-    /// Put before the group ids, which are `verdmarc-ROLE`. Default empty.
-    pub group_prefix: String,
+    /// Put before the group ids, which are `verdmarc-ROLE`. Default what stands before the topics, `topics.prefix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_prefix: Option<String>,
     /// How this client calls itself in the brokers' logs and quotas. Default `verdmarc`.
     pub client_id: String,
     /// What tells this process from its siblings for as long as it lives, and across restarts: its transactional id and, with it,
@@ -56,7 +57,7 @@ impl Default for Kafka {
     fn default() -> Self {
         Self {
             brokers: String::new(),
-            group_prefix: String::new(),
+            group_prefix: None,
             client_id: "verdmarc".into(),
             instance: None,
             static_membership: true,
@@ -112,29 +113,36 @@ impl Compression {
     }
 }
 
-/// Properties that would take promises back if they were set otherwise.
-const OURS: [&str; 13] = [
-    // Of a consumer it would be how much one answer may hold of all partitions; of a producer it is kafka.max_record_bytes.
-    "message.max.bytes",
-    "transactional.id",
-    "auto.offset.reset",
-    "group.id",
-    "group.protocol",
-    "partition.assignment.strategy",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "isolation.level",
-    "partitioner",
-    "acks",
-    "request.required.acks",
-    "enable.idempotence",
+/// Properties that would take promises back if they were set otherwise, with the setting that is their place, if there is one.
+const OURS: [(&str, Option<&str>); 22] = [
+    // Of a consumer it would be how much one answer may hold of all partitions.
+    ("message.max.bytes", Some("max_record_bytes")),
+    ("transactional.id", Some("instance")),
+    ("transaction.timeout.ms", Some("transaction_timeout_ms")),
+    ("message.timeout.ms", Some("delivery_timeout_ms")),
+    ("delivery.timeout.ms", Some("delivery_timeout_ms")),
+    ("auto.offset.reset", None),
+    ("group.id", Some("group_prefix")),
+    ("group.instance.id", Some("instance")),
+    ("group.protocol", Some("protocol")),
+    ("session.timeout.ms", Some("session_timeout_ms")),
+    ("heartbeat.interval.ms", Some("heartbeat_interval_ms")),
+    ("max.poll.interval.ms", Some("max_poll_interval_ms")),
+    ("partition.assignment.strategy", None),
+    ("enable.auto.commit", None),
+    ("enable.auto.offset.store", None),
+    ("enable.partition.eof", None),
+    // They tell whether the role is ready.
+    ("statistics.interval.ms", None),
+    ("isolation.level", None),
+    ("partitioner", None),
+    ("acks", None),
+    ("request.required.acks", None),
+    ("enable.idempotence", None),
 ];
 
-impl Kafka {
-    /// The group id of a role.
-    pub fn group(&self, role: &str) -> String {
-        format!("{}verdmarc-{role}", self.group_prefix)
-    }
+/// Commands that write under the group's name and their own, as an instance does.
+pub(crate) const COMMANDS: [&str; 2] = ["skip", "repair"];
 
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
         if self.heartbeat_interval_ms.saturating_mul(3) > self.session_timeout_ms {
@@ -149,6 +157,10 @@ impl Kafka {
                  its records are still tried",
                 self.delivery_timeout_ms, self.transaction_timeout_ms
             ));
+        }
+        if let Some(name) = self.instance.as_deref().filter(|name| COMMANDS.contains(name)) {
+            problems
+                .push(format!("kafka.instance must not be `{name}`: the command of that name would be taken for this process"));
         }
         for name in self.property_files.0.keys().filter(|name| self.properties.0.contains_key(*name)) {
             problems.push(format!("kafka.property_files: `{name}` stands in kafka.properties too: remove one"));

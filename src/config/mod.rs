@@ -22,6 +22,7 @@ pub use claim_check::ClaimCheck;
 pub use dns::{Dns, DnsServer};
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
 pub use health::Health;
+pub(crate) use kafka::COMMANDS;
 pub use kafka::{Compression, Kafka, Properties, PropertyFiles, Protocol};
 pub use limits::Limits;
 pub use load::{ConfigError, Source};
@@ -61,6 +62,10 @@ pub struct Config {
     pub log: Log,
 }
 
+fn group(prefix: &str, role: &str) -> String {
+    format!("{prefix}verdmarc-{role}")
+}
+
 impl Config {
     /// What bears on a verdict: `[evaluation]` with what `[receiver]` says.
     pub fn evaluation(&self) -> Evaluation {
@@ -73,6 +78,16 @@ impl Config {
         }
         evaluation.own_authserv_ids.extend(self.receiver.own_authserv_ids.iter().cloned());
         evaluation
+    }
+
+    /// The id of a role's consumer group, or what a command is called among them.
+    pub fn group(&self, role: &str) -> String {
+        group(self.kafka.group_prefix.as_deref().unwrap_or(&self.topics.prefix), role)
+    }
+
+    /// The id that a role's group had before `kafka.group_prefix` was that of the topics; none when it is the same, or was chosen.
+    pub fn former_group(&self, role: &str) -> Option<String> {
+        (self.kafka.group_prefix.is_none() && !self.topics.prefix.is_empty()).then(|| group("", role))
     }
 
     /// Whether everything is set that stands in every report, without which there is no aggregate role.
@@ -93,11 +108,12 @@ impl Config {
         if self.dns.zone.is_some() && !self.dns.servers.is_empty() {
             problems.push("dns.zone and dns.servers exclude each other: remove one".to_owned());
         }
-        if self.verdict.revoke_ms >= self.kafka.max_poll_interval_ms {
-            problems.push(
-                "verdict.revoke_ms must be below kafka.max_poll_interval_ms: nothing is polled while a revocation waits"
-                    .to_owned(),
-            );
+        for (key, revoke_ms) in [("verdict", self.verdict.revoke_ms), ("aggregate", self.aggregate.revoke_ms)] {
+            if revoke_ms >= self.kafka.max_poll_interval_ms {
+                problems.push(format!(
+                    "{key}.revoke_ms must be below kafka.max_poll_interval_ms: nothing is polled while a revocation waits"
+                ));
+            }
         }
         self.evaluation.validate(&mut problems);
         self.kafka.validate(&mut problems);

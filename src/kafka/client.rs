@@ -108,7 +108,7 @@ pub(super) fn reader(kafka: &Kafka) -> Result<ClientConfig, Error> {
     client(
         kafka,
         &[
-            ("group.id", format!("{}verdmarc-reader", kafka.group_prefix)),
+            ("group.id", format!("{}verdmarc-reader", kafka.group_prefix.as_deref().unwrap_or_default())),
             ("enable.auto.commit", "false".to_owned()),
             ("enable.auto.offset.store", "false".to_owned()),
             ("auto.offset.reset", "earliest".to_owned()),

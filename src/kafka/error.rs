@@ -107,6 +107,19 @@ pub enum Error {
         "the topics are not as they must be (`verdmarc topics check` shows it, kafka.check_topics = false starts all the same):\n{0}"
     )]
     Topics(String),
+    /// The group has another name than the one whose positions are there.
+    #[error(
+        "group {former} has positions in {topic} and group {group}, which is now this role's, has none: set kafka.group_prefix = \"\" to \
+         go on with {former}, or kafka.group_prefix to topics.prefix to begin anew, as {group}"
+    )]
+    FormerGroup {
+        /// The group of this role.
+        group: String,
+        /// The one that it had.
+        former: String,
+        /// The topic.
+        topic: String,
+    },
     /// The state of a partition cannot be had, or does not fit what Kafka knows of the group.
     #[error("partition {partition}: {reason}")]
     State {

@@ -1,6 +1,6 @@
 //! What tells this process from its siblings.
 
-use crate::config::Kafka;
+use crate::config::{COMMANDS, Kafka};
 use std::hash::{BuildHasher as _, RandomState};
 
 /// The name of this instance among those of its group.
@@ -19,7 +19,7 @@ impl Instance {
     }
 
     fn from(kafka: &Kafka, variable: impl Fn(&str) -> Option<String>, host: impl Fn() -> String) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty() && !COMMANDS.contains(&value.as_str()));
         let in_kubernetes = || set("KUBERNETES_SERVICE_HOST").and_then(|_| set("HOSTNAME"));
         if let Some(name) = kafka.instance.clone() {
             return Self { name, lasts: true };
@@ -33,15 +33,12 @@ impl Instance {
     }
 
     /// What is worth a warning.
-    pub fn warning(&self) -> Option<String> {
-        (!self.lasts).then(|| {
-            format!(
-                "this process is `{}`, a name that its successor will not have: after a crash its partitions and its open transaction \
-                 wait for kafka.session_timeout_ms and kafka.transaction_timeout_ms; run it as a pod of a StatefulSet, or set \
-                 kafka.instance",
-                self.name
-            )
-        })
+    pub fn warning(&self) -> Option<&'static str> {
+        (!self.lasts).then_some(
+            "the instance name of this process is one that its successor will not have: after a crash its partitions and its open \
+             transaction wait for kafka.session_timeout_ms and kafka.transaction_timeout_ms; run it as a pod of a StatefulSet, or set \
+             kafka.instance",
+        )
     }
 }
 

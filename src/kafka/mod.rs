@@ -86,6 +86,6 @@ pub use range::{Range, Span};
 pub use reader::{Reader, Start, existing_topics};
 pub use refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
 pub use sentinel::Sentinel;
-pub use sole::GroupError;
+pub use sole::{GroupError, succeeds};
 pub use state::{Applied, PartitionState, Restoring, Stateful};
 pub use status::{Phase, Sample, Status};

@@ -61,6 +61,22 @@ pub(super) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<O
     }
 }
 
+/// A group that goes on where another one stopped has positions of its own by now, or the other has none.
+///
+/// # Errors
+/// Only `former` has positions in `topic`, or no broker answers. A topic that does not exist has none.
+pub fn succeeds(kafka: &Kafka, group: &str, former: &str, topic: &str) -> Result<(), Error> {
+    let has_positions = |group: &str| match positions(kafka, group, topic) {
+        Ok(positions) => Ok(positions.iter().any(Option::is_some)),
+        Err(Error::Topic { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    if has_positions(group)? || !has_positions(former)? {
+        return Ok(());
+    }
+    Err(Error::FormerGroup { group: group.to_owned(), former: former.to_owned(), topic: topic.to_owned() })
+}
+
 /// How the library says that a position is part of an open transaction, after it has asked for a while.
 fn is_unstable(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;

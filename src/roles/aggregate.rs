@@ -39,6 +39,7 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
         return Ok(Tally::default());
     }
     super::check_topics(config).await?;
+    super::check_group(config, NAME, &failures).await?;
     settings.deltas = Mutant::Deltas.is_on();
     let meters = Meters::default();
     let measured = meters.clone();
@@ -54,7 +55,7 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
 fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
     let settings = &config.aggregate;
     Intake {
-        group: config.kafka.group(NAME),
+        group: config.group(NAME),
         topics: vec![failures],
         budget_records: settings.budget_records,
         budget_bytes: usize::MAX,

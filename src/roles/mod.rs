@@ -8,7 +8,7 @@ pub mod verdict;
 use crate::config::Config;
 use crate::event::Output;
 use crate::event::dead_letter::output_too_large;
-use crate::kafka::{Error, topics};
+use crate::kafka::{Error, succeeds, topics, warn_once};
 use std::sync::Arc;
 
 /// What Kafka says to a call that blocks. It has a thread of its own: the runtime's may all hang in a file system.
@@ -32,6 +32,13 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
     }
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }
+}
+
+/// Sees to it that a group that was renamed with the topics does not begin anew in silence.
+async fn check_group(config: &Config, role: &str, topic: &str) -> Result<(), Error> {
+    let Some(former) = config.former_group(role) else { return Ok(()) };
+    let (kafka, group, topic) = (config.kafka.clone(), config.group(role), topic.to_owned());
+    blocking(move || succeeds(&kafka, &group, &former, &topic)).await
 }
 
 /// The dead letter that stands in for outputs that no topic takes: where the record came from, and what its outputs were.

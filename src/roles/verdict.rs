@@ -58,6 +58,7 @@ pub async fn run(
     let retries = Retries::new(config);
     let Some(topics) = present(config, &retries, &stop).await? else { return Ok(Tally::default()) };
     check_topics(config).await?;
+    check_group(config, NAME, &config.topics.full(&config.topics.raw)).await?;
     let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
     let measured = judge.clone();
     status.measure(move || measured.uncounted.samples());
@@ -118,7 +119,7 @@ async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Opti
 fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
     let settings = &config.verdict;
     Intake {
-        group: config.kafka.group(NAME),
+        group: config.group(NAME),
         topics,
         budget_records: settings.budget_records,
         budget_bytes: settings.budget_bytes,

@@ -105,7 +105,7 @@ impl Redrive<'_> {
     /// Kafka; what was reported until then stays.
     pub fn run(&self, report: &mut Progress<'_>) -> Result<(), CommandError> {
         let kafka = &self.config.kafka;
-        let writer = Writer::start(kafka, &format!("{}verdmarc-redrive", kafka.group_prefix))?;
+        let writer = Writer::start(kafka, &self.config.group("redrive"))?;
         let mut open: BTreeMap<Place, (Listed, Note)> = BTreeMap::new();
         for (listed, fate) in self.plan()? {
             match fate {
