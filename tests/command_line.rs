@@ -150,3 +150,35 @@ fn conformance_takes_a_path_with_its_brackets_and_settings_from_a_file() {
     let code = |config: &str| folder.run(&["conformance", "--config", config, "case.jsonl"]).0;
     assert_eq!((code("trusted.toml"), code("plain.toml"), code("absent.toml")), (Some(1), Some(0), Some(2)));
 }
+
+#[test]
+fn config_check_finds_what_a_start_would_refuse_and_shows_no_value() {
+    let folder = Folder::new();
+    let properties = |line: &str| format!("[kafka]\nbrokers = '127.0.0.1:1'\n[kafka.properties]\n{line}\n");
+    for (settings, expected) in [
+        (properties("sasl.pasword = 'hunter2'"), "librdkafka knows no property `sasl.pasword`"),
+        (properties("security.protocol = 'hunter2'"), "librdkafka does not take the value of `security.protocol`"),
+        (properties("fetch.wait.max.ms = 'hunter2'"), "librdkafka does not take the value of `fetch.wait.max.ms`"),
+        (properties("security.protocol = 'SASL_PLAINTEXT'\nsasl.mechanism = 'HUNTER2'"), "SASL mechanism"),
+        (properties("security.protocol = 'SASL_PLAINTEXT'\nsasl.mechanism = 'SCRAM-HUNTER2'"), "Kafka client"),
+        (properties("security.protocol = 'SSL'\nssl.key.pem = 'hunter2'"), "ssl.key.pem"),
+        ("[log]\nfilter = 'verdmarc=inof'\n".to_owned(), "log.filter"),
+    ] {
+        let file = folder.file("settings.toml", &settings);
+        let file = file.to_str().unwrap();
+        for arguments in [&["config", "check"][..], &["run", "--roles", "verdict"], &["topics", "check"], &["tail", "verdicts"]] {
+            if expected == "log.filter" && arguments[0] != "config" {
+                continue;
+            }
+            let (code, stdout, stderr) = folder.run(&[arguments, &["--config", file]].concat());
+            let said = stdout + &stderr;
+            assert_eq!(code, Some(2), "{arguments:?}: {said}");
+            assert!(said.contains(expected), "{arguments:?}: {said}");
+            assert!(!said.to_lowercase().contains("hunter2"), "{arguments:?}: {said}");
+        }
+    }
+    let file =
+        folder.file("settings.toml", &properties("'debug' = 'conf'\nsasl.username = 'hunter2'\nsasl.password = 'hunter2'"));
+    let (code, stdout, stderr) = folder.run(&["config", "check", "--config", file.to_str().unwrap()]);
+    assert_eq!((code, stdout.as_str(), stderr.contains("hunter2")), (Some(0), "The settings are valid.\n", false), "{stderr}");
+}

@@ -5,9 +5,9 @@ use std::io::Write as _;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Print the settings in force as TOML, each with its meaning; secrets are left out.
+    /// Print the settings in force as TOML, each with its meaning; values of librdkafka's properties are left out.
     Print(Settings),
-    /// Check the settings; exit code 2 when something is wrong.
+    /// Check the settings, librdkafka's properties and the log filter too; exit code 2 when something is wrong.
     Check(Settings),
 }
 
@@ -22,6 +22,8 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
             for warning in config.warnings() {
                 super::run::warn(&warning);
             }
+            crate::telemetry::check(&config.log)?;
+            crate::kafka::check_settings(&config.kafka)?;
             if config.dns.zone.is_some() {
                 crate::dns::configured(&config.dns)?;
             }

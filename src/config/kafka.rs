@@ -144,6 +144,7 @@ const OURS: [(&str, Option<&str>); 22] = [
 /// Commands that write under the group's name and their own, as an instance does.
 pub(crate) const COMMANDS: [&str; 2] = ["skip", "repair"];
 
+impl Kafka {
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
         if self.heartbeat_interval_ms.saturating_mul(3) > self.session_timeout_ms {
             problems.push("kafka.heartbeat_interval_ms must be at most a third of kafka.session_timeout_ms".to_owned());
@@ -165,27 +166,28 @@ pub(crate) const COMMANDS: [&str; 2] = ["skip", "repair"];
         for name in self.property_files.0.keys().filter(|name| self.properties.0.contains_key(*name)) {
             problems.push(format!("kafka.property_files: `{name}` stands in kafka.properties too: remove one"));
         }
-        for name in OURS {
+        for (name, setting) in OURS {
+            let instead = setting.map_or("remove it".to_owned(), |setting| format!("remove it and use kafka.{setting}"));
             let tables = [
                 ("properties", self.properties.0.contains_key(name)),
                 ("property_files", self.property_files.0.contains_key(name)),
             ];
             for (table, _) in tables.into_iter().filter(|(_, there)| *there) {
-                problems.push(format!("kafka.{table}: `{name}` is set by verdmarc and must stay as it is: remove it"));
+                problems.push(format!("kafka.{table}: `{name}` is set by verdmarc and must stay as it is: {instead}"));
             }
         }
     }
 }
 
 /// Properties of librdkafka by name. Tables within are read as dotted names: `ssl.ca.location = "…"` is what it looks like.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+///
+/// Any value may be a secret, also that of a name which nobody knows because it is misspelt: none is ever shown.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Properties(pub BTreeMap<String, String>);
 
-impl Properties {
-    /// Whether a property's value is a secret, by its name.
-    pub fn is_secret(name: &str) -> bool {
-        let secrets = ["password", "secret", "key.pem", "token", "jaas", "sasl.oauthbearer.config", "assertion.private"];
-        secrets.iter().any(|secret| name.contains(secret))
+impl std::fmt::Debug for Properties {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Config;
 use figment::Figment;
 use figment::error::Kind;
-use figment::providers::{Format, Serialized, Toml};
+use figment::providers::Serialized;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 use std::path::{Path, PathBuf};
@@ -86,7 +86,14 @@ impl Provider for NamedToml {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Toml::string(&self.text).data()
+        // The library's own text quotes the line, which may hold a secret.
+        let dict: Dict = toml::from_str(&self.text).map_err(|error| {
+            let before = error.span().and_then(|span| self.text.get(..span.start)).unwrap_or_default();
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            let (line, column) = (before.matches('\n').count() + 1, line.chars().count() + 1);
+            figment::Error::from(format!("line {line}, column {column}: {}", error.message()))
+        })?;
+        Ok(Profile::Default.collect(dict))
     }
 }
 
@@ -161,6 +168,8 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
                 None => unknown(key.strip_suffix(name.as_str()).unwrap_or_default(), known),
             }
         }
+        // A property's value may be a secret.
+        Kind::InvalidType(..) if key.starts_with("kafka.propert") => "write names and values of properties".to_owned(),
         Kind::InvalidType(found, expected) => format!("found {found}, write {expected}"),
         Kind::InvalidValue(found, expected) => format!("found {found}, write {expected}"),
         Kind::UnknownVariant(found, known) => format!("`{found}` is none of {}", known.join(", ")),

@@ -1,19 +1,17 @@
-//! Settings as TOML with their documentation, secrets left out.
+//! Settings as TOML with their documentation, values of properties left out.
 
-use super::{Config, Properties};
+use super::Config;
 use serde_json::Value;
 use std::fmt::Write;
 
 const HIDDEN: &str = "***";
 
 impl Config {
-    /// The settings as TOML, each with what it means. Secrets are replaced by `***`.
+    /// The settings as TOML, each with what it means. Of properties of librdkafka only the names are shown, and `***`.
     pub fn to_documented_toml(&self) -> String {
         let mut shown = self.clone();
-        for (name, value) in &mut shown.kafka.properties.0 {
-            if Properties::is_secret(name) {
-                HIDDEN.clone_into(value);
-            }
+        for value in shown.kafka.properties.0.values_mut() {
+            HIDDEN.clone_into(value);
         }
         let values = toml::Table::try_from(&shown).unwrap_or_default();
         let schema = schemars::schema_for!(Config);

@@ -72,6 +72,19 @@ fn properties_are_dotted_names_however_they_are_written() {
 }
 
 #[test]
+fn groups_have_the_prefix_of_their_topics_unless_they_are_given_another() {
+    for (file, group, former) in [
+        ("", "verdmarc-verdict", None),
+        ("[topics]\nprefix = 'a.'\n", "a.verdmarc-verdict", Some("verdmarc-verdict")),
+        ("[topics]\nprefix = 'a.'\n[kafka]\ngroup_prefix = ''\n", "verdmarc-verdict", None),
+        ("[topics]\nprefix = 'a.'\n[kafka]\ngroup_prefix = 'b.'\n", "b.verdmarc-verdict", None),
+    ] {
+        let config = load(file, &[]).unwrap();
+        assert_eq!((config.group("verdict").as_str(), config.former_group("verdict").as_deref()), (group, former), "{file}");
+    }
+}
+
+#[test]
 fn errors_name_the_place_the_key_and_what_to_do() {
     let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
         ("[kafka]\nbroker = 'x'\n", &[], &["verdmarc.toml", "`kafka.broker`", "no such setting", "brokers"]),
@@ -85,7 +98,7 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[receiver]\ndomain = 'a b'\n", &[], &["`receiver.domain`", "`a b` is not a domain name"]),
         ("[dns]\nservers = ['dns.example']\n", &[], &["verdmarc.toml", "dns.servers"]),
         ("[dns]\nservers = ['192.0.2.1:x']\n", &[], &["dns.servers", "`192.0.2.1:x`", "192.0.2.1:53"]),
-        ("[kafka\n", &[], &["verdmarc.toml"]),
+        ("[kafka\n", &[], &["verdmarc.toml", "line 1, column"]),
         ("[evaluation]\nauthserv_id = 'x'\n", &[], &["`evaluation.authserv_id`", "use `receiver.domain` instead"]),
         ("[verdict]\nannotated = true\n", &[], &["verdict.annotated needs receiver.domain"]),
         ("[dns]\nzone = 'z'\nservers = ['::1']\n", &[], &["dns.zone and dns.servers exclude each other"]),
@@ -94,11 +107,20 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[kafka.properties]\nenable.auto.commit = true\n", &[], &["`enable.auto.commit`", "remove it"]),
         ("[kafka.properties]\npartition.assignment.strategy = 'range'\n", &[], &["`partition.assignment.strategy`", "remove it"]),
         ("[kafka.properties]\nauto.offset.reset = 'latest'\n", &[], &["kafka.properties", "`auto.offset.reset`", "remove it"]),
+        ("[kafka.properties]\nsession.timeout.ms = 1\n", &[], &["`session.timeout.ms`", "use kafka.session_timeout_ms"]),
+        ("[kafka.properties]\ntransaction.timeout.ms = 1\n", &[], &["use kafka.transaction_timeout_ms"]),
+        ("[kafka.properties]\nmessage.timeout.ms = 1\n", &[], &["use kafka.delivery_timeout_ms"]),
+        ("[kafka.properties]\ndelivery.timeout.ms = 1\n", &[], &["use kafka.delivery_timeout_ms"]),
+        ("[kafka.properties]\nenable.partition.eof = true\n", &[], &["`enable.partition.eof`", "remove it"]),
+        ("[kafka.properties]\ngroup.instance.id = 'a'\n", &[], &["`group.instance.id`", "use kafka.instance"]),
         ("[kafka.property_files]\nacks = '/f'\n", &[], &["kafka.property_files", "`acks`", "remove it"]),
         ("[topics]\nretries = 'a b'\n", &[], &["topics.retries", "no topic name"]),
         ("[topics]\nraw = 'mail.retries.1'\n", &[], &["topics.raw", "`mail.retries.1`", "topics.retries"]),
         ("[kafka.properties]\nmessage.max.bytes = 1\n", &[], &["`message.max.bytes`", "remove it"]),
         ("[verdict]\nrevoke_ms = 300000\n", &[], &["verdict.revoke_ms", "kafka.max_poll_interval_ms"]),
+        ("[aggregate]\nrevoke_ms = 300000\n", &[], &["aggregate.revoke_ms", "kafka.max_poll_interval_ms"]),
+        ("[kafka]\ninstance = 'skip'\n", &[], &["kafka.instance", "`skip`"]),
+        ("", &[("VERDMARC_KAFKA__INSTANCE", "repair")], &["kafka.instance", "`repair`"]),
         ("[verdict]\nconcurrency = 0\n", &[], &["verdict.concurrency must be at least 1"]),
         ("[kafka]\ndelivery_timeout_ms = 15000\n", &[], &["kafka.delivery_timeout_ms", "kafka.transaction_timeout_ms"]),
         ("[kafka.properties]\na = 1\n[kafka.property_files]\na = '/f'\n", &[], &["kafka.property_files", "`a`", "remove one"]),
@@ -131,16 +153,38 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn what_is_printed_is_documented_valid_and_without_secrets() {
-    let file = "[kafka]\nbrokers = 'b:1'\n[kafka.properties]\nsasl.password = 'hunter2'\n'sasl.username' = 'me'\n\
+fn no_error_shows_the_value_of_a_property() {
+    for (file, variables) in [
+        ("[kafka.properties]\nsasl.password = hunter2\n", &[][..]),
+        ("[kafka.properties]\nsasl.password = 'hunter2\n", &[]),
+        ("[kafka.properties]\nsasl.password = ['hunter2']\n", &[]),
+        ("[kafka]\nproperties = 'hunter2'\n", &[]),
+        ("[kafka]\nproperty_files = 'hunter2'\n", &[]),
+        ("[kafka]\nsasl.password = 'hunter2'\n", &[]),
+        ("[kafka.propertys]\nsasl.password = 'hunter2'\n", &[]),
+        ("[kafka.properties]\nsasl.password = 'a'\nsasl.password = 'hunter2'\n", &[]),
+        ("", &[("VERDMARC_KAFKA__PROPERTIES", "hunter2")]),
+        ("", &[("VERDMARC_KAFKA__SASL_PASSWORD", "hunter2")]),
+        ("", &[("VERDMARC_KAFKA__PROPERTIES__ACKS", "hunter2")]),
+    ] {
+        let error = load(file, variables).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    let config = load("[kafka.properties]\nsasl.pasword = 'hunter2'\n", &[]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_is_printed_is_documented_valid_and_without_values_of_properties() {
+    let file = "[kafka]\nbrokers = 'b:1'\n[kafka.properties]\nsasl.password = 'hunter2'\n'sasl.pasword' = 'hunter2'\n\
                 [receiver]\ndomain = 'recv.example'\n[evaluation.limits]\ndkim_signatures = 4\n\
                 [claim_check]\nprefixes = ['s3://mail/in%20box/', 'file:///']\n";
     let config = load(file, &[]).unwrap();
     let printed = config.to_documented_toml();
-    assert!(!printed.contains("hunter2") && printed.contains("***"), "{printed}");
+    assert!(!printed.contains("hunter2") && printed.contains("\"sasl.pasword\" = \"***\""), "{printed}");
     assert!(printed.contains("# Largest message in bytes"), "{printed}");
     let mut again = load(&printed, &[]).unwrap();
-    again.kafka.properties.0.insert("sasl.password".into(), "hunter2".into());
+    again.kafka.properties = config.kafka.properties.clone();
     assert_eq!(again, config, "{printed}");
 }
 

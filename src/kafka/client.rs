@@ -3,9 +3,13 @@
 use super::error::{Error, of_client};
 use super::fetches::INTERVAL;
 use super::instance::Instance;
+use super::producer::Deliveries;
+use super::reader::Quiet;
+use super::secrets;
 use crate::config::{Kafka, Protocol};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::producer::ThreadedProducer;
 
 /// KiB that the library reads ahead, over all partitions.
 const PREFETCH_KIB: usize = 16 << 10;
@@ -28,6 +32,7 @@ fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error
         config.set(*name, value);
     }
     for (name, value) in &kafka.properties.0 {
+        secrets::hide(value);
         config.set(name, value);
     }
     for (property, path) in &kafka.property_files.0 {
@@ -36,9 +41,30 @@ fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error
             path: path.clone(),
             reason,
         })?;
-        config.set(property, value.trim_end_matches(['\r', '\n']));
+        let value = value.trim_end_matches(['\r', '\n']);
+        secrets::hide(value);
+        config.set(property, value);
     }
     Ok(config)
+}
+
+/// Makes a client of each kind without a broker, so that what the library refuses shows before the first start.
+///
+/// # Errors
+/// A property that the library does not know, a value that it does not take, or a file that cannot be read.
+pub fn check(kafka: &Kafka) -> Result<(), Error> {
+    let instance = Instance::of(kafka);
+    let offline = |mut config: ClientConfig| {
+        config.remove("bootstrap.servers");
+        config
+    };
+    let member = offline(consumer(kafka, "verdmarc-check", &instance)?);
+    let writer = offline(transactional(kafka, &format!("verdmarc-check.{}", instance.name))?);
+    let member = Quiet::consumer(&member)?;
+    let writer: ThreadedProducer<Deliveries> = writer.create_with_context(Deliveries).map_err(of_client)?;
+    // Their end would wait for what they do in the background, such as asking an OIDC endpoint for a token.
+    std::mem::forget((member, writer));
+    Ok(())
 }
 
 /// A member of the group of a role that counts: where what is to be read next is gone, reading ends.

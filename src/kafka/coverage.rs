@@ -7,7 +7,7 @@
 //! group and leaves it, which makes the brokers assign everything anew.
 
 use super::client;
-use super::error::Error;
+use super::error::{Error, of_client};
 use super::instance::Instance;
 use super::reader;
 use crate::config::Kafka;
@@ -108,7 +108,7 @@ impl<C: ConsumerContext> Watch<C> {
         let dynamic = Kafka { static_membership: false, ..self.kafka.clone() };
         let config = client::consumer(&dynamic, &self.group, &Instance { name: "visitor".to_owned(), lasts: false })?;
         let (visitor, joined) = Visitor::new();
-        let consumer: BaseConsumer<Visitor> = config.create_with_context(visitor).map_err(Error::Client)?;
+        let consumer: BaseConsumer<Visitor> = config.create_with_context(visitor).map_err(of_client)?;
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         let subscribed = consumer.subscribe(&topics);
         subscribed.map_err(|reason| Error::Subscribe { topics: self.topics.join(", "), reason })?;

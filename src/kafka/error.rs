@@ -1,14 +1,16 @@
 //! What can go wrong with Kafka, sorted by what is to be done.
 
 use super::membership::TransactionError;
+use super::secrets;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 /// An error that ends the role.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A client could not be made from its settings.
+    /// A client could not be made from its settings. No value of a property stands in the text.
     #[error("Kafka client: {0}; check [kafka] and [kafka.properties]")]
-    Client(KafkaError),
+    Client(String),
     /// Subscribing failed.
     #[error("cannot subscribe to {topics}: {reason}")]
     Subscribe {
@@ -156,6 +158,18 @@ pub enum Error {
     /// The embedded broker could not be started.
     #[error("embedded broker: {0}")]
     Embedded(String),
+}
+
+/// The library makes no client of the settings. Its own text would show values, and any of them may be a secret.
+pub(super) fn of_client(error: KafkaError) -> Error {
+    Error::Client(match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, property, _) => {
+            format!("librdkafka knows no property `{property}`")
+        }
+        KafkaError::ClientConfig(_, _, property, _) => format!("librdkafka does not take the value of `{property}`"),
+        KafkaError::ClientCreation(reason) => secrets::redact(&reason),
+        other => other.to_string(),
+    })
 }
 
 /// A topic cannot be looked up, because of this.

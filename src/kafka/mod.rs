@@ -34,6 +34,7 @@
 //! | `repair` | positions that do not fit a role's state |
 //! | `dead_letters/` | listing, putting back and skipping records |
 //! | `log` | what the library has to say, among our log lines |
+//! | `secrets` | values that no text of the library may show |
 //! | `headers` | record headers to and from the library |
 //! | `topics/` | what the topics should be, what they are |
 //! | `embedded` | a broker inside the process, for the demo and tests |
@@ -68,6 +69,7 @@ mod reader;
 mod refusals;
 pub mod repair;
 mod restore;
+mod secrets;
 mod sentinel;
 mod sole;
 mod start;
@@ -77,9 +79,11 @@ pub mod topics;
 mod transaction;
 mod watch;
 
+pub use client::check as check_settings;
 pub use committed::Committed;
 pub use error::Error;
 pub use failpoint::Mutant;
+pub use log::warn_once;
 pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};
 pub use producer::Producer;
 pub use range::{Range, Span};

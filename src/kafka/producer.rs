@@ -1,6 +1,6 @@
 //! Outputs on their way: each is counted until the broker has acknowledged or refused it.
 
-use super::error::{Error, is_passing};
+use super::error::{Error, is_passing, of_client};
 use super::{client, headers};
 use crate::config::Kafka;
 use crate::event::Output;
@@ -66,13 +66,13 @@ impl Producer {
     /// # Errors
     /// Settings that the client library refuses.
     pub fn new(kafka: &Kafka) -> Result<Self, Error> {
-        let inner = client::producer(kafka)?.create_with_context(Deliveries).map_err(Error::Client)?;
+        let inner = client::producer(kafka)?.create_with_context(Deliveries).map_err(of_client)?;
         Ok(Self { inner })
     }
 
     /// A producer of transactions under this id. Before the first one `init_transactions` fences whoever used the id before.
     pub(super) fn transactional(kafka: &Kafka, id: &str) -> Result<Self, Error> {
-        let inner = client::transactional(kafka, id)?.create_with_context(Deliveries).map_err(Error::Client)?;
+        let inner = client::transactional(kafka, id)?.create_with_context(Deliveries).map_err(of_client)?;
         Ok(Self { inner })
     }
 

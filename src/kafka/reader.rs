@@ -1,7 +1,7 @@
 //! Reading topics from all partitions without a group.
 
 use super::committed::Committed;
-use super::error::{Error, is_passing, of_topic};
+use super::error::{Error, is_passing, of_client, of_topic};
 use super::pipeline::Stop;
 use super::{client, headers};
 use crate::config::Kafka;
@@ -97,7 +97,11 @@ pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<
                 let known = |name: &String| metadata.topics().iter().any(|topic| topic.name() == name && topic.error().is_none());
                 return Ok(Some(wanted.iter().filter(|name| known(name)).cloned().collect()));
             }
-            Err(error) if is_passing(&error) => tracing::warn!(%error, brokers = kafka.brokers, "waiting for the brokers"),
+            Err(error) if is_passing(&error) => {
+                if super::log::again("waiting for the brokers").is_some() {
+                    tracing::warn!(%error, brokers = kafka.brokers, "waiting for the brokers");
+                }
+            }
             Err(error) => return Err(Error::Consume(error)),
         }
         // Serves what the library has to say, such as a refused password.
@@ -138,7 +142,7 @@ pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: 
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found.map(|found| (found.error(), found.partitions().len())) {
         Some((None, count)) if count > 0 => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
-        Some((Some(error), _)) => Err(failed(format!("{:?}", rdkafka::types::RDKafkaErrorCode::from(error)))),
+        Some((Some(error), _)) => Err(failed(rdkafka::types::RDKafkaErrorCode::from(error).to_string())),
         _ => Err(failed("it does not exist".to_owned())),
     }
 }
@@ -149,7 +153,7 @@ pub(super) struct Quiet;
 impl Quiet {
     /// A client with these settings.
     pub(super) fn consumer(config: &ClientConfig) -> Result<BaseConsumer<Self>, Error> {
-        config.create_with_context(Self).map_err(Error::Client)
+        config.create_with_context(Self).map_err(of_client)
     }
 }
 

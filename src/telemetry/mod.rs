@@ -12,6 +12,15 @@ use tracing_subscriber::EnvFilter;
 #[error("log.filter: {0}")]
 pub struct FilterError(#[from] tracing_subscriber::filter::ParseError);
 
+/// Says whether logging could be started.
+///
+/// # Errors
+/// The filter is none.
+pub fn check(log: &Log) -> Result<(), FilterError> {
+    EnvFilter::try_new(&log.filter)?;
+    Ok(())
+}
+
 /// Starts logging; a second call changes nothing.
 ///
 /// # Errors
