@@ -62,7 +62,10 @@ fn check_finds_what_is_wrong_with_topics() {
         let one = ("min.insync.replicas", "1");
         let large = ("max.message.bytes", "59768832");
         desk.topics(&[
-            ("mail.raw", &[one, ("retention.ms", "-1"), ("max.message.bytes", "58720256")]),
+            (
+                "mail.raw",
+                &[one, ("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1"), ("max.message.bytes", "58720256")],
+            ),
             ("mail.verdicts", &[one, ("cleanup.policy", "compact"), ("retention.ms", "1209600000")]),
             ("mail.annotated", &[one, ("max.message.bytes", "58720256")]),
             ("mail.retries.1", &[one, large, ("retention.ms", "60000")]),
@@ -223,6 +226,14 @@ fn letters_are_listed_and_shown() {
         );
         assert_eq!(letters[0]["origin"], serde_json::json!({"topic": raw, "partition": 0, "offset": 5}));
 
+        let counts = desk.run(&["dead-letters", "list", "--count-by", "reason", "--json"]);
+        let sum: u64 = counts
+            .out
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["count"].as_u64().unwrap())
+            .sum();
+        assert_eq!((counts.code, sum), (0, list.out.lines().count() as u64), "{counts}");
+        assert!(desk.run(&["dead-letters", "list", "--count-by", "reason"]).out.contains("  base64\n"));
         let table = desk.run(&["dead-letters", "list", "--limit", "1"]);
         assert_eq!(
             (table.out.lines().count(), table.count("empty_value"), table.err.contains("1 older")),

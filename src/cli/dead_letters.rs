@@ -4,7 +4,6 @@ use super::{Exit, Failure, Settings};
 use crate::config::Config;
 use crate::event::Record;
 use crate::event::redrive::{Entry, Letter, Place};
-use crate::kafka::GroupError;
 use crate::kafka::command::CommandError;
 use crate::kafka::dead_letters::{self, Fate, Filter, Listed, Note, Redrive, SkipError, Target, Unfit};
 use crate::kafka::{GroupError, REFUSALS_ACCEPTED, REFUSALS_OF};

@@ -17,6 +17,12 @@ pub(super) struct Partition {
     pub(super) number: i32,
 }
 
+impl std::fmt::Display for Partition {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.topic, self.number)
+    }
+}
+
 /// The place that a record's outcome goes to.
 #[derive(Debug)]
 pub struct Slot {
@@ -31,7 +37,7 @@ pub struct Slot {
 
 impl std::fmt::Display for Slot {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}/{}/{}", self.partition.topic, self.partition.number, self.offset)
+        write!(formatter, "{}/{}", self.partition, self.offset)
     }
 }
 
@@ -261,7 +267,7 @@ impl Assignment {
             }
             Err(error) => {
                 Sentinel::DuplicateSlot.hit();
-                Err(Error::Inconsistent(format!("{:?}: {error}", slot.partition)))
+                Err(Error::Inconsistent(format!("{}: {error}", slot.partition)))
             }
         }
     }
@@ -272,7 +278,7 @@ impl Assignment {
         let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
         let done = Done::new(entry.offset, outputs, true);
         held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
-        held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))
+        held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))
     }
 
     /// Opens a batch with what is done of every partition, at most about `limit` records, and bytes until there are `bytes`.
@@ -332,7 +338,7 @@ impl Assignment {
     ) -> Result<(), Error> {
         for position in positions {
             if let Some(held) = self.ours(&position.partition, position.generation) {
-                how(held, position.next).map_err(|error| Error::Inconsistent(format!("{:?}: {error}", position.partition)))?;
+                how(held, position.next).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))?;
             }
         }
         Ok(())

@@ -309,9 +309,8 @@ impl Desk {
     }
 
     /// Most of what comes is refused: whoever writes it is broken, and its records are not to be drained into dead letters. Stays
-    /// alive, because a restart would only drain some more.
+    /// alive, because a restart would only drain some more. What was read is finished, so that dead letters tell the reasons.
     fn stop_for_refusals(&mut self) {
-        self.transactions.request_abort();
         self.status.stopped();
         tracing::error!(
             "stopped: more than {REFUSALS_ACCEPTED} of the last {REFUSALS_OF} records break the producer's contract; nothing more is \

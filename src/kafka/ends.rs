@@ -54,7 +54,7 @@ impl Ends {
             for asked in questions {
                 let log = client.log(&asked.partition.topic, asked.partition.number, PATIENCE);
                 if let Err(error) = &log {
-                    tracing::warn!(%error, ?asked, "the end of a log is not known yet");
+                    tracing::warn!(%error, partition = %asked.partition, "the end of a log is not known yet");
                 }
                 // The owner is gone only when nothing is to be closed any more.
                 let _ = found.send((asked, log.ok().map(|(_, end)| end)));

@@ -56,7 +56,7 @@ pub struct Regressed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misplaced {
     /// It belongs to an earlier assignment: the partition was revoked in between, its next owner reads the record again.
-    #[error("completed in generation {found:?}, the ledger is of {expected:?}")]
+    #[error("completed in generation {}, the ledger is of {}", found.0, expected.0)]
     OtherGeneration {
         /// The ledger's generation.
         expected: Generation,

@@ -35,7 +35,7 @@ impl Drop for Membership {
 
 /// A failure of a transaction, as the library classifies it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text} ({code:?})")]
+#[error("{text}: {code}")]
 pub(super) struct TransactionError {
     pub(super) code: RDKafkaErrorCode,
     pub(super) text: String,

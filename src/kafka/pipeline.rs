@@ -7,7 +7,7 @@ pub use super::assignment::Slot;
 use super::backlog::Waiting;
 use super::consumer::{Context, Desk};
 use super::coverage::Coverage;
-use super::error::{Error, is_occupied};
+use super::error::{Error, is_occupied, of_client};
 use super::instance::Instance;
 use super::membership::Membership;
 use super::start::Starts;
@@ -101,7 +101,7 @@ impl Work {
 pub enum Outcome {
     /// These outputs; none mean that it is done without any.
     Done(Vec<Output>),
-    /// These outputs, because it breaks the producer's contract. When most records do, the pipeline stops.
+    /// These outputs, because it breaks the producer's contract. When most records do, the pipeline reads nothing more.
     Refused(Vec<Output>),
     /// Nothing yet: it is to be handed out again after `wait`. Its partition reads nothing new until then.
     Later {
@@ -190,7 +190,7 @@ impl Pipeline {
         failpoint::arm();
         let instance = Instance::of(kafka);
         if let Some(warning) = instance.warning() {
-            tracing::warn!("{warning}");
+            super::log::warn_once(warning);
         }
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
@@ -260,7 +260,7 @@ struct Member {
 
 impl Member {
     fn consumer(&self, context: Context) -> Result<Arc<BaseConsumer<Context>>, Error> {
-        let consumer: BaseConsumer<Context> = self.config.create_with_context(context).map_err(Error::Client)?;
+        let consumer: BaseConsumer<Context> = self.config.create_with_context(context).map_err(of_client)?;
         #[cfg(feature = "failpoints")]
         Membership::remember(&consumer);
         Ok(Arc::new(consumer))

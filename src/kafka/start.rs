@@ -185,6 +185,15 @@ impl Starts {
 }
 
 impl Start {
+    /// The position, for the log.
+    fn said(self) -> String {
+        match self {
+            Self::At(position) | Self::Anew { position } | Self::Deleted { position, .. } => position.to_string(),
+            Self::CutOff { position, end } | Self::Unknown { position, end } => format!("{position}, behind the end {end}"),
+            Self::Beginning => "none".to_owned(),
+        }
+    }
+
     /// Where to read, none for the beginning. What is lost is said, and reading goes on with what there is.
     fn position(self, Partition { topic, number }: &Partition) -> Option<i64> {
         match self {
@@ -299,9 +308,9 @@ impl Asker {
     }
 
     fn answer(&self, question: Question, found: Result<Found, Error>) {
-        let Question { partition: Partition { topic, number }, since, .. } = &question;
-        if let Ok((start, log)) = &found {
-            tracing::debug!(%topic, partition = number, ?start, ?log, after = ?since.elapsed(), "position");
+        if let Ok((start, _)) = &found {
+            let (position, after_ms) = (start.said(), question.since.elapsed().as_millis() as u64);
+            tracing::debug!(partition = %question.partition, position, after_ms, "position");
         }
         // The owner is gone only when nothing is to be read any more.
         let _ = self.found.send((question, found));

@@ -172,7 +172,7 @@ impl States {
     pub(super) fn apply(&mut self, record: Record) -> Result<Applied, Error> {
         let partition = Partition { topic: record.topic.clone(), number: record.partition };
         let part = self.parts.get_mut(&partition);
-        let part = part.ok_or_else(|| Error::Inconsistent(format!("a record of {partition:?}, which is not restored")))?;
+        let part = part.ok_or_else(|| Error::Inconsistent(format!("a record of {partition}, which is not restored")))?;
         let (number, offset) = (record.partition, record.offset);
         let failed = |reason| Error::State { partition: number, reason: format!("offset {offset}: {reason}") };
         part.state.apply(record).map_err(failed)

@@ -19,7 +19,7 @@ use super::watch::{self, Beats, Watch};
 use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::TopicPartitionList;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -237,6 +237,29 @@ enum Pace {
     OneByOne,
 }
 
+/// How long the library's line about a refused topic may take to come after the failure.
+const LINE: Duration = Duration::from_millis(300);
+
+/// Names the topic that may not be written, which the failure of the transaction as a whole does not.
+fn naming(outcome: Outcome) -> Outcome {
+    let waits = match &outcome {
+        Outcome::Failed(Error::Transaction(_)) => LINE,
+        Outcome::Aborted(abort) if !abort.wanted => Duration::ZERO,
+        _ => return outcome,
+    };
+    let until = Instant::now() + waits;
+    loop {
+        if let Some(topic) = super::log::refused_topic() {
+            let reason = KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed);
+            return Outcome::Failed(Error::Produce { topic, reason });
+        }
+        if Instant::now() >= until {
+            return outcome;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
 impl Worker {
     fn run(mut self, orders: &Receiver<Order>, outcomes: &SyncSender<Outcome>) {
         let Ok(first) = orders.recv() else { return };
@@ -248,7 +271,7 @@ impl Worker {
         }
         for order in std::iter::once(first).chain(orders) {
             if let Order::Write(batch) = order
-                && outcomes.send(self.transact(&batch)).is_err()
+                && outcomes.send(naming(self.transact(&batch))).is_err()
             {
                 return;
             }

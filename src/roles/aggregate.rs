@@ -165,14 +165,19 @@ impl PartitionState for Counting {
                 Ok(Applied { outputs: vec![self.dead_letter(record, TOO_LATE, why)], refused: false })
             }
             Ok(Said::Control(control)) => {
-                tracing::info!(partition = self.partition, ?control, "windows are closed early");
+                tracing::info!(partition = self.partition, at = control.at, "windows are closed early");
                 self.state.control(&control);
                 Ok(Applied::default())
             }
             Ok(Said::Unknown(kind)) if kind.starts_with(FAILURES) => {
                 Err(format!("{} is a failure of a newer version: update this role before those that write", kind.escape_debug()))
             }
-            Ok(Said::Unknown(_)) => {
+            Ok(Said::Unknown(kind)) => {
+                tracing::info!(
+                    partition = self.partition,
+                    kind,
+                    "a record of a type that this version does not know is passed over"
+                );
                 self.meters.note(|measured| measured.unknown += 1);
                 Ok(Applied::default())
             }

@@ -28,7 +28,7 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
     let settings = config.clone();
     let report = blocking(move || topics::check(&settings)).await?;
     for warning in &report.warnings {
-        tracing::warn!("{warning}");
+        warn_once(&warning.to_string());
     }
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }

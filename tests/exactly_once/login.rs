@@ -1,6 +1,6 @@
 //! Who is let in by the brokers.
 
-use crate::broker::{Broker, Options, PASSWORD, USER, alone, eventually};
+use crate::broker::{Broker, Options, PASSWORD, Right, USER, alone, eventually};
 use crate::fleet::Fleet;
 use crate::stream::{Stream, mail};
 use base64::Engine;
@@ -83,6 +83,67 @@ fn oauthbearer_takes_tokens_from_an_oidc_endpoint_again_and_again_and_says_when_
         stream.assert_exactly_once(&fleet);
 
         assert_another_secret_is_refused(&fleet, &secret);
+    });
+}
+
+#[test]
+fn a_role_without_the_right_to_read_is_not_ready_and_says_so_again_until_it_has_it() {
+    alone(LIMIT, || {
+        let broker = Broker::start(Options { tls_sasl: true, settings: Options::ACLS });
+        let stream = Stream::new(&broker, "rights-", 2);
+        let raw = stream.topic("mail.raw");
+        let mut fleet = over_tls(&broker, &stream, "SCRAM-SHA-512");
+        let secret = secret();
+        fleet.set("KAFKA__PROPERTIES__SASL_USERNAME", USER);
+        fleet.set("KAFKA__PROPERTY_FILES__SASL_PASSWORD", secret.path().to_str().unwrap());
+        fleet.set("HEALTH__LISTEN", "127.0.0.1:0");
+        broker.deny(&raw, Right::Read, true);
+        stream.produce(mail(20));
+        let process = fleet.start("a", &[]);
+        process.wait_for("\"assigned\"");
+        let refused = "the brokers refuse a right, and reading waits for it";
+        let warnings = || fleet.logged(refused).into_iter().filter(|line| line.contains(&raw)).count();
+        eventually("a warning that names the topic", || (warnings() == 1).then_some(()));
+        assert_eq!(process.ask("/livez"), "live\n");
+        assert_eq!(process.ask("/readyz"), "not ready: verdict: the brokers refuse a right, see the log\n");
+        std::thread::sleep(Duration::from_secs(10));
+        assert!(process.ask("/metrics").contains("verdmarc_ready{role=\"verdict\"} 0\n"));
+        eventually("the same warning again", || (warnings() == 2).then_some(()));
+
+        broker.deny(&raw, Right::Read, false);
+        stream.wait_until_done(Duration::from_mins(1));
+        eventually("readiness", || (process.ask("/readyz") == "ready\n").then_some(()));
+        broker.deny(&raw, Right::Read, true);
+        eventually("no readiness", || process.ask("/readyz").contains("refuse a right").then_some(()));
+        broker.deny(&raw, Right::Read, false);
+        eventually("readiness without new mail", || (process.ask("/readyz") == "ready\n").then_some(()));
+        assert_eq!(process.stop().0, Some(0));
+        stream.assert_exactly_once(&fleet);
+    });
+}
+
+#[test]
+fn a_role_without_the_right_to_write_a_topic_names_it() {
+    alone(LIMIT, || {
+        let broker = Broker::start(Options { tls_sasl: true, settings: Options::ACLS });
+        let stream = Stream::new(&broker, "writes-", 2);
+        let failures = stream.topic("mail.failures");
+        let mut fleet = over_tls(&broker, &stream, "SCRAM-SHA-512");
+        let secret = secret();
+        fleet.set("KAFKA__PROPERTIES__SASL_USERNAME", USER);
+        fleet.set("KAFKA__PROPERTY_FILES__SASL_PASSWORD", secret.path().to_str().unwrap());
+        broker.deny(&failures, Right::Write, true);
+        stream.produce(mail(20));
+        let mut process = fleet.start("a", &[]);
+        assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
+        let said = fleet.logged(&format!("cannot write to {failures}"));
+        assert!(said.iter().any(|line| line.contains("AuthorizationFailed")), "{}", fleet.tails());
+
+        broker.deny(&failures, Right::Write, false);
+        let process = fleet.start("a", &[]);
+        stream.wait_until_done(Duration::from_mins(1));
+        assert_eq!(process.stop().0, Some(0));
+        stream.assert_exactly_once(&fleet);
     });
 }
 

@@ -21,8 +21,10 @@ mod lane;
 mod login;
 #[path = "../support/memory.rs"]
 mod memory;
+mod names;
 mod outage;
 mod poison;
+mod quiet;
 mod rebalance;
 mod share;
 mod stream;

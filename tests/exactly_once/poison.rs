@@ -5,6 +5,8 @@ use crate::stream::{Kind, Raw, Stream, status};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_mins(2);
+/// More than a role has read by the time it stops.
+const FLOOD: usize = 30_000;
 const MESSAGE: &[u8] = b"From: a@bank.example\r\n\r\nhello\r\n";
 
 fn poison(key: &str, value: Option<&[u8]>, headers: &[(&'static str, &[u8])]) -> Raw {
@@ -50,25 +52,99 @@ fn each_breach_of_the_contract_is_one_dead_letter_and_the_partition_goes_on() {
 }
 
 #[test]
-fn a_producer_that_only_writes_poison_stops_the_role_and_no_restart_drains_the_topic() {
+fn a_header_whose_name_is_no_text_makes_a_dead_letter_and_prints_no_panic() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "names-", 1);
+        let fleet = stream.fleet();
+        let process = fleet.start("a", &[]);
+        stream.produce([poison("names", Some(MESSAGE), &[(not_utf8(), b"x")]), Raw::of(Kind::Pass, "behind".to_owned())]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let outcome = stream.outcome();
+        assert_eq!(outcome.refused.values().flatten().collect::<Vec<_>>(), ["headers_unreadable"]);
+        assert_eq!(outcome.verdicts.len(), 1);
+        assert_eq!(fleet.logged("panicked"), Vec::<String>::new());
+    });
+}
+
+/// A header's name as no producer in Rust would write it.
+#[allow(unsafe_code, reason = "the binding takes names as text and hands their octets to the library, which takes any")]
+fn not_utf8() -> &'static str {
+    // SAFETY: nothing reads it as text, it is copied octet by octet into a string of C.
+    unsafe { std::str::from_utf8_unchecked(std::hint::black_box(b"\xff\xfe")) }
+}
+
+#[test]
+fn a_header_that_is_not_read_is_warned_about_once() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "unread-", 1);
+        let fleet = stream.fleet();
+        let process = fleet.start("a", &[]);
+        stream.produce(
+            (0..20).map(|_| poison("m", Some(MESSAGE), &[("x", b"y"), ("ce_client_ip", b"192.0.2.1"), ("ce-id", b"1")])),
+        );
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let said = fleet.logged("a header that is not read");
+        assert!(said.len() == 1 && said[0].contains("\"ce_client_ip\""), "{said:?}");
+    });
+}
+
+#[test]
+fn a_producer_that_only_writes_poison_stops_the_role_no_restart_drains_the_topic_and_one_setting_goes_on() {
     alone(LIMIT, || {
         let stream = Stream::new(shared(), "flood-", 2);
         let fleet = stream.fleet();
-        stream.produce((0..2_000).map(|number| Raw::of(Kind::Refused, format!("m{number}"))));
-        for restart in 1..=3 {
+        stream.produce((0..FLOOD).map(|number| Raw::of(Kind::Refused, format!("m{number}"))));
+        let mut before = 0;
+        for _ in 1..=3 {
             let mut process = fleet.start("a", &[("VERDMARC_HEALTH__LISTEN", "127.0.0.1:0")]);
-            process.wait_for("stopped: most records");
+            process.wait_for("stopped: more than 50 of the last 100 records");
+            assert!(process.has_logged("verdict.refusal_stop = false"));
             assert_eq!(process.ask("/livez"), "live\n");
             assert_eq!(process.ask("/readyz"), "not ready: verdict: stopped, because most records were refused\n");
             assert!(process.ask("/metrics").contains("verdmarc_sentinel_total{sentinel=\"commit_regressed\"} 0"));
-            std::thread::sleep(Duration::from_secs(1));
+            let metrics = process.ask("/metrics");
+            assert!(metrics.contains("verdmarc_stopped_for_refusals{role=\"verdict\"} 1\n"), "{metrics}");
+            let read =
+                metrics.lines().find_map(|line| line.strip_prefix("verdmarc_records_read_total{role=\"verdict\"} ")).unwrap();
+            let read: usize = read.parse().unwrap();
+            assert!((51..FLOOD / 5).contains(&read), "{read} records read before the stop");
+            eventually("dead letters of what was read", || (stream.outcome().refused.len() == before + read).then_some(()));
+            before += read;
             assert_eq!(process.ended(), None, "it stays alive");
-            let letters = stream.outcome().refused.len();
-            assert!(letters <= restart * 50, "{letters} dead letters after {restart} starts");
             let (code, _) = process.stop();
             assert_eq!(code, Some(0));
         }
         stream.assert_nothing_open();
+        let process = fleet.start("a", &[("VERDMARC_VERDICT__REFUSAL_STOP", "false")]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        assert_eq!(stream.assert_exactly_once(&fleet).refused.len(), FLOOD);
+    });
+}
+
+#[test]
+fn a_verdict_says_its_status_in_headers_and_on_fail_the_policy() {
+    alone(LIMIT, || {
+        let stream = Stream::new(shared(), "headers-", 1);
+        let fleet = stream.fleet();
+        let process = fleet.start("a", &[]);
+        stream.produce([Kind::Pass, Kind::Fail, Kind::Gray, Kind::Undecided].map(|kind| Raw::of(kind, format!("{kind:?}"))));
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        let said: Vec<_> = shared()
+            .read_committed(&stream.topic("mail.verdicts"))
+            .iter()
+            .map(|verdict| {
+                let header = |name: &str| {
+                    let found = verdict.headers.iter().find(|(known, _)| known == name);
+                    found.map(|(_, value)| String::from_utf8(value.clone().unwrap()).unwrap()).unwrap_or_default()
+                };
+                [header("ce_dmarcverdict"), header("ce_dmarcpolicy")]
+            })
+            .collect();
+        assert_eq!(said, [["PASS", ""], ["FAIL", "reject"], ["GRAY", ""], ["PROCESSING_FAILED", ""]]);
     });
 }
 

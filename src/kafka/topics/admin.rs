@@ -4,7 +4,7 @@ use super::check::{Cluster, Found};
 use super::plan::{Layout, Topic};
 use crate::config::Kafka;
 use crate::kafka::client;
-use crate::kafka::error::{Error, is_passing};
+use crate::kafka::error::{Error, is_passing, of_client};
 use crate::kafka::reader::{METADATA_PATIENCE, Quiet};
 use futures::executor::block_on;
 use rdkafka::admin::OwnedResourceSpecifier as Resource;
@@ -27,7 +27,7 @@ pub(super) struct Admin {
 
 impl Admin {
     pub(super) fn new(kafka: &Kafka) -> Result<Self, Error> {
-        let admin = client::admin(kafka)?.create_with_context(Quiet).map_err(Error::Client)?;
+        let admin = client::admin(kafka)?.create_with_context(Quiet).map_err(of_client)?;
         let observer = Quiet::consumer(&client::reader(kafka)?)?;
         Ok(Self { admin, observer })
     }
@@ -87,7 +87,7 @@ impl Admin {
                 }
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok((None, broker)),
                 Some(code) if passes(code) && Instant::now() < deadline => std::thread::sleep(AGAIN),
-                Some(code) => return Err(failed(format!("{code:?}"))),
+                Some(code) => return Err(failed(code.to_string())),
             }
         }
     }
@@ -150,8 +150,8 @@ fn reason(code: RDKafkaErrorCode) -> String {
         }
         RDKafkaErrorCode::PolicyViolation => "a policy of the brokers (create.topic.policy) forbids it".to_owned(),
         RDKafkaErrorCode::ClusterAuthorizationFailed | RDKafkaErrorCode::TopicAuthorizationFailed => {
-            format!("{code:?}: allow Create, Alter and Describe on the topic")
+            format!("{code}: allow Create, Alter and Describe on the topic")
         }
-        other => format!("{other:?}"),
+        other => other.to_string(),
     }
 }

@@ -181,7 +181,7 @@ impl Retry {
     pub(super) fn wait(&mut self, error: &TransactionError) {
         if self.since.elapsed() > CALL && self.said.is_none_or(|said| said.elapsed() > CALL) {
             self.said = Some(Instant::now());
-            tracing::warn!(%error, after = ?self.since.elapsed(), "{} is tried again", self.what);
+            tracing::warn!(%error, after_ms = self.since.elapsed().as_millis() as u64, "{} is tried again", self.what);
         }
         std::thread::sleep(BACK_OFF);
     }
