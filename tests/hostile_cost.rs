@@ -160,7 +160,7 @@ fn a_structured_event_costs_at_most_three_times_its_message_in_memory() {
             value: Some(json.into_bytes()),
             headers: Some([("content-type", Some(&b"application/cloudevents+json"[..]))].into_iter().collect()),
         };
-        let (raw, most) = peak_of(|| Raw::decode(&record, 64 << 20).unwrap());
+        let (raw, most) = peak_of(|| Raw::decode(&record, 64 << 20, hostile::now()).unwrap());
         let Body::Inline(decoded) = &raw.body else { panic!("{name}: a reference") };
         assert_eq!(decoded.len(), message.len(), "{name}");
         assert!(most <= memory(&message), "{name}: {most} octets for a message of {}", message.len());

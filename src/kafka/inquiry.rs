@@ -94,6 +94,10 @@ impl Wanted {
         self.lock().is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     pub(super) fn is_wanted(&self, partition: &Partition, generation: Generation) -> bool {
         self.lock().get(partition) == Some(&generation)
     }
