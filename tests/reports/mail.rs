@@ -259,7 +259,8 @@ fn row_of_addresses(rng: &mut Rng, client: IpAddr) -> Result<Row> {
         settings: Arc::new(settings),
         notes: Vec::new(),
     };
-    failure_event(&verdict, &origin).map(|event| event.row).context("a made-up message is no failure")
+    let event = failure_event(&verdict, &origin).map_err(|why| anyhow::anyhow!("a made-up message is not counted: {why:?}"))?;
+    Ok(event.context("a made-up message is no failure")?.row)
 }
 
 fn one_of<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
