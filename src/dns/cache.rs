@@ -7,8 +7,9 @@ use super::{Answer, Outcome, Question, Record, Resolver, Unanswered};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// What a [`Cache`] may keep, and for how long.
@@ -42,19 +43,51 @@ impl Default for CacheLimits {
 /// Keeps the answers of `R` by their TTL, which counts down.
 ///
 /// Those who ask the same question at the same time share one flight. It runs as a task of its own: none of them can
-/// cancel it for the others, and the answer is kept even when all of them have left. How long a flight may take is
-/// for `R` to bound.
+/// cancel it for the others, and it is given up when the last of them has left. How long a flight may take is for them to bound.
 pub struct Cache<R> {
     shared: Arc<Inner<R>>,
 }
 
-type Flight = Shared<BoxFuture<'static, Arc<Answer>>>;
+type Landed = Shared<BoxFuture<'static, Arc<Answer>>>;
+
+/// A flight as each of those has it who wait for it.
+struct Flight<R> {
+    landed: Landed,
+    seat: Arc<Seat<R>>,
+}
+
+/// Shared by those who wait for a flight: it is given up when the last of them has left.
+struct Seat<R> {
+    listing: Listing<R>,
+    task: AbortHandle,
+}
+
+impl<R> Drop for Seat<R> {
+    fn drop(&mut self) {
+        self.task.abort();
+        // The task may not have begun, and would not do so itself then.
+        self.listing.strike();
+    }
+}
+
+/// A flight that others may join.
+struct Listed<R> {
+    number: u64,
+    landed: Landed,
+    seat: Weak<Seat<R>>,
+}
+
+struct Flights<R> {
+    listed: HashMap<Question, Listed<R>>,
+    /// Flights that were begun.
+    begun: u64,
+}
 
 struct Inner<R> {
     resolver: R,
     limits: CacheLimits,
     kept: quick_cache::sync::Cache<Question, Kept, Octets>,
-    flights: Mutex<HashMap<Question, Flight>>,
+    flights: Mutex<Flights<R>>,
 }
 
 #[derive(Clone)]
@@ -80,7 +113,8 @@ impl<R: Resolver + 'static> Cache<R> {
         const TYPICAL_ENTRY: u64 = 512;
         let items = usize::try_from(limits.octets / TYPICAL_ENTRY).unwrap_or(usize::MAX).max(16);
         let kept = quick_cache::sync::Cache::with_weighter(items, limits.octets, Octets);
-        Self { shared: Arc::new(Inner { resolver, limits, kept, flights: Mutex::default() }) }
+        let flights = Mutex::new(Flights { listed: HashMap::new(), begun: 0 });
+        Self { shared: Arc::new(Inner { resolver, limits, kept, flights }) }
     }
 
     /// The resolver behind the cache.
@@ -95,28 +129,34 @@ impl<R: Resolver + 'static> Cache<R> {
 
     /// Questions that are being asked at this moment.
     pub fn flights(&self) -> usize {
-        self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner).listed.len()
     }
 
-    fn flight(&self, question: &Question) -> Result<Arc<Answer>, Flight> {
+    fn flight(&self, question: &Question) -> Result<Arc<Answer>, Flight<R>> {
         let mut flights = self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(question) {
-            return Err(flight.clone());
+        if let Some(Listed { landed, seat, .. }) = flights.listed.get(question)
+            && let Some(seat) = seat.upgrade()
+        {
+            return Err(Flight { landed: landed.clone(), seat });
         }
         // A flight may have landed between the caller's look into the cache and the lock: it keeps its answer first.
         if let Some(answer) = self.shared.at_hand(question) {
             return Ok(answer);
         }
-        let (inner, asked) = (self.shared.clone(), question.clone());
+        flights.begun += 1;
+        let number = flights.begun;
+        let listing = || Listing { inner: self.shared.clone(), question: question.clone(), number };
+        let landing = listing();
         let task = tokio::spawn(async move {
             // Made here, not before: a runtime that is ending drops the task at once, while the lock is still held.
-            let landing = Landing { inner, question: asked };
-            let answer = landing.inner.resolver.resolve(&landing.question).await;
-            landing.inner.keep(&landing.question, answer)
+            let Landing(listing) = &Landing(landing);
+            let answer = listing.inner.resolver.resolve(&listing.question).await;
+            listing.inner.keep(&listing.question, answer)
         });
-        let flight = task.map(|joined| joined.unwrap_or_else(|_| lost())).boxed().shared();
-        flights.insert(question.clone(), flight.clone());
-        Err(flight)
+        let seat = Arc::new(Seat { listing: listing(), task: task.abort_handle() });
+        let landed = task.map(|joined| joined.unwrap_or_else(|_| lost())).boxed().shared();
+        flights.listed.insert(question.clone(), Listed { number, landed: landed.clone(), seat: Arc::downgrade(&seat) });
+        Err(Flight { landed, seat })
     }
 }
 
@@ -125,15 +165,29 @@ fn lost() -> Arc<Answer> {
     Arc::new(Answer::new(Outcome::TempError(Unanswered::Network)))
 }
 
-/// Takes a flight off the list when it ends, however it ends.
-struct Landing<R> {
+/// A flight's line on the list.
+struct Listing<R> {
     inner: Arc<Inner<R>>,
     question: Question,
+    number: u64,
 }
+
+impl<R> Listing<R> {
+    /// Takes the flight off the list, unless the next one for the same question has taken its line.
+    fn strike(&self) {
+        let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if flights.listed.get(&self.question).is_some_and(|listed| listed.number == self.number) {
+            flights.listed.remove(&self.question);
+        }
+    }
+}
+
+/// Takes a flight off the list when it ends, however it ends.
+struct Landing<R>(Listing<R>);
 
 impl<R> Drop for Landing<R> {
     fn drop(&mut self) {
-        self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.question);
+        self.0.strike();
     }
 }
 
@@ -180,7 +234,11 @@ impl<R: Resolver + 'static> Resolver for Cache<R> {
             }
             match self.flight(question) {
                 Ok(answer) => answer,
-                Err(flight) => flight.await,
+                Err(Flight { landed, seat }) => {
+                    let answer = landed.await;
+                    drop(seat);
+                    answer
+                }
             }
         }
         .boxed()

@@ -146,13 +146,30 @@ async fn who_leaves_does_not_end_the_flight_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flight_that_all_left_still_lands() {
+async fn a_flight_that_all_left_is_given_up() {
     let cache = cache(CacheLimits::default(), |_| records(300));
     let question = question("a.example");
-    assert!(tokio::time::timeout(Duration::from_millis(300), cache.resolve(&question)).await.is_err());
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(cache.at_hand(&question).is_some());
+    let leaving = |millis| tokio::time::timeout(Duration::from_millis(millis), cache.resolve(&question));
+    let (first, second) = tokio::join!(leaving(300), leaving(600));
+    assert!(first.is_err() && second.is_err());
     assert_eq!((asked(&cache), cache.flights()), (1, 0));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(cache.at_hand(&question), None);
+
+    // Whoever comes after them has a flight of its own, which the end of the other one leaves alone.
+    assert!(leaving(300).await.is_err());
+    assert_eq!(*cache.resolve(&question).await, records(300));
+    assert_eq!((asked(&cache), cache.flights()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_all_left_before_it_began_leaves_nothing_behind() {
+    let cache = cache(CacheLimits::default(), |_| records(300));
+    let question = question("a.example");
+    assert!(futures::poll!(Box::pin(cache.resolve(&question))).is_pending());
+    assert_eq!((asked(&cache), cache.flights()), (0, 0));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((asked(&cache), cache.flights()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
