@@ -8,6 +8,7 @@ mod demo;
 mod envelope;
 mod exit;
 pub mod explain;
+mod files;
 pub mod replay;
 mod reports;
 mod run;

@@ -43,6 +43,7 @@ impl Role {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let config = arguments.settings.load()?;
     telemetry::start(&config.log)?;
+    super::files::raise_limit();
     let roles = chosen(&arguments.roles, &config)?;
     require_brokers(&config)?;
     for warning in config.warnings() {

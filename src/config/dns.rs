@@ -18,13 +18,40 @@ pub struct Dns {
     pub timeout_ms: u64,
     /// Attempts for one question. Default 2.
     pub attempts: usize,
+    /// Questions in flight at once, for all messages. A question may have six sockets open, and all of them together at most half of
+    /// the files that the process may open (`run` raises the soft limit to the hard one). Default 1 000.
+    pub in_flight: usize,
+    /// Questions in flight at once for the names of one registered domain (public suffix list), so that one sender's DNS that does
+    /// not answer holds up nobody else. A domain that has just not answered in time has four until it answers. Default 64.
+    pub in_flight_per_domain: usize,
     /// Bytes of answers kept in memory. Default 64 MiB.
     pub cache_bytes: u64,
 }
 
 impl Default for Dns {
     fn default() -> Self {
-        Self { servers: Vec::new(), zone: None, timeout_ms: 3_000, attempts: 2, cache_bytes: 64 << 20 }
+        Self {
+            servers: Vec::new(),
+            zone: None,
+            timeout_ms: 3_000,
+            attempts: 2,
+            in_flight: 1_000,
+            in_flight_per_domain: 64,
+            cache_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Dns {
+    pub(super) fn validate(&self, problems: &mut Vec<String>) {
+        if self.zone.is_some() && !self.servers.is_empty() {
+            problems.push("dns.zone and dns.servers exclude each other: remove one".to_owned());
+        }
+        for (key, value) in [("in_flight", self.in_flight), ("in_flight_per_domain", self.in_flight_per_domain)] {
+            if value == 0 {
+                problems.push(format!("dns.{key} must be at least 1"));
+            }
+        }
     }
 }
 

@@ -105,9 +105,7 @@ impl Config {
             problems
                 .push("verdict.annotated needs receiver.domain: the domain stands in the message's new header fields".to_owned());
         }
-        if self.dns.zone.is_some() && !self.dns.servers.is_empty() {
-            problems.push("dns.zone and dns.servers exclude each other: remove one".to_owned());
-        }
+        self.dns.validate(&mut problems);
         for (key, revoke_ms) in [("verdict", self.verdict.revoke_ms), ("aggregate", self.aggregate.revoke_ms)] {
             if revoke_ms >= self.kafka.max_poll_interval_ms {
                 problems.push(format!(

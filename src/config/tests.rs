@@ -121,6 +121,8 @@ fn errors_name_the_place_the_key_and_what_to_do() {
         ("[aggregate]\nrevoke_ms = 300000\n", &[], &["aggregate.revoke_ms", "kafka.max_poll_interval_ms"]),
         ("[kafka]\ninstance = 'skip'\n", &[], &["kafka.instance", "`skip`"]),
         ("", &[("VERDMARC_KAFKA__INSTANCE", "repair")], &["kafka.instance", "`repair`"]),
+        ("[dns]\nin_flight = 0\n", &[], &["dns.in_flight must be at least 1"]),
+        ("[dns]\nin_flight_per_domain = 0\n", &[], &["dns.in_flight_per_domain must be at least 1"]),
         ("[verdict]\nconcurrency = 0\n", &[], &["verdict.concurrency must be at least 1"]),
         ("[kafka]\ndelivery_timeout_ms = 15000\n", &[], &["kafka.delivery_timeout_ms", "kafka.transaction_timeout_ms"]),
         ("[kafka.properties]\na = 1\n[kafka.property_files]\na = '/f'\n", &[], &["kafka.property_files", "`a`", "remove one"]),

@@ -1,8 +1,9 @@
 //! The resolver that the settings ask for.
 
 use super::network::{NetworkError, NetworkOptions, NetworkResolver};
-use super::{Cache, CacheLimits, Resolver, Zone, ZoneError};
+use super::{Cache, CacheLimits, PlaceLimits, Resolver, Zone, ZoneError};
 use crate::config::Dns;
+use nix::sys::resource::{Resource, getrlimit};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
     let options = NetworkOptions {
         timeout: Duration::from_millis(settings.timeout_ms),
         attempts: settings.attempts,
+        places: PlaceLimits { all: settings.in_flight, each: settings.in_flight_per_domain },
+        descriptors: descriptors(),
         ..NetworkOptions::default()
     };
     let network = if settings.servers.is_empty() {
@@ -38,4 +41,11 @@ pub fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
     };
     let limits = CacheLimits { octets: settings.cache_bytes, ..CacheLimits::default() };
     Ok(Arc::new(Cache::new(network, limits)))
+}
+
+/// Half of the files that this process may open: the other half is for brokers, storage and whatever else it has open.
+fn descriptors() -> usize {
+    // Without an answer the sockets are not limited by it.
+    let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    usize::try_from(files / 2).unwrap_or(usize::MAX)
 }

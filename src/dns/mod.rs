@@ -9,6 +9,7 @@
 //! | `cache` | answers kept by TTL, and one flight for the same question |
 //! | `configured` | the resolver that the settings ask for |
 //! | `network` | hickory-resolver behind the trait |
+//! | `places` | who may ask the network next |
 //! | `zone` | a zone in memory, from JSON or a master file |
 //! | `counting` | a resolver that notes what it was asked, for tests and benchmarks |
 //! | `suffix` | the public suffix list |
@@ -20,6 +21,7 @@ mod counting;
 mod evidence;
 mod name;
 mod network;
+mod places;
 mod session;
 pub mod suffix;
 mod zone;
@@ -31,6 +33,7 @@ pub use counting::Counting;
 pub use evidence::{Entry, Evidence, EvidenceResolver};
 pub use name::{Domain, InvalidDomain, QueryName};
 pub use network::{NetworkError, NetworkOptions, NetworkResolver};
+pub use places::PlaceLimits;
 pub use session::{Budgets, Cut, Purpose, Session};
 pub use zone::{Zone, ZoneError, ZoneProblem};
 

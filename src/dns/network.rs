@@ -1,28 +1,45 @@
 //! DNS servers, by hickory-resolver's pool of connections.
 //!
-//! Only its transport is used (servers, ports, retries, TCP after truncation): aliases, limits and what an answer means
-//! are decided here, and nothing is kept; put a [`super::Cache`] in front.
+//! Only its transport is used (servers, ports, retries, TCP after truncation): aliases, limits, who may ask and what an answer
+//! means are decided here, and nothing is kept; put a [`super::Cache`] in front.
 
+mod sockets;
 #[cfg(test)]
 mod tests;
 
+use self::sockets::Sockets;
+use super::places::{Heard, Place, PlaceLimits, Places, SLICE};
 use super::{Answer, Outcome, Question, Record, RecordType, Resolver, Unanswered};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle as _, RetryDnsHandle};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query, ResponseCode};
 use hickory_resolver::proto::rr::{self, Name, RData};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+use nix::errno::Errno;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
 
 const MAX_LINKS: usize = 8;
 const MAX_TCP_QUESTIONS: usize = 256;
+
+/// Servers that a question goes to at the same time.
+const SERVERS_AT_ONCE: usize = 2;
+
+/// Sockets that a question may have open to one server: each time that it is sent over UDP it has one of its own.
+const SOCKETS_A_SERVER: usize = 3;
+
+/// Pause after a fault of this host, which may have passed then.
+const LOCAL_PAUSE: Duration = Duration::from_millis(50);
+
+/// Time between two warnings of such faults.
+const WARNING_PAUSE: Duration = Duration::from_mins(1);
 
 /// How servers are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +52,36 @@ pub struct NetworkOptions {
     pub edns: bool,
     /// Whether letters of the name are sent in random case and must come back so, against forged answers.
     pub case_randomization: bool,
+    /// Questions in flight.
+    pub places: PlaceLimits,
+    /// File descriptors that sockets may take. Fewer questions are in flight where [`PlaceLimits::all`] could need more.
+    pub descriptors: usize,
 }
 
 impl Default for NetworkOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(3), attempts: 3, edns: true, case_randomization: false }
+        Self {
+            timeout: Duration::from_secs(3),
+            attempts: 3,
+            edns: true,
+            case_randomization: false,
+            places: PlaceLimits::default(),
+            descriptors: usize::MAX,
+        }
+    }
+}
+
+impl NetworkOptions {
+    /// The questions in flight for which the descriptors suffice.
+    fn affordable(&self, servers: usize) -> PlaceLimits {
+        let affordable = self.descriptors / (SOCKETS_A_SERVER * servers.clamp(1, SERVERS_AT_ONCE));
+        if affordable < self.places.all {
+            tracing::warn!(
+                limit = affordable.max(1),
+                "fewer DNS questions than dns.in_flight are asked at once, because the limit of open files is too low for more"
+            );
+        }
+        PlaceLimits { all: self.places.all.min(affordable), ..self.places }
     }
 }
 
@@ -61,10 +103,26 @@ pub enum NetworkError {
 ///
 /// Its connections live in the tokio runtime in which it is first used.
 pub struct NetworkResolver {
-    handle: RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>,
+    handle: RetryDnsHandle<NameServerPool<Sockets>>,
+    sockets: Sockets,
     request: DnsRequestOptions,
     longest: Duration,
+    places: Places,
+    /// When a fault of this host was last warned of.
+    warned: Mutex<Option<Instant>>,
 }
+
+/// How a question gave its place back.
+enum Asked {
+    Answered(Answer),
+    /// Others waited, and there was no answer for a while.
+    Yielded,
+    /// This host could not send it.
+    Unsent,
+}
+
+/// A fault of this host, which says nothing about the domain or its servers.
+struct LocalFault;
 
 impl NetworkResolver {
     /// A resolver that asks the servers of the system.
@@ -94,34 +152,106 @@ impl NetworkResolver {
         pool_options.timeout = options.timeout;
         pool_options.case_randomization = options.case_randomization;
         pool_options.max_active_requests = MAX_TCP_QUESTIONS;
+        pool_options.num_concurrent_reqs = SERVERS_AT_ONCE;
+        let places = Places::new(options.affordable(servers.len()));
         let context = PoolContext::new(pool_options, TlsConfig::new().map_err(NetworkError::Setup)?);
-        let pool = NameServerPool::from_config(servers, Arc::new(context), TokioRuntimeProvider::default());
+        let sockets = Sockets::default();
+        let pool = NameServerPool::from_config(servers, Arc::new(context), sockets.clone());
         let mut request = DnsRequestOptions::default();
         request.use_edns = options.edns;
         request.recursion_desired = true;
         request.case_randomization = options.case_randomization;
         Ok(Self {
             handle: RetryDnsHandle::new(pool, attempts - 1),
+            sockets,
             request,
             // Each try may go out twice, over UDP and then over TCP.
             longest: options.timeout.saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX).saturating_mul(2)),
+            places,
+            warned: Mutex::new(None),
         })
     }
 
+    /// Asks when there is a place, again after a place was given back, and again after a fault of this host: that is no answer, and
+    /// how long to wait for one is for those who ask to say.
     async fn ask(&self, question: &Question) -> Answer {
+        let (mut left, mut vain) = (self.longest, 0);
+        loop {
+            let mut place = self.places.take(&question.name, vain).await;
+            let start = Instant::now();
+            match self.ask_from(&mut place, question, left).await {
+                Asked::Answered(answer) => return answer,
+                Asked::Yielded => vain += 1,
+                Asked::Unsent => {
+                    drop(place);
+                    self.warn();
+                    sleep(LOCAL_PAUSE).await;
+                    continue;
+                }
+            }
+            left = left.saturating_sub(start.elapsed());
+        }
+    }
+
+    /// Asks for no longer than `left`.
+    async fn ask_from(&self, place: &mut Place, question: &Question, left: Duration) -> Asked {
+        let start = Instant::now();
+        let mut following = pin!(self.follow(question));
+        loop {
+            let rest = left.saturating_sub(start.elapsed());
+            match timeout(rest.min(SLICE), &mut following).await {
+                Ok(Ok(answer)) => {
+                    place.hear(heard(&answer.outcome));
+                    return Asked::Answered(answer);
+                }
+                Ok(Err(LocalFault)) => return Asked::Unsent,
+                Err(_) if start.elapsed() >= left => {
+                    place.hear(Heard::Timeout);
+                    return Asked::Answered(Answer::new(Outcome::TempError(Unanswered::Timeout)));
+                }
+                Err(_) if place.contended() => return Asked::Yielded,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The answer at the end of the chain of aliases, or the fault of this host that kept it from being asked for.
+    async fn follow(&self, question: &Question) -> Result<Answer, LocalFault> {
         let labels = question.name.as_str().split('.').map(str::as_bytes);
         let Ok(name) = Name::from_labels(labels) else {
-            return Answer::new(Outcome::Invalid);
+            return Ok(Answer::new(Outcome::Invalid));
         };
         let mut chain = Chain { name, links: 0, ttl: u32::MAX, authenticated: true };
         loop {
+            let faults = self.sockets.faults();
             let answer = match self.send(chain.name.clone(), question.rtype).await {
                 Ok(response) => chain.read(&response, question.rtype),
+                Err(error) if self.could_be_local(&error, faults) => return Err(LocalFault),
                 Err(error) => Some(chain.failed(&error)),
             };
             if let Some(answer) = answer {
-                return answer;
+                return Ok(answer);
             }
+        }
+    }
+
+    /// Whether this host may be why a question failed, when `faults` of its sockets were counted before.
+    fn could_be_local(&self, error: &NetError, faults: u64) -> bool {
+        match error {
+            // Of UDP sockets only this host refuses one, because they are not connected to the server.
+            NetError::Busy | NetError::NoConnections => true,
+            // TCP could not be had, from the server or from this host.
+            NetError::Dns(_) | NetError::Proto(_) | NetError::ForeignClassRecord { .. } | NetError::Timeout => false,
+            _ => self.sockets.faults() > faults,
+        }
+    }
+
+    fn warn(&self) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|warned| warned.elapsed() >= WARNING_PAUSE) {
+            *warned = Some(Instant::now());
+            let fault = self.sockets.last_fault().map(Errno::desc);
+            tracing::warn!(fault, "this host has no sockets for DNS questions, or does not let them out; they are asked again");
         }
     }
 
@@ -139,9 +269,16 @@ impl Resolver for NetworkResolver {
     }
 
     fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>> {
-        tokio::time::timeout(self.longest, self.ask(question))
-            .map(|answer| Arc::new(answer.unwrap_or_else(|_| Answer::new(Outcome::TempError(Unanswered::Timeout)))))
-            .boxed()
+        self.ask(question).map(Arc::new).boxed()
+    }
+}
+
+/// What an outcome says about the domain that was asked. A resolver says SERVFAIL for servers that it does not reach.
+fn heard(outcome: &Outcome) -> Heard {
+    match outcome {
+        Outcome::Records(_) | Outcome::NoData | Outcome::NxDomain | Outcome::Invalid => Heard::Answer,
+        Outcome::TempError(Unanswered::Timeout) => Heard::Timeout,
+        Outcome::TempError(_) => Heard::Failure,
     }
 }
 

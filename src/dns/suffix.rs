@@ -1,6 +1,6 @@
 //! The public suffix list, compiled in by the crate `psl`.
 
-use super::Domain;
+use super::{Domain, QueryName};
 use psl::{List, Psl as _, Type};
 
 /// Which version of the list is compiled in: the release of the crate `psl`, which follows the list day by day.
@@ -17,16 +17,30 @@ pub enum Section {
 
 /// The organizational domain by the whole list: the longest public suffix and one label more; none for a public suffix.
 pub fn registrable(domain: &Domain) -> Option<Domain> {
-    let (suffix, _) = suffix(domain);
+    let (suffix, _) = suffix(domain.as_str());
     let labels = suffix.split('.').count() + 1;
     (domain.label_count() >= labels).then(|| domain.rightmost(labels))
+}
+
+/// The part of a DNS name that belongs to one owner: the registered domain by the whole list, or the whole name when it has no
+/// more labels than its public suffix. Of reverse names it is the zone of an IPv4 /24 or an IPv6 /48.
+pub fn registered(name: &QueryName) -> &str {
+    let name = name.as_str();
+    let labels = if name.ends_with(".in-addr.arpa") {
+        2 + 3
+    } else if name.ends_with(".ip6.arpa") {
+        2 + 12
+    } else {
+        suffix(name).0.split('.').count() + 1
+    };
+    name.rmatch_indices('.').nth(labels - 1).map_or(name, |(dot, _)| &name[dot + 1..])
 }
 
 /// Labels of the longest public suffix of `domain` that a registry delegates below, by the default rule `*` at least one.
 pub fn registry_suffix_labels(domain: &Domain) -> usize {
     let mut name = domain.clone();
     loop {
-        let (suffix, private) = suffix(&name);
+        let (suffix, private) = suffix(name.as_str());
         let labels = suffix.split('.').count();
         if !private || labels == 1 {
             return labels;
@@ -38,13 +52,12 @@ pub fn registry_suffix_labels(domain: &Domain) -> usize {
 
 /// Whether the domain is a public suffix; a single label that the list does not know is one, by its default rule `*`.
 pub fn is_public_suffix(domain: &Domain, section: Section) -> bool {
-    let (suffix, private) = suffix(domain);
+    let (suffix, private) = suffix(domain.as_str());
     suffix.len() == domain.as_str().len() && !(private && section == Section::Icann)
 }
 
 /// The longest public suffix, and whether it stands in the private section.
-fn suffix(domain: &Domain) -> (&str, bool) {
-    let name = domain.as_str();
+fn suffix(name: &str) -> (&str, bool) {
     let found = List.find(name.rsplit('.').map(str::as_bytes));
     let suffix = name.len().checked_sub(found.len).and_then(|start| name.get(start..)).unwrap_or(name);
     (suffix, found.typ == Some(Type::Private))
@@ -106,6 +119,27 @@ mod tests {
             ("a.unknown-tld", 1),
         ] {
             assert_eq!(registry_suffix_labels(&domain(name)), labels, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_belong_to_their_registered_domain() {
+        for (name, home) in [
+            ("_dmarc.example.com", "example.com"),
+            ("sel._domainkey.example.com", "example.com"),
+            ("a.b.example.co.uk", "example.co.uk"),
+            ("example.com", "example.com"),
+            ("com", "com"),
+            ("co.uk", "co.uk"),
+            ("_dmarc.co.uk", "_dmarc.co.uk"),
+            ("a.b.user.github.io", "user.github.io"),
+            (r#"a b"!%{x}\._spf.example.com"#, "example.com"),
+            ("caf\u{e9}.example.com", "example.com"),
+            ("4.3.2.1.in-addr.arpa", "3.2.1.in-addr.arpa"),
+            ("2.1.in-addr.arpa", "2.1.in-addr.arpa"),
+            ("f.e.d.c.b.a.9.8.7.6.5.4.3.2.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "2.1.0.0.8.b.d.0.1.0.0.2.ip6.arpa"),
+        ] {
+            assert_eq!(registered(&QueryName::new(name).unwrap()), home, "{name}");
         }
     }
 

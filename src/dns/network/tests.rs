@@ -144,6 +144,7 @@ fn respond(request: &Message, transport: Transport) -> Option<Vec<u8>> {
             answer(&mut response, "middle.test.", 30, cname("end.test."));
             answer(&mut response, "end.test.", 300, txt("end"));
         }
+        "dark.test." => answer(&mut response, "dark.test.", 40, cname("silent.test.")),
         "part.test." => answer(&mut response, "part.test.", 40, cname("all.test.")),
         "lost.test." => {
             answer(&mut response, "lost.test.", 40, cname("nowhere.test."));
@@ -289,6 +290,56 @@ async fn f38_aliases_are_followed_for_eight_links() {
         let answer = ask(&resolver, name, RecordType::Txt).await;
         assert_eq!((answer.outcome, answer.ttl), (expected, ttl), "{name}");
         assert_eq!(server.asked().len() - before, questions, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_alias_into_a_domain_that_does_not_answer_counts_for_the_domain_that_has_it() {
+    let server = Server::start(true).await;
+    let options = NetworkOptions { timeout: Duration::from_millis(400), attempts: 2, ..NetworkOptions::default() };
+    let resolver = server.resolver_with(options);
+    let silent = || ["dark.test", "silent.test", "part.test", "all.test"].map(|domain| resolver.places.is_silent(domain));
+    assert_eq!(ask(&resolver, "part.test", RecordType::Txt).await.outcome, text(b"v=spf1 \xff-all"));
+    assert_eq!(ask(&resolver, "dark.test", RecordType::Txt).await.outcome, Outcome::TempError(Unanswered::Timeout));
+    assert_eq!(silent(), [true, false, false, false]);
+    assert_eq!(ask(&resolver, "silent.test", RecordType::Txt).await.outcome, Outcome::TempError(Unanswered::Timeout));
+    assert_eq!(silent(), [true, true, false, false]);
+}
+
+#[tokio::test]
+async fn a_question_that_waits_for_an_answer_gives_way_to_others_and_is_asked_again() {
+    let server = Server::start(true).await;
+    let options = NetworkOptions {
+        timeout: Duration::from_secs(2),
+        attempts: 1,
+        places: PlaceLimits { all: 1, each: 1 },
+        ..NetworkOptions::default()
+    };
+    let resolver = server.resolver_with(options);
+    let start = Instant::now();
+    let silent = async {
+        assert_eq!(ask(&resolver, "silent.test", RecordType::Txt).await.outcome, Outcome::TempError(Unanswered::Timeout));
+        start.elapsed()
+    };
+    let echo = async {
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(ask(&resolver, "echo.test", RecordType::Txt).await.outcome, text(b"echo"));
+        start.elapsed()
+    };
+    let (silent, echo) = tokio::join!(silent, echo);
+    assert!(echo < silent, "{echo:?} {silent:?}");
+    // The one before it gave way and the one after.
+    assert!(server.asked().iter().filter(|(name, _)| name == "silent.test.").count() >= 2);
+}
+
+#[test]
+fn questions_in_flight_are_as_many_as_the_descriptors_suffice_for() {
+    for (all, descriptors, servers, expected) in
+        [(1_000, usize::MAX, 3, 1_000), (1_000, 600, 1, 200), (1_000, 600, 2, 100), (1_000, 600, 3, 100), (50, 600, 3, 50)]
+    {
+        let places = PlaceLimits { all, each: 64 };
+        let options = NetworkOptions { places, descriptors, ..NetworkOptions::default() };
+        assert_eq!(options.affordable(servers), PlaceLimits { all: expected, each: 64 });
     }
 }
 
