@@ -4,7 +4,10 @@
 //! different addresses to people, there is none: a lax reading never yields a domain other than that between the last angle
 //! brackets.
 
+mod explain;
 mod tokens;
+
+pub use explain::explain_author;
 
 use super::invisible::as_seen;
 use super::path::{Dots, split_mailbox};
@@ -51,19 +54,6 @@ pub enum AuthorError {
     /// The header section is broken in a From field, or where one could hide (F-9).
     #[error("the header section is broken where From stands or could hide")]
     HeadersMalformed,
-}
-
-impl AuthorError {
-    /// The machine-readable reason.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "from_missing",
-            Self::Unparsable => "from_unparsable",
-            Self::MultipleFields => "from_multiple_fields",
-            Self::MultipleDomains => "from_multiple_domains",
-            Self::HeadersMalformed => "headers_malformed",
-        }
-    }
 }
 
 /// The author domain of a message.

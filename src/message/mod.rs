@@ -5,6 +5,7 @@
 //! | `section` | the header section cut into fields, and what is wrong with it (F-9, F-20) |
 //! | `normalise` | LF to CRLF, an mbox line on top |
 //! | `from` | the author domain of From (A4 to A7, F-1 to F-11) |
+//! | `explain` | which line of a header section is malformed, for people |
 //! | `results` | reading Authentication-Results: whose they are (D-9), what they say passed |
 //! | `invisible` | which characters readers may trim or not see |
 //! | `annotate` | the message with our fields on top and forged ones removed |
@@ -14,6 +15,7 @@
 
 mod annotate;
 mod envelope;
+mod explain;
 mod from;
 mod invisible;
 pub mod mbox;
@@ -25,7 +27,8 @@ mod summary;
 
 pub use annotate::{Removal, RemovalReason, Removed, annotated, forged};
 pub use envelope::{Envelope, MailFrom, Submission};
-pub use from::{Author, AuthorError, author};
+pub use explain::explain_malformed;
+pub use from::{Author, AuthorError, author, explain_author};
 pub use normalise::{Normalised, normalise};
 pub use path::{Path, helo_domain};
 pub use results::{

@@ -89,6 +89,8 @@ pub(super) struct Part<'m> {
     pub(super) field: Option<Field<'m>>,
     /// Whether a CR or LF that stands alone, or NUL, is in it: other software may cut it in another way.
     pub(super) stray: bool,
+    /// How it is malformed, if it is.
+    pub(super) broken: Option<Defect>,
 }
 
 impl<'m> HeaderSection<'m> {
@@ -170,7 +172,8 @@ impl<'m> HeaderSection<'m> {
         let mut index = 0;
         Runs { message, at: 0 }.map(move |run| {
             let field = message.get(run.start..run.end).and_then(named_field);
-            let part = Part { span: run.start..run.end, index, field, stray: run.stray.is_some() };
+            let broken = broken(message, &run, field.as_ref());
+            let part = Part { span: run.start..run.end, index, field, stray: run.stray.is_some(), broken };
             index += usize::from(field.is_some());
             part
         })
@@ -195,15 +198,11 @@ impl<'m> HeaderSection<'m> {
         if raw.len() > limits.header_field_bytes {
             self.note(Defect::OverLimit);
         }
-        let Some(field) = named_field(raw) else {
-            self.note(if hides_from(raw, Indented::MayBegin) { Defect::MalformedFrom } else { Defect::Malformed });
-            return None;
-        };
-        if let Some(stray) = run.stray {
-            let behind = self.message.get(stray..run.end).unwrap_or_default();
-            let hides = field.is("From") || hides_from(behind, Indented::Continues);
-            self.note(if hides { Defect::MalformedFrom } else { Defect::Malformed });
+        let field = named_field(raw);
+        if let Some(defect) = broken(self.message, run, field.as_ref()) {
+            self.note(defect);
         }
+        let field = field?;
         if field.name().len() != field.colon {
             self.note(Defect::SpaceBeforeColon);
         }
@@ -218,6 +217,16 @@ impl<'m> HeaderSection<'m> {
             self.note(Defect::MalformedFrom);
         }
     }
+}
+
+/// How a run of lines is malformed, if it is: it is no field, or a CR or LF stands alone in it, or NUL.
+fn broken(message: &[u8], run: &Run, field: Option<&Field<'_>>) -> Option<Defect> {
+    let hides = match (field, run.stray) {
+        (None, _) => hides_from(message.get(run.start..run.end)?, Indented::MayBegin),
+        (Some(field), Some(stray)) => field.is("From") || hides_from(message.get(stray..run.end)?, Indented::Continues),
+        (Some(_), None) => return None,
+    };
+    Some(if hides { Defect::MalformedFrom } else { Defect::Malformed })
 }
 
 /// The runs of lines up to the empty line.

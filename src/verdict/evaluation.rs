@@ -2,7 +2,7 @@
 
 use super::authentication_results::{AuthenticationResults, nothing_evaluated};
 use super::gather::{Gathered, Subject, gather};
-use super::reasons::Reasons;
+use super::reasons::{Reasons, no_author};
 use super::spf_identity::{SpfSubject, envelope_from, unjudged_helo};
 use super::{Verdict, action, annotation, received_spf, status};
 use crate::auth::arc::ArcOutcome;
@@ -13,7 +13,10 @@ use crate::auth::spf::SpfOutcome;
 use crate::config::Evaluation;
 use crate::dns::{Budgets, Evidence, Resolver, Session};
 use crate::event::{ArcBlock, Authentication, DkimBlock, DmarcBlock, PublishedPolicy, Reason, ReasonDetail, SpfBlock, to_millis};
-use crate::message::{Author, AuthorError, Envelope, HeaderSection, Normalised, Removal, Submission, author, forged, normalise};
+use crate::message::{
+    Author, AuthorError, Defect, Envelope, HeaderSection, Normalised, Removal, Submission, author, explain_author,
+    explain_malformed, forged, normalise,
+};
 use jiff::Timestamp;
 
 /// Most entries of a list in a verdict (architecture, section 5).
@@ -128,6 +131,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         reasons: Reasons,
     ) -> Verdict {
         let settings = self.settings;
+        let author_error = author.err().copied();
         let author = author.ok().map(|author| &author.domain);
         let dkim_status = status::dkim(&gathered, author, settings.dkim_verdict);
         let decision = gathered.dmarc.as_ref().map(|findings| &findings.decision);
@@ -137,7 +141,9 @@ impl<'a, 'm> Frame<'a, 'm> {
         let dkim: Vec<_> =
             telling_first(&gathered.dkim).map(|(index, signature)| dkim_block(signature, dkim_aligned(index))).collect();
         let spf = spf_block(&gathered.spf, subject, spf_aligned);
-        let dmarc = dmarc_block(decision, settings, reasons.into_sorted());
+        let mut dmarc = dmarc_block(decision, settings, reasons.into_sorted());
+        dmarc.details.splice(0..0, self.details(author_error));
+        dmarc.details.truncate(MAX_DETAILS);
         let arc = arc_block(&gathered.arc);
         let dmarc_status = status::dmarc(dmarc.result);
         let source_ip = subject.client.source_ip();
@@ -225,6 +231,15 @@ impl<'a, 'm> Frame<'a, 'm> {
             envelope_from: envelope_from(self.envelope),
             unjudged_helo: unjudged_helo(&subject, self.envelope),
         }
+    }
+
+    /// What is wrong with the header section and with From in particular.
+    fn details(&self, error: Option<AuthorError>) -> Vec<ReasonDetail> {
+        let malformed = self.section.has(Defect::Malformed) || self.section.has(Defect::MalformedFrom);
+        let of_section = malformed.then(|| explain_malformed(self.section)).flatten();
+        let of_from = error.and_then(|error| Some((no_author(error), explain_author(self.section, error)?)));
+        let all = of_section.map(|detail| (Reason::HeadersMalformed, detail)).into_iter().chain(of_from);
+        all.map(|(reason, detail)| ReasonDetail { reason, detail }).collect()
     }
 
     fn removed(&self) -> Removal {

@@ -12,6 +12,17 @@ use std::sync::Arc;
 /// Older than this at evaluation makes no failure event (Decisions, Clocks).
 const LATE: SignedDuration = SignedDuration::from_hours(48);
 
+/// The reason that tells why there is no author domain.
+pub(super) fn no_author(error: AuthorError) -> Reason {
+    match error {
+        AuthorError::Missing => Reason::FromMissing,
+        AuthorError::Unparsable => Reason::FromUnparsable,
+        AuthorError::MultipleFields => Reason::FromMultipleFields,
+        AuthorError::MultipleDomains => Reason::FromMultipleDomains,
+        AuthorError::HeadersMalformed => Reason::HeadersMalformed,
+    }
+}
+
 /// Reasons, each once, in the order of their declaration.
 #[derive(Default)]
 pub(super) struct Reasons(Vec<Reason>);
@@ -52,13 +63,7 @@ impl Reasons {
                 self.note_if(author.display_address, Reason::FromDisplayAddress);
                 self.note_if(author.sender_missing, Reason::SenderMissing);
             }
-            Err(error) => self.note(match error {
-                AuthorError::Missing => Reason::FromMissing,
-                AuthorError::Unparsable => Reason::FromUnparsable,
-                AuthorError::MultipleFields => Reason::FromMultipleFields,
-                AuthorError::MultipleDomains => Reason::FromMultipleDomains,
-                AuthorError::HeadersMalformed => Reason::HeadersMalformed,
-            }),
+            Err(error) => self.note(no_author(*error)),
         }
     }
 

@@ -62,6 +62,25 @@ fn the_identity_that_is_no_domain_is_named() {
     victim().mail_from("").has(Reason::HeloUnknown);
 }
 
+#[test]
+fn the_value_of_from_and_the_malformed_line_are_shown() {
+    let details = |scene: Scene| {
+        let details = scene.verdict().authentication.dmarc.details;
+        details.iter().map(|detail| (detail.reason, detail.detail.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        details(Scene::from("\u{a0}nobody")),
+        [(
+            Reason::FromUnparsable,
+            "From is `\\u{a0}nobody`: reading stopped at its end: no address stands outside of quotes and comments".to_owned()
+        )]
+    );
+    let mut hidden = victim();
+    hidden.fields.push(("X".into(), " a\rFrom: b@c.example".into()));
+    let line = "line 5, `X: a\\u{d}From: b@c.example`, holds a CR, LF or NUL that ends no line";
+    assert_eq!(details(hidden), [(Reason::HeadersMalformed, line.to_owned())]);
+}
+
 #[track_caller]
 fn record(text: &str, expected: &[(Reason, &str)]) {
     let scene = Scene::from("a@victim.example").txt("_dmarc.victim.example", text);

@@ -29,8 +29,6 @@ pub struct ArcOutcome {
     pub oldest_pass: u32,
     /// Why, for people: lower case, no characters that need quoting.
     pub text: &'static str,
-    /// Number of ARC sets, as far as they were counted.
-    pub instances: u32,
     /// What trusted sealers say of the message, when the chain passes and the newest sealer is one.
     pub vouched: Option<Vouched>,
 }
@@ -38,11 +36,11 @@ pub struct ArcOutcome {
 impl ArcOutcome {
     /// No chain.
     pub fn none() -> Self {
-        Self::new(ResultWord::None, "no ARC sets", 0)
+        Self::new(ResultWord::None, "no ARC sets")
     }
 
-    fn new(word: ResultWord, text: &'static str, instances: u32) -> Self {
-        Self { word, sealers: Vec::new(), oldest_pass: 0, text, instances, vouched: None }
+    fn new(word: ResultWord, text: &'static str) -> Self {
+        Self { word, sealers: Vec::new(), oldest_pass: 0, text, vouched: None }
     }
 }
 
@@ -62,11 +60,11 @@ pub async fn verify(
         return ArcOutcome::none();
     }
     if section.has(Defect::OverLimit) {
-        return ArcOutcome::new(ResultWord::Policy, "header section too large", 0);
+        return ArcOutcome::new(ResultWord::Policy, "header section too large");
     }
     let sets = match structure {
         Structure::Sets(sets) => sets,
-        Structure::Broken { word, text, instances } => return ArcOutcome::new(word, text, instances),
+        Structure::Broken { word, text } => return ArcOutcome::new(word, text),
         Structure::None => Vec::new(),
     };
     let keys = keys(session, &sets).await;
@@ -131,7 +129,7 @@ impl Chain<'_, '_> {
         let newest = verified.first().copied().unwrap_or(Err(DkimCause::Malformed));
         let seals = self.seals_verify(&mut scratch);
         let unanswered = DkimCause::KeyUnanswered;
-        let outcome = |word, text| ArcOutcome::new(word, text, instances);
+        let outcome = ArcOutcome::new;
         match (newest, seals) {
             (Err(DkimCause::SizeLimit), _) => outcome(ResultWord::Policy, DkimCause::SizeLimit.text()),
             (Err(cause), _) if cause != unanswered => outcome(ResultWord::Fail, "newest message signature did not verify"),

@@ -58,7 +58,7 @@ pub(super) enum Structure<'m> {
     /// Instances 1 to n, complete and unique, with the right cv=.
     Sets(Vec<ArcSet<'m>>),
     /// They are no chain.
-    Broken { word: ResultWord, text: &'static str, instances: u32 },
+    Broken { word: ResultWord, text: &'static str },
 }
 
 const NAMES: [&str; 3] = ["ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"];
@@ -75,8 +75,7 @@ pub(super) fn read<'m>(section: &HeaderSection<'m>, limits: &Limits) -> Structur
         return Structure::None;
     }
     let count = fields.len().div_ceil(NAMES.len());
-    let instances = u32::try_from(count).unwrap_or(u32::MAX);
-    let broken = |word, text| Structure::Broken { word, text, instances };
+    let broken = |word, text| Structure::Broken { word, text };
     if count > limits.arc_sets {
         return broken(ResultWord::Fail, "too many ARC sets");
     }

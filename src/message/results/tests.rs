@@ -59,11 +59,15 @@ fn d9_what_cannot_be_read_but_holds_our_id_is_claimed() {
         " \"evil.test\" MX.recv.example; dmarc=pass",
         " =mx.\"recv\".example; dmarc=pass",
         " @xn--bcher-kva.example; dmarc=pass",
+        " @b\u{fc}cher.example; dmarc=pass",
+        " @B\u{dc}CHER.example; dmarc=pass",
         " evil.test/mx.recv.example; x",
     ] {
         assert!(claimed(value), "{value}");
     }
     assert!(claims(b" \xff mx.recv.example; dmarc=pass", &own()));
+    // However our id is configured, its other form is ours too.
+    assert!(claims(" @b\u{fc}cher.example; dmarc=pass".as_bytes(), &["xn--bcher-kva.example"]));
     assert!(!claims(b" evil.test x; dmarc=pass", &[String::new()]));
 }
 
