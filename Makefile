@@ -17,6 +17,8 @@ CARGO = cargo
 VERDMARC = $(shell cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/verdmarc
 
 FUZZ_SECONDS ?= 60
+# Memory of a target, its corpus and what is kept of parsed keys and records included.
+FUZZ_MIB ?= 512
 FUZZ_TARGETS = header_section from dmarc_record spf_record dkim_tag_list authentication_results failure_record
 SOAK_SEEDS ?= 20
 CROSSCHECK_MESSAGES ?= 2000
@@ -99,7 +101,7 @@ fuzz: setup-build setup-fuzz ## Run each fuzz target for a minute (FUZZ_SECONDS,
 		printf '\n== fuzz %s for %s s\n' $$target $(FUZZ_SECONDS); \
 		mkdir -p fuzz/target/corpus/$$target; \
 		cargo +nightly fuzz run -s none $$target fuzz/target/corpus/$$target fuzz/seeds/$$target -- \
-			-max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -print_final_stats=1 -verbosity=0; \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=$(FUZZ_MIB) -print_final_stats=1 -verbosity=0; \
 	done
 
 .PHONY: audit

@@ -4,7 +4,7 @@ use crate::auth::cause::{ResultWord, SesStatus};
 use crate::auth::dmarc::DmarcResult;
 use crate::detail::{Detail, escaped};
 use crate::dns::{Answer, Outcome, Record, RecordType, Unanswered};
-use crate::event::{Action, DkimBlock, DmarcBlock, SpfBlock, SpfScope, VerdictEvent};
+use crate::event::{Action, DkimBlock, DmarcBlock, Reason, SpfBlock, SpfScope, VerdictEvent};
 use anstyle::{AnsiColor, Style};
 use std::fmt::{self, Display, Formatter};
 
@@ -260,6 +260,9 @@ impl Display for SignatureLine<'_> {
                 write!(f, " {tag}={}", shown(&value))?;
             }
         }
+        if let Some(bits) = signature.key_bits {
+            write!(f, ", key of {bits} bits")?;
+        }
         write!(f, ": {}{}", signature.reason.text(), alignment(signature.aligned))
     }
 }
@@ -272,7 +275,11 @@ fn outcome(dmarc: &DmarcBlock) -> String {
             format!("fail: no authenticated identifier is aligned with the author domain; the domain owner asks for {policy}")
         }
         DmarcResult::None => "none: there is no policy to apply".into(),
-        DmarcResult::TempError => "temperror: an answer that is missing could have changed the result".into(),
+        DmarcResult::TempError if dmarc.reasons.contains(&Reason::DnsUnanswered) => {
+            "temperror: an answer that DNS did not give could have changed the result".into()
+        }
+        DmarcResult::TempError if dmarc.reasons.contains(&Reason::InternalError) => "temperror: nothing was evaluated".into(),
+        DmarcResult::TempError => "temperror: what is not known of the envelope could have changed the result".into(),
         DmarcResult::PermError => "permerror: there is no author domain".into(),
     }
 }

@@ -71,10 +71,14 @@ impl SpfSubject {
         }
     }
 
-    /// Why the identity is no domain, for people.
+    /// Why the identity is no domain, or is not known, for people.
     pub(super) fn detail(&self, envelope: &Envelope) -> Option<Detail> {
-        if self.domain != SubjectDomain::NotOne {
-            return None;
+        match &self.domain {
+            SubjectDomain::NotOne => {}
+            SubjectDomain::Unknown(SpfCause::HeloUnknown) => {
+                return Some(Detail::new("MAIL FROM is the null path: SPF judges the name in HELO then"));
+            }
+            SubjectDomain::Known(_) | SubjectDomain::Unknown(_) => return None,
         }
         match (&envelope.mail_from, &envelope.helo) {
             (MailFrom::Path(path), _) => {
