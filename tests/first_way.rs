@@ -53,7 +53,9 @@ impl Role {
         let (stop, config) = (Stop::default(), config.clone());
         let asked = stop.clone();
         let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes).unwrap();
-        let task = runtime.spawn(async move { roles::verdict::run(&config, resolver, claims, Arc::default(), asked).await });
+        let task = runtime.spawn(async move {
+            roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), asked).await
+        });
         Self { stop, runtime, task }
     }
 

@@ -404,6 +404,30 @@ fn skip_passes_over_the_next_record_of_an_empty_group_and_no_other() {
     });
 }
 
+/// A position of the group that read retries before there was one for them counts until that has its own.
+#[test]
+fn skip_of_a_retry_acts_for_the_group_that_reads_retries() {
+    within(LIMIT, || {
+        let desk = Desk::new("skipretry.");
+        desk.topics(&[("mail.raw", &[]), ("mail.retries.1", &[]), ("mail.dead-letters", &[])]);
+        let (retries, raw_group, group) =
+            ("skipretry.mail.retries.1", "skipretry.verdmarc-verdict", "skipretry.verdmarc-verdict-retries");
+        for value in ["zero", "one", "two"] {
+            desk.write(retries, 0, value);
+        }
+        desk.broker.commit_with_text(raw_group, retries, (0, 1), "");
+        let skip = |offset: i64| desk.run(&["dead-letters", "skip", &format!("{retries}/0/{offset}"), "--yes"]);
+        let read = skip(0);
+        assert!(read.code == 1 && read.err.contains("skipretry.mail.retries.1/0/1 is"), "{read}");
+        let done = skip(1);
+        assert_eq!((done.code, done.count(group)), (0, 1), "{done}");
+        assert_eq!(desk.broker.committed(group, retries), [Some(2), None]);
+        assert_eq!(desk.broker.committed(raw_group, retries), [Some(1), None]);
+        assert_eq!(skip(2).code, 0);
+        assert_eq!(desk.broker.committed(group, retries), [Some(3), None]);
+    });
+}
+
 #[test]
 fn skip_does_the_same_in_a_group_whose_partitions_the_brokers_assign() {
     within(LIMIT, || {
@@ -472,7 +496,7 @@ fn a_broker_that_tells_no_settings_gives_warnings() {
     let mut config = verdmarc::config::Config::default();
     let names = config.topics.named().map(|(_, name)| name.to_owned());
     config.kafka.brokers = verdmarc::kafka::embedded::Embedded::start(&names).unwrap().brokers;
-    let report = verdmarc::kafka::topics::check(&config).unwrap();
+    let report = verdmarc::kafka::topics::check(&config, &verdmarc::roles::verdict::lane(&config)).unwrap();
     assert_eq!(report.errors, []);
     assert_eq!(report.warnings.len(), 4, "{:?}", report.warnings);
 }

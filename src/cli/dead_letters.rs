@@ -357,8 +357,10 @@ fn summary(tally: &Tally, done: bool) -> String {
 
 fn skip(arguments: &Skip) -> Result<Exit, Failure> {
     let config = start(&arguments.settings)?;
-    let (target, group) = (&arguments.target, config.group(roles::verdict::NAME));
-    let record = dead_letters::skip(&config, &group, target, arguments.yes)?;
+    let target = &arguments.target;
+    let reader = roles::verdict::reader(&config, &target.topic);
+    let record = dead_letters::skip(&config, &reader, target, arguments.yes)?;
+    let group = reader.id;
     let bytes = record.value.map_or(0, |value| value.len());
     let text = if arguments.yes {
         format!("{target} ({bytes} bytes) is a dead letter now, and group {group} goes on behind it.\n")

@@ -5,6 +5,7 @@ use crate::aggregate::Settings as Counting;
 use crate::claim_check::ClaimChecks;
 use crate::config::Config;
 use crate::kafka::{Status, Stop, Tally};
+use crate::roles::verdict::Statuses;
 use crate::telemetry::health::Roles;
 use crate::{roles, telemetry};
 use std::sync::Arc;
@@ -80,16 +81,19 @@ fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
 async fn run_all(config: &Config, roles: &[Role]) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
-    let statuses: Roles = Arc::new(roles.iter().map(|role| (role.name(), Arc::new(Status::default()))).collect());
+    let lane = Arc::new(Status::default());
+    let shown = (roles.contains(&Role::Verdict) && config.verdict.retries).then(|| (roles::verdict::LANE, lane.clone()));
+    let statuses = roles.iter().map(|role| (role.name(), Arc::new(Status::default())));
+    let statuses: Roles = Arc::new(statuses.chain(shown).collect());
     if let Some(address) = config.health.listen {
         telemetry::health::serve(address, statuses.clone()).await?;
     }
     let running = roles.iter().zip(statuses.iter()).map(|(role, (name, status))| {
-        let stop = stop.clone();
+        let (stop, lane) = (stop.clone(), lane.clone());
         async move {
             tracing::info!(brokers = %config.kafka.brokers, group = %config.group(name), "{name} role starts");
             let ended = match role {
-                Role::Verdict => verdict(config, status.clone(), stop.clone()).await,
+                Role::Verdict => verdict(config, Statuses { raw: status.clone(), lane }, stop.clone()).await,
                 Role::Aggregate => aggregate(config, status.clone(), stop.clone()).await,
                 Role::Deliver => Err(Failure::usage("role `deliver` is not in this version")),
             };
@@ -104,10 +108,10 @@ async fn run_all(config: &Config, roles: &[Role]) -> Result<Exit, Failure> {
     ended.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Exit::Ok)
 }
 
-async fn verdict(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tally, Failure> {
+async fn verdict(config: &Config, statuses: Statuses, stop: Stop) -> Result<Tally, Failure> {
     let resolver = crate::dns::configured(&config.dns)?;
     let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
-    Ok(roles::verdict::run(config, resolver, claims, status, stop).await?)
+    Ok(roles::verdict::run(config, resolver, claims, statuses, stop).await?)
 }
 
 async fn aggregate(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tally, Failure> {

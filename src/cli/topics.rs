@@ -3,7 +3,7 @@
 use super::{Exit, Failure, Settings};
 use crate::aggregate::changelog;
 use crate::kafka::topics::{self, Cleanup, Found, Growth, Layout, Outcome, Topic};
-use crate::telemetry;
+use crate::{roles, telemetry};
 use anstyle::AnsiColor;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -120,7 +120,7 @@ fn check(settings: &Settings) -> Result<Exit, Failure> {
     let config = settings.load()?;
     telemetry::start(&config.log)?;
     super::run::require_brokers(&config)?;
-    let report = topics::check(&config)?;
+    let report = topics::check(&config, &roles::verdict::lane(&config))?;
     let mut text = String::new();
     if report.errors.is_empty() {
         let _ = writeln!(

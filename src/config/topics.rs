@@ -56,7 +56,7 @@ impl Topics {
         format!("{}.{number}", self.full(&self.retries))
     }
 
-    /// The full names of all topics that retries may lie in, however many delays are set: they are read wherever they exist.
+    /// The full names of all topics that retries may lie in, however many delays are set: with the lane on they are read wherever they exist.
     pub fn all_retries(&self) -> impl Iterator<Item = String> {
         (1..=MOST_RETRIES).map(|number| self.retry(number))
     }

@@ -11,7 +11,8 @@ pub struct VerdictRole {
     /// How much of the mail stands in a verdict: `full`, or `minimal` without addresses and subject. Default `full`.
     pub mail: Mail,
     /// Whether a message whose DNS failed for now is tried again later, through the topics for retries, before its
-    /// PROCESSING_FAILED is published. Retries that are there are read whatever this says. Default false.
+    /// PROCESSING_FAILED is published. These topics are read only with it, and a fifth of `concurrency` and of the budget is theirs
+    /// then. Default false.
     pub retries: bool,
     /// Seconds before each retry; one topic each. Default 60, 600 and 3 600.
     pub retry_delays_s: Vec<u64>,

@@ -78,8 +78,8 @@ struct Held {
     ledger: Ledger<Done>,
     /// The id of its topic when it was started, if the brokers say ids.
     log: Option<TopicId>,
-    /// Where reading goes on, when that lies before what the group has committed and is to be committed soon.
-    moved_back: Option<i64>,
+    /// Where reading began, when the group has not committed that and is to do so soon.
+    uncommitted_start: Option<i64>,
     bytes: usize,
     /// Whether reading was to leave it alone when that was last asked.
     full: bool,
@@ -162,7 +162,7 @@ impl Assignment {
         for partition in partitions {
             self.generations += 1;
             let generation = Generation(self.generations);
-            let held = Held { ledger: Ledger::new(generation), log: None, moved_back: None, bytes: 0, full: false };
+            let held = Held { ledger: Ledger::new(generation), log: None, uncommitted_start: None, bytes: 0, full: false };
             self.partitions.insert(partition.clone(), held);
             assigned.push((partition, generation));
         }
@@ -179,16 +179,16 @@ impl Assignment {
         }
     }
 
-    /// Notes that reading begins before what the group has committed: until that is committed, the next start would not know it.
-    pub(super) fn move_back(&mut self, partition: &Partition, position: i64) {
+    /// Notes that reading begins where the group has not committed that it does: until it has, the next start would not know it.
+    pub(super) fn commit_start(&mut self, partition: &Partition, position: i64) {
         if let Some(held) = self.partitions.get_mut(partition) {
-            held.moved_back = Some(position);
+            held.uncommitted_start = Some(position);
         }
     }
 
     /// Whether there are positions to commit of which nothing was read.
-    pub(super) fn has_moved_back(&self) -> bool {
-        self.partitions.values().any(|held| held.moved_back.is_some())
+    pub(super) fn has_uncommitted_start(&self) -> bool {
+        self.partitions.values().any(|held| held.uncommitted_start.is_some())
     }
 
     /// The log that a partition is read from, as far as that is known.
@@ -293,7 +293,7 @@ impl Assignment {
                 fits
             };
             let Some(done) = held.ledger.cut(room, fits) else {
-                let committed = held.moved_back.map(|next| Committed { next, log: held.log });
+                let committed = held.uncommitted_start.map(|next| Committed { next, log: held.log });
                 cut.unread.extend(committed.map(|committed| Unread { partition: partition.clone(), committed }));
                 continue;
             };
@@ -315,12 +315,12 @@ impl Assignment {
     pub(super) fn committed(&mut self, cut: &Cut) -> Result<(), Error> {
         for Unread { partition, committed } in &cut.unread {
             if let Some(held) = self.partitions.get_mut(partition).filter(|held| held.log == committed.log) {
-                held.moved_back.take_if(|next| *next == committed.next);
+                held.uncommitted_start.take_if(|next| *next == committed.next);
             }
         }
         self.settle(&cut.positions, |held, next| {
             let done = held.ledger.committed(next)?;
-            held.moved_back = None;
+            held.uncommitted_start = None;
             held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
             Ok(())
         })

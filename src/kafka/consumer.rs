@@ -44,6 +44,8 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// Everything the consumer thread works with besides the consumer itself.
 pub(super) struct Desk {
+    /// The topics that are read.
+    topics: Vec<String>,
     assignment: Assignment,
     starts: Starts,
     /// Of a stateful role, which takes records at once instead of having them handed out.
@@ -96,6 +98,7 @@ impl Desk {
         let budget =
             Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
         Self {
+            topics: intake.topics.clone(),
             assignment: Assignment::new(budget),
             starts,
             states,
@@ -350,7 +353,7 @@ impl Desk {
     /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
     fn cut(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
         // A closing that is under way is left to the next owner.
-        let has_something = self.assignment.ready() > 0 || self.assignment.has_moved_back();
+        let has_something = self.assignment.ready() > 0 || self.assignment.has_uncommitted_start();
         if !has_something && (self.states.is_none() || self.intake_stopped) {
             return Ok(());
         }

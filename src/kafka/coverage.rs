@@ -1,14 +1,17 @@
-//! Whether every partition has an owner in a group of static members, and a rebalance when one has not.
+//! Whether every partition has an owner in a group of static members, and this member nothing that it does not read; a rebalance when
+//! that is not so.
 //!
 //! A cooperative rebalance takes two steps: in the first a member gives a partition up, in the second another takes it. A static
 //! member that restarts between the two is handed what the first step left it, joins without a rebalance, and has nothing to give
 //! up that would bring about the second: the partition has no owner until the group changes for another reason. So the members
 //! look at their group now and then. When it is stable and the same partition had no owner at two looks, a visitor joins the
-//! group and leaves it, which makes the brokers assign everything anew.
+//! group and leaves it, which makes the brokers assign everything anew. They do the same for a member that is handed topics which it
+//! does not read any more: as long as it has them, what it does read is not shared out evenly.
 
 use super::client;
 use super::error::{Error, of_client};
 use super::instance::Instance;
+use super::membership::Membership;
 use super::reader;
 use crate::config::Kafka;
 use rdkafka::ClientContext;
@@ -66,7 +69,7 @@ impl<C: ConsumerContext> Watch<C> {
         let mut before = Partitions::new();
         while matches!(ended.recv_timeout(interval), Err(RecvTimeoutError::Timeout)) {
             // No answer says nothing; the next look is as good.
-            let Some(now) = self.without_owner() else { continue };
+            let Some(now) = self.misplaced() else { continue };
             let lasting: Vec<String> = now.intersection(&before).map(|(topic, number)| format!("{topic}/{number}")).collect();
             before = now;
             if lasting.is_empty() {
@@ -74,7 +77,7 @@ impl<C: ConsumerContext> Watch<C> {
             }
             tracing::warn!(
                 partitions = lasting.join(" "),
-                "partitions have no owner in a stable group: a rebalance is brought about"
+                "partitions have no owner in a stable group, or an owner that does not read them: a rebalance is brought about"
             );
             if let Err(error) = self.visit() {
                 tracing::warn!(%error, "no rebalance could be brought about");
@@ -83,24 +86,31 @@ impl<C: ConsumerContext> Watch<C> {
         }
     }
 
-    /// The partitions without owner in a stable group; none when the group is not stable, or not all of it is known.
-    fn without_owner(&self) -> Option<Partitions> {
+    /// The partitions without owner in a stable group, and those that this member has and does not read; none when the group is not
+    /// stable, or not all of it is known.
+    fn misplaced(&self) -> Option<Partitions> {
         let consumer = self.consumer.upgrade()?;
         let groups = consumer.client().fetch_group_list(Some(&self.group), ANSWER).ok()?;
         let group = groups.groups().iter().find(|group| group.name() == self.group)?;
         if group.state() != "Stable" {
             return None;
         }
-        let mut owned = Partitions::new();
+        let membership = Membership::of(&consumer)?;
+        let (mut owned, mut unread) = (Partitions::new(), Partitions::new());
         for member in group.members() {
-            owned.extend(assigned(member.assignment()?)?);
+            let partitions = assigned(member.assignment()?)?;
+            if membership.member().to_str() == Ok(member.id()) {
+                unread.extend(partitions.iter().filter(|(topic, _)| !self.topics.contains(topic)).cloned());
+            }
+            owned.extend(partitions);
         }
         let mut all = Partitions::new();
         for topic in &self.topics {
             let count = reader::partitions(&consumer, topic).ok()?;
             all.extend((0..count).map(|number| (topic.clone(), number)));
         }
-        Some(all.difference(&owned).cloned().collect())
+        unread.extend(all.difference(&owned).cloned());
+        Some(unread)
     }
 
     /// Joins the group as a dynamic member and leaves it.

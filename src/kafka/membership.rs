@@ -73,12 +73,16 @@ impl Membership {
 
     /// Whether the brokers will check it.
     fn is_fenced(&self) -> bool {
+        !self.member().is_empty() && self.generation() >= 0
+    }
+
+    /// The member's id in its group.
+    pub(super) fn member(&self) -> &CStr {
         // SAFETY: the object lives; the member id is null or a string that lives as long as it.
-        let member = unsafe {
+        unsafe {
             let member = native::rd_kafka_consumer_group_metadata_member_id(self.0.as_ptr());
             if member.is_null() { c"" } else { CStr::from_ptr(member) }
-        };
-        !member.is_empty() && self.generation() >= 0
+        }
     }
 
     /// The group's generation (KIP-848: the member's epoch).

@@ -23,6 +23,7 @@
 //! | `committed` | a committed position and the text that is committed with it |
 //! | `log_id` | which topic of a name it is, and whether it still is |
 //! | `native` | ids of topics and metadata of positions from the library; `unsafe` |
+//! | `group` | a consumer group, and the one whose positions it takes over |
 //! | `instance` | what tells this process from its siblings |
 //! | `refusals`, `status` | when most records are refused; what other threads may know |
 //! | `sentinel`, `failpoint` | violations that must never be counted; where tests have the process die |
@@ -53,6 +54,7 @@ mod ends;
 mod error;
 pub mod failpoint;
 mod fetches;
+mod group;
 mod headers;
 mod inquiry;
 pub mod instance;
@@ -83,6 +85,7 @@ pub use client::check as check_settings;
 pub use committed::Committed;
 pub use error::Error;
 pub use failpoint::Mutant;
+pub use group::Group;
 pub use log::warn_once;
 pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};
 pub use producer::Producer;

@@ -8,6 +8,7 @@ use super::backlog::Waiting;
 use super::consumer::{Context, Desk};
 use super::coverage::Coverage;
 use super::error::{Error, is_occupied, of_client};
+use super::group::Group;
 use super::instance::Instance;
 use super::membership::Membership;
 use super::start::Starts;
@@ -30,7 +31,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 #[derive(Clone)]
 pub struct Intake {
     /// The consumer group.
-    pub group: String,
+    pub group: Group,
     /// The topics read.
     pub topics: Vec<String>,
     /// Records held, from reading to commit, above which reading pauses.
@@ -166,6 +167,25 @@ pub struct Tally {
     pub refused: u64,
 }
 
+impl std::ops::Add for Tally {
+    type Output = Self;
+
+    /// What two pipelines did together.
+    fn add(self, other: Self) -> Self {
+        Self {
+            read: self.read + other.read,
+            written: self.written + other.written,
+            commits: self.commits + other.commits,
+            aborted: self.aborted + other.aborted,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+            begun_again: self.begun_again + other.begun_again,
+            cut_off: self.cut_off + other.cut_off,
+            left: self.left + other.left,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
 /// A running pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -195,7 +215,8 @@ impl Pipeline {
         let (work, receiver) = unbounded_channel();
         let (outcomes, collected) = mpsc::channel();
         let starts = Starts::new(kafka, &intake.group)?;
-        let id = format!("{}.{}", intake.group, instance.name);
+        let group = intake.group.id.clone();
+        let id = format!("{group}.{}", instance.name);
         let transactions = Transactions::start(kafka, &id, starts.ids(), intake.revoke)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
         let mut desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
@@ -204,10 +225,10 @@ impl Pipeline {
             desk.fence()?;
         }
         let member = if intake.state.is_some() { client::counting } else { client::consumer };
-        let member = Member { config: member(kafka, &intake.group, &instance)?, topics: intake.topics.clone() };
+        let member = Member { config: member(kafka, &group, &instance)?, topics: intake.topics.clone() };
         let consumer = member.consumer(Context::new(desk))?;
         let coverage = match (kafka.protocol, client::is_static(kafka, &instance)) {
-            (Protocol::Classic, true) => Some(Coverage::watch(Arc::downgrade(&consumer), kafka, &intake.group, &intake.topics)?),
+            (Protocol::Classic, true) => Some(Coverage::watch(Arc::downgrade(&consumer), kafka, &group, &intake.topics)?),
             // A dynamic member that restarts is a new member; with the other protocol the brokers assign step by step themselves.
             _ => None,
         };

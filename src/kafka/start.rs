@@ -15,6 +15,7 @@ use super::committed::Committed;
 use super::consumer::add;
 use super::ends::Uncommitted;
 use super::error::{Error, rebalance};
+use super::group::Group;
 use super::inquiry::{Inquiry, Wanted};
 use super::ledger::Generation;
 use super::log_id::LogIds;
@@ -33,6 +34,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     At(i64),
+    /// The group has committed nothing, and the one that read the topic before it this.
+    TakenOver {
+        position: i64,
+    },
     /// Nothing is committed.
     Beginning,
     /// What is committed is of another topic of the same name.
@@ -102,12 +107,14 @@ const LONG: Duration = Duration::from_secs(20);
 impl Starts {
     /// Starts the thread that asks. It has a client of its own: on the connection that the consumer fetches by, every answer would
     /// wait for the end of a fetch.
-    pub(super) fn new(kafka: &Kafka, group: &str) -> Result<Self, Error> {
-        let (observer, ends) = (Arc::new(Quiet::consumer(&client::observer(kafka, group)?)?), Uncommitted::new(kafka)?);
+    pub(super) fn new(kafka: &Kafka, group: &Group) -> Result<Self, Error> {
+        let observer = |group: &str| Quiet::consumer(&client::observer(kafka, group)?);
+        let former = group.former.as_deref().map(observer).transpose()?;
+        let (observer, ends) = (Arc::new(observer(&group.id)?), Uncommitted::new(kafka)?);
         let (ids, waiting) = (LogIds::on(observer.clone(), kafka), Wanted::default());
         let (asking, wanted) = (ids.clone(), waiting.clone());
         let inquiry = Inquiry::start("positions", move |asked, found| {
-            Asker { observer, ids: asking, ends, wanted, found: found.clone() }.run(asked);
+            Asker { observer, former, ids: asking, ends, wanted, found: found.clone() }.run(asked);
         })?;
         Ok(Self { inquiry, waiting, ids })
     }
@@ -172,9 +179,13 @@ impl Starts {
             let position = start.position(&partition);
             add(&mut list, &partition, position.map_or(Offset::Beginning, Offset::Offset))?;
             assignment.start(&partition, log, position);
-            if let Start::CutOff { end, .. } = start {
-                assignment.move_back(&partition, end);
-                cut_off += 1;
+            match start {
+                Start::CutOff { end, .. } => {
+                    assignment.commit_start(&partition, end);
+                    cut_off += 1;
+                }
+                Start::TakenOver { position } => assignment.commit_start(&partition, position),
+                _ => {}
             }
         }
         if list.count() > 0 {
@@ -188,7 +199,9 @@ impl Start {
     /// The position, for the log.
     fn said(self) -> String {
         match self {
-            Self::At(position) | Self::Anew { position } | Self::Deleted { position, .. } => position.to_string(),
+            Self::At(position) | Self::TakenOver { position } | Self::Anew { position } | Self::Deleted { position, .. } => {
+                position.to_string()
+            }
             Self::CutOff { position, end } | Self::Unknown { position, end } => format!("{position}, behind the end {end}"),
             Self::Beginning => "none".to_owned(),
         }
@@ -198,6 +211,13 @@ impl Start {
     fn position(self, Partition { topic, number }: &Partition) -> Option<i64> {
         match self {
             Self::At(position) => Some(position),
+            Self::TakenOver { position } => {
+                tracing::info!(
+                    %topic, partition = number, position,
+                    "the position is taken over from the group that read the topic before"
+                );
+                Some(position)
+            }
             Self::Beginning => None,
             Self::Anew { position } => {
                 tracing::error!(
@@ -248,6 +268,8 @@ impl Start {
 /// The thread's side.
 struct Asker {
     observer: Arc<BaseConsumer<Quiet>>,
+    /// Asks for the positions of the group that read the topics before, if there was one.
+    former: Option<BaseConsumer<Quiet>>,
     ids: LogIds,
     /// A position may lie behind what readers of committed records see, before the end of a transaction that is still open.
     ends: Uncommitted,
@@ -261,7 +283,9 @@ impl Asker {
         let mut said = Instant::now();
         loop {
             // What the library has to say comes only to whoever polls.
-            while self.observer.poll(Duration::ZERO).is_some() {}
+            for observer in std::iter::once(&*self.observer).chain(&self.former) {
+                while observer.poll(Duration::ZERO).is_some() {}
+            }
             let Some(new) = take(asked, pause(&open)) else { return };
             // A partition that was given up makes its question void, also when it came again.
             open.retain(|old| self.wanted.is_wanted(&old.partition, old.generation));
@@ -296,10 +320,11 @@ impl Asker {
     fn ask(&self, questions: Vec<Question>, patience: Duration) -> Vec<Question> {
         let topics = questions.iter().map(|question| question.partition.topic.clone()).collect();
         let Some(presence) = self.ids.look(&topics, patience) else { return questions };
-        let Ok(committed) = self.committed(&questions, patience) else { return questions };
+        let Ok(committed) = committed(&self.observer, &questions, patience) else { return questions };
+        let Ok(former) = self.committed_before(&questions, &committed, patience) else { return questions };
         let mut left = Vec::new();
         for question in questions {
-            match self.start(&question.partition, &presence, &committed) {
+            match self.start(&question.partition, &presence, (&committed, &former)) {
                 Some(found) => self.answer(question, found),
                 None => left.push(question),
             }
@@ -316,12 +341,22 @@ impl Asker {
         let _ = self.found.send((question, found));
     }
 
-    fn committed(&self, questions: &[Question], patience: Duration) -> KafkaResult<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        for question in questions {
-            list.add_partition(&question.partition.topic, question.partition.number);
+    /// What the former group has committed of the partitions of which this one has committed nothing.
+    fn committed_before(
+        &self,
+        questions: &[Question],
+        committed: &TopicPartitionList,
+        patience: Duration,
+    ) -> KafkaResult<TopicPartitionList> {
+        let lacks = |Question { partition: Partition { topic, number }, .. }: &&Question| {
+            let element = committed.find_partition(topic, *number);
+            element.is_some_and(|element| !matches!(element.offset(), Offset::Offset(_)))
+        };
+        let lacking: Vec<Question> = questions.iter().filter(lacks).cloned().collect();
+        match &self.former {
+            Some(former) if !lacking.is_empty() => self::committed(former, &lacking, patience),
+            _ => Ok(TopicPartitionList::new()),
         }
-        self.observer.committed_offsets(list, patience)
     }
 
     /// What the answers say of a partition; none when they say nothing, or when the partition's leader does not answer. A topic that is
@@ -330,7 +365,7 @@ impl Asker {
         &self,
         Partition { topic, number }: &Partition,
         presence: &Presence,
-        committed: &TopicPartitionList,
+        (committed, former): (&TopicPartitionList, &TopicPartitionList),
     ) -> Option<Result<Found, Error>> {
         let log = match presence.get(topic)? {
             Present::Is(id) => Some(*id),
@@ -338,13 +373,27 @@ impl Asker {
             Present::Missing => return None,
         };
         committed.find_partition(topic, *number)?.error().ok()?;
-        let committed = match Committed::of(committed, topic, *number) {
-            Ok(committed) => committed,
-            Err(error) => return Some(Err(error)),
+        former.find_partition(topic, *number).map_or(Ok(()), |element| element.error()).ok()?;
+        let read = |answer| Committed::of(answer, topic, *number);
+        let (own, former) = match (read(committed), read(former)) {
+            (Ok(own), Ok(former)) => (own, former),
+            (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
         };
         let ends = self.ends.log(topic, *number, TOGETHER).ok()?;
-        Some(Ok((Start::of(committed, log, ends), log)))
+        let start = match Start::of(own.or(former), log, ends) {
+            Start::At(position) if own.is_none() => Start::TakenOver { position },
+            start => start,
+        };
+        Some(Ok((start, log)))
     }
+}
+
+fn committed(observer: &BaseConsumer<Quiet>, questions: &[Question], patience: Duration) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for question in questions {
+        list.add_partition(&question.partition.topic, question.partition.number);
+    }
+    observer.committed_offsets(list, patience)
 }
 
 /// How long to wait for more before those that are open are asked again.

@@ -134,7 +134,7 @@ impl States {
                 Err(Error::Gone(format!("offset {position} of {}/{}, {why}", partition.topic, partition.number)))
             };
             let committed = match start {
-                Start::At(position) => Some(position),
+                Start::At(position) | Start::TakenOver { position } => Some(position),
                 Start::Beginning => None,
                 Start::Anew { position } => return gone(position, "because the topic was deleted and made anew"),
                 Start::Deleted { position, first } => return gone(position, &format!("because the log begins at {first}")),

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
 use crate::event::{Lineage, Output, Record, TopicId};
 use crate::kafka::{
-    Applied, Error, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
+    Applied, Error, Group, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
     existing_topics,
 };
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
 fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
     let settings = &config.aggregate;
     Intake {
-        group: config.group(NAME),
+        group: Group::alone(config.group(NAME)),
         topics: vec![failures],
         budget_records: settings.budget_records,
         budget_bytes: usize::MAX,

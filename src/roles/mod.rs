@@ -26,7 +26,7 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
         return Ok(());
     }
     let settings = config.clone();
-    let report = blocking(move || topics::check(&settings)).await?;
+    let report = blocking(move || topics::check(&settings, &verdict::lane(&settings))).await?;
     for warning in &report.warnings {
         warn_once(&warning.to_string());
     }

@@ -1,6 +1,7 @@
 //! The retry lane: a message whose DNS failed for now is tried again later, before its PROCESSING_FAILED is published.
 //!
-//! One topic a delay. The record goes there unchanged, with its origin, the number of the attempt and the time before which it is
+//! One topic a delay, and a pipeline of its own that reads them all: in the group of mail.raw they would count when partitions are
+//! shared out, although hardly anything is in them. The record goes there unchanged, with its origin, the number of the attempt and the time before which it is
 //! not to be read; the partition waits until its head is due, which all behind it are later. After the last delay the verdict is
 //! published whatever it is.
 
@@ -20,8 +21,8 @@ const CLOCKS: Duration = Duration::from_mins(1);
 /// The delays and their topics.
 #[derive(Debug, Clone)]
 pub(super) struct Retries {
-    /// Whether messages are put into the lane; what is in it is read in any case.
-    writes: bool,
+    /// Whether there is a lane: messages are put into it, and read from it.
+    is_on: bool,
     delays: Vec<Duration>,
     topics: Vec<Arc<str>>,
 }
@@ -30,20 +31,25 @@ impl Retries {
     /// The lane that the settings describe.
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            writes: config.verdict.retries,
+            is_on: config.verdict.retries,
             delays: config.verdict.retry_delays_s.iter().map(|seconds| Duration::from_secs(*seconds)).collect(),
             topics: config.topics.all_retries().map(Into::into).collect(),
         }
     }
 
-    /// Every topic that may hold retries.
-    pub(super) fn topics(&self) -> impl Iterator<Item = &str> {
-        self.topics.iter().map(|topic| &**topic)
+    /// Whether the lane is on.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// The topics that this process reads where they exist: all that may hold retries, also of delays that are set no more.
+    pub(super) fn read(&self) -> impl Iterator<Item = &str> {
+        self.topics.iter().map(|topic| &**topic).take(if self.is_on { self.topics.len() } else { 0 })
     }
 
     /// The topics that this process writes to.
     pub(super) fn written(&self) -> impl Iterator<Item = &str> {
-        self.topics().take(if self.writes { self.delays.len() } else { 0 })
+        self.read().take(self.delays.len())
     }
 
     /// How long a record must wait before it is evaluated; none when it is due, or when it is no retry at all.
@@ -60,7 +66,7 @@ impl Retries {
 
     /// The record for the next topic of the lane, when the verdict may be another after its delay.
     pub(super) fn next(&self, record: &Record, lineage: &Lineage, verdict: &Verdict, now: Timestamp) -> Option<Output> {
-        if !self.writes || !may_change(verdict) {
+        if !self.is_on || !may_change(verdict) {
             return None;
         }
         let done = self.topics.iter().position(|topic| *topic == record.topic).map_or(0, |index| index + 1);

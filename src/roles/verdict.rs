@@ -5,20 +5,22 @@
 //!                                                └─► Refusal ─────────────► mail.dead-letters
 //! ```
 //!
+//! Retries come back through topics and a consumer group of their own, in a second pipeline beside that of mail.raw.
+//!
 //! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
 
 use super::retry::Retries;
 use super::uncounted::Meter;
 use super::{blocking, check_group, check_topics};
 use crate::claim_check::{ClaimChecks, Unfetched};
-use crate::config::{Config, Evaluation, Mail};
+use crate::config::{Config, Evaluation, Kafka, Mail};
 use crate::dns::Resolver;
 use crate::event::dead_letter::dead_letter;
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
 use crate::event::raw::{Raw, Refusal, unread};
 use crate::event::{EvaluationBlock, FAILURE, Output, Reason, Record};
 use crate::kafka::{
-    Completions, Error, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint,
+    Completions, Error, Group, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint,
 };
 use crate::message::{HeaderSection, normalise};
 use crate::verdict::{MailDetail, Origin, Outputs, ReportScope, evaluate_section, internal_error, outputs, outputs_of};
@@ -34,6 +36,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Name of the role, and of its group behind the prefix.
 pub const NAME: &str = "verdict";
+/// Name of the pipeline that reads retries, and of its group behind the prefix.
+pub const LANE: &str = "verdict-retries";
+
+/// Places and budget are divided: the retry lane gets one part in so many, and mail.raw the rest. What waits there waits for DNS that
+/// failed before, and must not hold up fresh mail.
+const LANE_PART: usize = 5;
 
 const VERDICT: &str = "verdmarc.verdict.v1";
 
@@ -52,27 +60,76 @@ pub async fn run(
     config: &Config,
     resolver: Arc<dyn Resolver>,
     claims: ClaimChecks,
-    status: Arc<Status>,
+    statuses: Statuses,
     stop: Stop,
 ) -> Result<Tally, Error> {
-    let retries = Retries::new(config);
+    let (retries, raw) = (Retries::new(config), config.topics.full(&config.topics.raw));
     let Some(topics) = present(config, &retries, &stop).await? else { return Ok(Tally::default()) };
     check_topics(config).await?;
-    check_group(config, NAME, &config.topics.full(&config.topics.raw)).await?;
+    check_group(config, NAME, &raw).await?;
     let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
     let measured = judge.clone();
-    status.measure(move || measured.uncounted.samples());
-    let (pipeline, mut work, completions) = Pipeline::start(&config.kafka, intake(config, topics, retries), status, stop)?;
-    let places = Arc::new(Semaphore::new(config.verdict.concurrency));
-    while let Some(some) = work.recv().await {
-        if pipeline.is_finished() {
-            break;
-        }
-        // The semaphore is never closed.
-        let Ok(place) = places.clone().acquire_many_owned(wanted(some.len(), config.verdict.concurrency)).await else { break };
-        tokio::spawn(judge_all(judge.clone(), some, completions.clone(), place));
+    statuses.raw.measure(move || measured.uncounted.samples());
+    let source =
+        Source { kafka: config.kafka.clone(), judge, places: Arc::new(Semaphore::new(config.verdict.concurrency)), stop };
+    let fresh = source.read(intake(config, Share::Raw { lane: retries.is_on() }, vec![raw], &retries), statuses.raw);
+    if !retries.is_on() {
+        return fresh.await;
     }
-    blocking(|| pipeline.join()).await
+    let again = source.read(intake(config, Share::Lane, topics, &retries), statuses.lane);
+    let (fresh, again) = futures::future::join(fresh, again).await;
+    Ok(fresh? + again?)
+}
+
+/// What others may know of the role's pipelines.
+#[derive(Clone, Default)]
+pub struct Statuses {
+    /// Of the one that reads mail.raw.
+    pub raw: Arc<Status>,
+    /// Of the one that reads retries, if it runs.
+    pub lane: Arc<Status>,
+}
+
+/// The group that reads retries. Before there was one, the group of mail.raw read them.
+pub fn lane(config: &Config) -> Group {
+    Group { id: config.group(LANE), former: Some(config.group(NAME)) }
+}
+
+/// The group that reads a topic for this role, if any does.
+pub fn reader(config: &Config, topic: &str) -> Group {
+    let is_retry = config.topics.all_retries().any(|retry| retry == topic);
+    if is_retry { lane(config) } else { Group::alone(config.group(NAME)) }
+}
+
+/// What the role's pipelines share.
+struct Source {
+    kafka: Kafka,
+    judge: Arc<Judge>,
+    places: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl Source {
+    /// Has what one pipeline reads judged until it ends, whatever the reason; then the other one is stopped too.
+    async fn read(&self, intake: Intake, status: Arc<Status>) -> Result<Tally, Error> {
+        let ended = self.judge_intake(intake, status).await;
+        self.stop.request();
+        ended
+    }
+
+    async fn judge_intake(&self, intake: Intake, status: Arc<Status>) -> Result<Tally, Error> {
+        let concurrency = intake.places;
+        let (pipeline, mut work, completions) = Pipeline::start(&self.kafka, intake, status, self.stop.clone())?;
+        while let Some(some) = work.recv().await {
+            if pipeline.is_finished() {
+                break;
+            }
+            // The semaphore is never closed.
+            let Ok(place) = self.places.clone().acquire_many_owned(wanted(some.len(), concurrency)).await else { break };
+            tokio::spawn(judge_all(self.judge.clone(), some, completions.clone(), place));
+        }
+        blocking(|| pipeline.join()).await
+    }
 }
 
 /// Places for so many messages. Where there are fewer at all, some wait for others of their company.
@@ -100,11 +157,9 @@ async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions,
     }
 }
 
-/// The topics to read: raw messages, and retries wherever there are any, whether or not this process writes them. None when a stop
-/// was requested before the brokers answered.
+/// The topics that retries are read from. None when a stop was requested before the brokers answered.
 async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
-    let raw = config.topics.full(&config.topics.raw);
-    let wanted: Vec<String> = retries.topics().map(str::to_owned).collect();
+    let wanted: Vec<String> = retries.read().map(str::to_owned).collect();
     let (kafka, stop) = (config.kafka.clone(), stop.clone());
     let Some(found) = blocking(move || existing_topics(&kafka, &stop, &wanted)).await? else { return Ok(None) };
     if let Some(topic) = retries.written().find(|topic| !found.iter().any(|found| found == topic)) {
@@ -113,18 +168,41 @@ async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Opti
             reason: "verdict.retries needs it: `verdmarc topics create`".to_owned(),
         });
     }
-    Ok(Some(std::iter::once(raw).chain(found).collect()))
+    Ok(Some(found))
 }
 
-fn intake(config: &Config, topics: Vec<String>, retries: Retries) -> Intake {
-    let settings = &config.verdict;
+/// The part of places and budget that a pipeline has.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    /// That of mail.raw: all, or what a lane leaves.
+    Raw { lane: bool },
+    /// That of the retry lane.
+    Lane,
+}
+
+impl Share {
+    /// Its part of something of which there is at least one.
+    fn of(self, all: usize) -> usize {
+        match self {
+            Self::Raw { lane: false } => all,
+            Self::Raw { lane: true } => all - all / LANE_PART,
+            Self::Lane => (all / LANE_PART).max(1),
+        }
+    }
+}
+
+fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries) -> Intake {
+    let (settings, retries) = (&config.verdict, retries.clone());
     Intake {
-        group: config.group(NAME),
+        group: match share {
+            Share::Raw { .. } => Group::alone(config.group(NAME)),
+            Share::Lane => lane(config),
+        },
         topics,
-        budget_records: settings.budget_records,
-        budget_bytes: settings.budget_bytes,
+        budget_records: share.of(settings.budget_records),
+        budget_bytes: share.of(settings.budget_bytes),
         partition_records: settings.partition_records,
-        places: settings.concurrency,
+        places: share.of(settings.concurrency),
         commit_interval: Duration::from_millis(settings.commit_interval_ms),
         commit_records: settings.commit_records,
         refusal_stop: settings.refusal_stop.then_some("verdict.refusal_stop"),

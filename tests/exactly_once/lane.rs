@@ -85,28 +85,43 @@ fn assert_never_early(stream: &Stream<'_>) {
 }
 
 #[test]
-fn a_lane_that_is_switched_off_empties() {
+fn a_lane_that_is_switched_off_is_not_read_and_a_start_and_topics_check_say_what_is_left() {
     alone(LIMIT, || {
         let stream = Stream::new(shared(), "off-", 2);
-        shared().create_topics(&[(&stream.topic("mail.retries.1"), 2, &[])]);
+        // The second is of a delay that is set no more.
+        let topics = ["mail.retries.1", "mail.retries.2"].map(|name| stream.topic(name));
+        shared().create_topics(&topics.each_ref().map(|name| (name.as_str(), 2, &[][..])));
+        // What a start wants of it.
+        shared().set_topic(&stream.topic("mail.dead-letters"), "max.message.bytes", "59768832");
         let mut fleet = stream.fleet();
-        fleet.set("VERDICT__RETRY_DELAYS_S", "[3]");
-        fleet.set("VERDICT__RETRIES", "true");
+        fleet.set("VERDICT__RETRY_DELAYS_S", "[10]");
+        let (on, off) = (("VERDMARC_VERDICT__RETRIES", "true"), ("VERDMARC_VERDICT__RETRIES", "false"));
+        let left = || {
+            let ran = fleet.command(&["topics", "check"]).envs([off]).output().unwrap();
+            String::from_utf8(ran.stdout).unwrap()
+        };
         stream.produce((0..20).map(|number| Raw::of(Kind::Undecided, format!("m{number}"))));
-        let process = fleet.start("a", &[]);
+        let process = fleet.start("a", &[on]);
         stream.wait_until_done(LIMIT);
         process.signal(Signal::SIGKILL);
         drop(process);
-        assert_eq!(stream.outcome().verdicts.len(), 0);
-        fleet.set("VERDICT__RETRIES", "false");
-        let process = fleet.start("a", &[]);
-        let deadline = Instant::now() + Duration::from_secs(40);
-        while stream.outcome().verdicts.len() < 20 {
-            assert!(Instant::now() < deadline, "{}", fleet.tails());
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let said = left();
+        assert!(said.contains("off-mail.retries.1: verdict.retries is off") && said.contains("20 records are left"), "{said}");
+        assert!(!said.contains("off-mail.retries.2: "), "{said}");
+        let process = fleet.start("a", &[off, ("VERDMARC_KAFKA__CHECK_TOPICS", "true")]);
+        process.wait_for("20 records are left");
+        process.wait_for("\"assigned\"");
+        std::thread::sleep(Duration::from_secs(12));
+        stream.produce([Raw::of(Kind::Undecided, "late".to_owned())]);
+        stream.wait_until_done(LIMIT);
+        assert_eq!(process.stop().0, Some(0));
+        assert_eq!(stream.outcome().verdicts.len(), 1, "what is left was due, and nobody reads it");
+        let process = fleet.start("a", &[on]);
+        eventually("the verdicts", || (stream.outcome().verdicts.len() == 21).then_some(()));
         assert_eq!(process.stop().0, Some(0));
         stream.assert_exactly_once(&fleet);
+        let said = left();
+        assert!(!said.contains("are left"), "{said}");
     });
 }
 

@@ -17,6 +17,7 @@ mod disaster;
 mod fence;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod groups;
 mod lane;
 mod login;
 #[path = "../support/memory.rs"]

@@ -171,7 +171,7 @@ impl Stage {
         let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
         let role = runtime.spawn({
             let (config, stop) = (config.clone(), stop.clone());
-            async move { roles::verdict::run(&config, resolver, claims, Arc::default(), stop).await }
+            async move { roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), stop).await }
         });
         let topics = &config.topics;
         let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters, &topics.reports];

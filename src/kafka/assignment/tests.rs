@@ -238,8 +238,8 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
     let mut assignment = assignment();
     let log = TopicId::new([1; 16]);
     assignment.start(&partition(0), log, Some(7));
-    assert!(assignment.cut(10, usize::MAX).is_none() && !assignment.has_moved_back());
-    assignment.move_back(&partition(0), 7);
+    assert!(assignment.cut(10, usize::MAX).is_none() && !assignment.has_uncommitted_start());
+    assignment.commit_start(&partition(0), 7);
     for committed in [false, true] {
         let cut = assignment.cut(10, usize::MAX).unwrap();
         let next: Vec<_> = cut.next().collect();
@@ -253,15 +253,15 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
         } else {
             assignment.aborted(&cut.positions).unwrap();
         }
-        assert_eq!(assignment.has_moved_back(), !committed);
+        assert_eq!(assignment.has_uncommitted_start(), !committed);
     }
     assert!(assignment.cut(10, usize::MAX).is_none());
     // What is read since is committed behind it, and says it too.
-    assignment.move_back(&partition(0), 7);
+    assignment.commit_start(&partition(0), 7);
     let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
     assignment.complete(slot, Vec::new()).unwrap();
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 8, log })]);
     assignment.committed(&cut).unwrap();
-    assert!(!assignment.has_moved_back());
+    assert!(!assignment.has_uncommitted_start());
 }

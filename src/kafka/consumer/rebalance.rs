@@ -24,7 +24,10 @@ impl Desk {
             ));
         }
         consumer.incremental_assign(&TopicPartitionList::new()).map_err(rebalance)?;
-        let partitions = partitions(list);
+        let (partitions, others) = self.read_of(list);
+        if !others.is_empty() {
+            tracing::info!(partitions = %names(&others), "assigned by an older subscription, and not read");
+        }
         self.session_over = false;
         tracing::info!(partitions = %names(&partitions), "assigned");
         let assigned = self.assignment.assign(partitions);
@@ -40,7 +43,7 @@ impl Desk {
     /// Gives partitions up. A batch that holds records of them is ended first, because once they are given up another member may
     /// read them: aborting is always right, committing under a generation that has passed is not.
     fn revoke(&mut self, consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> Result<(), Error> {
-        let partitions = partitions(list);
+        let (partitions, _) = self.read_of(list);
         let lost = consumer.assignment_lost();
         self.session_over |= lost && consumer.client().fatal_error().is_none();
         // Whatever comes of it, the library must be told that the partitions are given up: it waits for that, when it is closed too.
@@ -48,6 +51,12 @@ impl Desk {
         let (left, given_up) = self.let_go(consumer, &partitions);
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
         given_up.and(ended)
+    }
+
+    /// The partitions of topics that are read, and the others: a static member that comes back with another subscription is handed
+    /// what it had with the one before (kafka.md 1.16).
+    fn read_of(&self, list: &TopicPartitionList) -> (BTreeSet<Partition>, BTreeSet<Partition>) {
+        partitions(list).into_iter().partition(|partition| self.topics.iter().any(|topic| **topic == *partition.topic))
     }
 
     /// Gives up what the library holds of partitions, and forgets them; how many records that leaves, and whether the library took it.

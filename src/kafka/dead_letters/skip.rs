@@ -7,6 +7,7 @@ use crate::event::{Lineage, Record, TopicId};
 use crate::kafka::command::{CommandError, Writer};
 use crate::kafka::committed::Committed;
 use crate::kafka::error::Error;
+use crate::kafka::group::Group;
 use crate::kafka::log_id::LogIds;
 use crate::kafka::range::{Range, Span};
 use crate::kafka::sole::{self, GroupError, Member};
@@ -54,11 +55,9 @@ pub enum SkipError {
     /// Kafka.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The group does not read that topic.
-    #[error("group {group} does not read {topic}; it reads {}", topics.join(", "))]
+    /// The verdict role does not read that topic.
+    #[error("the verdict role does not read {topic}; it reads {}", topics.join(", "))]
     NotRead {
-        /// The group.
-        group: String,
         /// The topic.
         topic: String,
         /// What it reads.
@@ -104,24 +103,25 @@ impl From<Error> for SkipError {
 /// The reason of letters made here.
 const REASON: &str = "skipped_by_operator";
 
-/// Writes the record to the dead letters and sets the group's position behind it, both or neither; returns it. Unless `act` is
-/// set it only says whether that could be done.
+/// Writes the record to the dead letters and sets the position behind it of the group that reads its topic, both or neither; returns
+/// it. Unless `act` is set it only says whether that could be done.
 ///
 /// # Errors
 /// The group has members, or stands somewhere else; or Kafka.
-pub fn skip(config: &Config, group: &str, target: &Target, act: bool) -> Result<Record, SkipError> {
+pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Result<Record, SkipError> {
     let raw = config.topics.full(&config.topics.raw);
     let topics: Vec<String> = std::iter::once(raw).chain(config.topics.all_retries()).collect();
     if !topics.contains(&target.topic) {
-        return Err(SkipError::NotRead { group: group.to_owned(), topic: target.topic.clone(), topics });
+        return Err(SkipError::NotRead { topic: target.topic.clone(), topics });
     }
+    let group = &*reader.id;
     sole::nobody_in(&config.kafka, group)?;
     let log = LogIds::new(&config.kafka)?.of(&target.topic)?;
-    let position = position(&config.kafka, group, target, log)?;
+    let position = position(&config.kafka, reader, target, log)?;
     let record = next(&config.kafka, group, target, position)?;
     if act {
         let member = Member::join(&config.kafka, group, &target.topic)?;
-        if self::position(&config.kafka, group, target, log)? != position {
+        if self::position(&config.kafka, reader, target, log)? != position {
             return Err(SkipError::Moved { group: group.to_owned() });
         }
         let writer = Writer::start(&config.kafka, &format!("{group}.skip"))?;
@@ -135,8 +135,8 @@ pub fn skip(config: &Config, group: &str, target: &Target, act: bool) -> Result<
 }
 
 /// The group's position in the partition of this log, none when it has none yet.
-fn position(kafka: &Kafka, group: &str, target: &Target, log: Option<TopicId>) -> Result<Option<i64>, Error> {
-    let positions = sole::positions(kafka, group, &target.topic)?;
+fn position(kafka: &Kafka, reader: &Group, target: &Target, log: Option<TopicId>) -> Result<Option<i64>, Error> {
+    let positions = reader.positions(kafka, &target.topic)?;
     let of_partition = usize::try_from(target.partition).ok().and_then(|partition| positions.get(partition));
     let position = of_partition.copied().ok_or_else(|| Error::Topic {
         topic: target.topic.clone(),

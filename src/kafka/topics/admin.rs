@@ -69,7 +69,7 @@ impl Admin {
     }
 
     /// A topic without its settings, if it is there, and the id of some broker.
-    fn found(&self, name: &str) -> Result<(Option<Found>, Option<i32>), Error> {
+    pub(super) fn found(&self, name: &str) -> Result<(Option<Found>, Option<i32>), Error> {
         let failed = |reason: String| Error::Topic { topic: name.to_owned(), reason };
         let deadline = Instant::now() + METADATA_PATIENCE;
         loop {

@@ -162,6 +162,20 @@ pub enum Deviation {
         /// The setting.
         found: String,
     },
+    /// Nobody reads it, and something is in it.
+    #[error("verdict.retries is off, so nobody reads it, and {}{records} records are left in it whose messages have no verdict", if *is_all { "" } else { "more than " })]
+    Left {
+        /// Records, as far as they were counted.
+        records: usize,
+        /// Whether there are no more.
+        is_all: bool,
+    },
+    /// Nobody reads it, and something may be in it.
+    #[error("verdict.retries is off, and the records that are left in it cannot be counted: {reason}")]
+    Uncounted {
+        /// Why not.
+        reason: String,
+    },
     /// Its settings cannot be read.
     #[error("its settings cannot be read")]
     Unreadable,

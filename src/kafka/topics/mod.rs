@@ -1,9 +1,11 @@
 //! The topics themselves: what they should be, what they are, and how one becomes the other.
 //!
-//! `plan` is the table, `check` compares it with what `admin` finds, `strimzi` writes it for Kubernetes.
+//! `plan` is the table, `check` compares it with what `admin` finds, `left` looks for what nobody reads any more, `strimzi` writes the
+//! table for Kubernetes.
 
 mod admin;
 mod check;
+mod left;
 mod plan;
 mod strimzi;
 
@@ -13,6 +15,7 @@ pub use strimzi::strimzi;
 
 use super::client;
 use super::error::Error;
+use super::group::Group;
 use super::producer::Producer;
 use super::reader::{self, Quiet};
 use crate::config::{Config, Kafka};
@@ -20,14 +23,19 @@ use crate::event::Output;
 use admin::Admin;
 use std::time::{Duration, Instant};
 
-/// Looks at the topics and says what is wrong with them. Blocks until the brokers answer.
+/// Looks at the topics and says what is wrong with them, and what the retry lane, which its group reads, holds when it is off. Blocks
+/// until the brokers answer.
 ///
 /// # Errors
 /// No broker answers. A topic that is missing is a finding, not an error.
-pub fn check(config: &Config) -> Result<Report, Error> {
+pub fn check(config: &Config, lane: &Group) -> Result<Report, Error> {
     let plan = plan(config);
-    let cluster = Admin::new(&config.kafka)?.cluster(&plan)?;
-    Ok(compare(config, &plan, &cluster))
+    let admin = Admin::new(&config.kafka)?;
+    let mut report = compare(config, &plan, &admin.cluster(&plan)?);
+    if !config.verdict.retries {
+        report.warnings.extend(left::in_lane(config, &admin, lane));
+    }
+    Ok(report)
 }
 
 /// Partitions of a topic.
