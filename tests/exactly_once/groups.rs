@@ -173,7 +173,7 @@ fn a_member_that_comes_back_with_another_subscription_reads_nothing_of_the_old_o
         // A static member does not leave the group.
         drop(before);
         let process = fleet.start("a", &[]);
-        process.wait_for("assigned by an older subscription");
+        process.wait_for("\"assigned\"");
         stream.produce((0..40).map(|number| Raw::of(Kind::Undecided, format!("m{number}"))));
         stream.wait_until_done(LIMIT);
         eventually("verdicts", || (stream.outcome().verdicts.len() == 40).then_some(()));
@@ -183,5 +183,6 @@ fn a_member_that_comes_back_with_another_subscription_reads_nothing_of_the_old_o
         assert_eq!(process.stop().0, Some(0));
         stream.assert_exactly_once(&fleet);
         assert_eq!(shared().committed(&stream.group(), &retries), [None, None], "the group of mail.raw has read retries");
+        assert_eq!(fleet.logged("assigned by an older subscription").len(), 1, "it was handed nothing of the old one");
     });
 }
