@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
+use nix::sys::signal::{Signal, kill};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -72,6 +75,93 @@ fn a_closed_pipe_ends_a_command_silently() {
         let output = folder.command(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_exit_code_5() {
+    let folder = Folder::new();
+    folder.file("case.jsonl", &case(""));
+    for arguments in [
+        &["schema", "verdict.v1"][..],
+        &["config", "print"],
+        &["config", "check"],
+        &["--help"],
+        &["verify", "message.eml", "--zone", "zone.json"],
+        &["verify", "message.eml", "--zone", "zone.json", "--json"],
+        &["verify", "message.eml", "--zone", "zone.json", "--annotated"],
+        &["conformance", "case.jsonl"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = folder.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{arguments:?}: {said}");
+        assert!(said.contains("error: cannot write to standard output: "), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn standard_error_that_nobody_reads_changes_no_exit_code() {
+    let folder = Folder::new();
+    for arguments in [&["verify", "absent.eml", "--zone", "zone.json"][..], &["config", "print", "--config", "absent.toml"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = folder.command(arguments).stderr(writer).stdout(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn who_authenticated_and_when_a_message_arrived_can_be_said() {
+    let folder = Folder::new();
+    let verified = |arguments: &[&str]| {
+        let (_, stdout, stderr) =
+            folder.run(&[&["verify", "message.eml", "--zone", "zone.json", "--json"][..], arguments].concat());
+        let event: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+        (event["envelope"]["authenticated"].clone(), event["receipt"]["timestamp"].as_str().unwrap().to_owned())
+    };
+    let (arrival, now) = ("2026-01-02T03:04:05+01:00", "2026-01-03T00:00:00Z");
+    assert_eq!(
+        verified(&["--authenticated", "ann", "--arrival", arrival, "--now", now]),
+        (true.into(), "2026-01-02T02:04:05.000Z".to_owned())
+    );
+    assert_eq!(verified(&["--now", now]), (false.into(), "2026-01-03T00:00:00.000Z".to_owned()));
+    assert_eq!(verified(&["--authenticated", "false", "--arrival", now]).0, false);
+    for command in [&["verify", "message.eml"][..], &["send", "message.eml"]] {
+        for time in ["yesterday", "2026-01-02", "2026-01-02 03:04:05Z"] {
+            let (code, _, stderr) = folder.run(&[command, &["--arrival", time]].concat());
+            assert!(code == Some(2) && stderr.contains("write a time by RFC 3339, say 2026-01-31T12:00:00Z"), "{stderr}");
+        }
+    }
+}
+
+#[test]
+fn help_names_what_users_need() {
+    let (code, stdout, _) = Folder::new().run(&["--help"]);
+    assert_eq!((code, stdout.contains("verify"), stdout.contains("onformance")), (Some(0), true, false), "{stdout}");
+}
+
+#[test]
+fn a_start_says_which_roles_it_does_not_run_and_a_hang_up_stops_it() {
+    let folder = Folder::new();
+    for (arguments, said) in [
+        (
+            &["run"][..],
+            "the aggregate role is not run: it needs settings that are missing: receiver.organization, receiver.contact",
+        ),
+        (&["run", "--roles", "verdict"], "the aggregate role is not run: --roles does not name it"),
+    ] {
+        let mut command = folder.command(arguments);
+        command.env("VERDMARC_KAFKA__BROKERS", "127.0.0.1:1").env("VERDMARC_RECEIVER__DOMAIN", "mx.test");
+        command.env("VERDMARC_KAFKA__CHECK_TOPICS", "false").env("VERDMARC_DNS__ZONE", folder.path("zone.json"));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut until = |text: &str| lines.by_ref().any(|line| line.contains(text));
+        assert!(until(said), "{said}");
+        assert!(until("verdict role starts"));
+        kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGHUP).unwrap();
+        assert!(until("stopping"));
+        assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 }
 

@@ -500,3 +500,29 @@ fn a_broker_that_tells_no_settings_gives_warnings() {
     assert_eq!(report.errors, []);
     assert_eq!(report.warnings.len(), 4, "{:?}", report.warnings);
 }
+
+#[test]
+fn a_report_that_cannot_be_written_keeps_no_other_back() {
+    within(LIMIT, || {
+        let desk = Desk::new("export.");
+        desk.topics(&[("mail.reports", &[])]);
+        let long = format!("{}.example", [&"d".repeat(60); 3].map(String::as_str).join("."));
+        desk.report(&["blocked.example", &long, "last.example"]);
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("made");
+        std::fs::create_dir_all(to.join(operator::report_file("blocked.example"))).unwrap();
+        let exported = desk.run(&["reports", "export", "--to", to.to_str().unwrap()]);
+        assert_eq!((exported.code, exported.count("2 report(s) written")), (5, 1), "{exported}");
+        assert!(exported.err.contains("about blocked.example is not written: "), "{exported}");
+        let mut files: Vec<_> = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.is_file());
+        assert_eq!(files.len(), 2, "{files:?}");
+        assert!(
+            files
+                .iter()
+                .all(|path| path.to_str().unwrap().ends_with("!1769817600!1769903999!0123456789abcdef0123456789abcdef.xml.gz"))
+        );
+        let nowhere = desk.run(&["reports", "export", "--to", "/dev/null/reports"]);
+        assert_eq!((nowhere.code, nowhere.err.contains("cannot write to /dev/null/reports: ")), (5, true), "{nowhere}");
+    });
+}

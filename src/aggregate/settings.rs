@@ -83,6 +83,19 @@ impl Settings {
         })
     }
 
+    /// For whoever only reads the state. Nobody need be named in reports that are not made.
+    ///
+    /// # Errors
+    /// As those of [`Settings::of`]; there are none.
+    pub fn of_reader(config: &Config) -> Result<Self, Missing> {
+        let mut config = config.clone();
+        let receiver = &mut config.receiver;
+        receiver.domain = receiver.domain.take().or_else(|| "receiver.invalid".parse().ok());
+        receiver.organization.get_or_insert_default();
+        receiver.contact.get_or_insert_default();
+        Self::of(&config)
+    }
+
     pub(super) fn changelog(&self, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
         changelog::record(&self.targets.windows, partition, key, value)
     }

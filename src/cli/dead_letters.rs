@@ -33,10 +33,10 @@ struct Selection {
     #[arg(long = "reason", value_name = "CODE")]
     reasons: Vec<String>,
     /// Only those written at this time or later, say 2026-01-31T12:00:00Z.
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = super::time)]
     since: Option<Timestamp>,
     /// Only those written before this time.
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = super::time)]
     until: Option<Timestamp>,
 }
 

@@ -5,6 +5,7 @@ use super::verify::EnvelopeArgs;
 use crate::event::headers::{CONTENT_TYPE, MESSAGE};
 use crate::event::raw::RECEIVED;
 use crate::event::{Headers, Output};
+use anyhow::Context as _;
 use base64::Engine as _;
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,24 +13,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What SMTP said about the messages. What is not given is unknown, never guessed.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct Envelope {
-    #[command(flatten)]
-    pub(super) smtp: EnvelopeArgs,
-    /// The message was submitted by this user, who authenticated; it is not evaluated then.
-    #[arg(long, value_name = "USER")]
-    pub(super) authenticated: Option<String>,
-    /// When the message arrived, as RFC 3339 writes it. Default: when the broker takes it.
-    #[arg(long, value_name = "TIME")]
-    pub(super) arrival: Option<Timestamp>,
-}
-
 /// A message on its way to mail.raw.
 pub(super) struct Sent<'a> {
     pub(super) id: &'a str,
     pub(super) message: &'a [u8],
-    pub(super) envelope: &'a Envelope,
+    pub(super) envelope: &'a EnvelopeArgs,
 }
 
 impl Sent<'_> {
@@ -57,7 +45,7 @@ impl Sent<'_> {
     }
 
     fn attributes(&self) -> Vec<(&'static str, String)> {
-        let Envelope { smtp, authenticated, arrival } = self.envelope;
+        let EnvelopeArgs { client_ip, helo, mail_from, rcpt, authenticated, arrival } = self.envelope;
         let mut attributes = vec![
             ("specversion", "1.0".to_owned()),
             ("id", self.id.to_owned()),
@@ -66,10 +54,10 @@ impl Sent<'_> {
         ];
         let optional = [
             ("time", arrival.map(|time| time.to_string())),
-            ("clientip", smtp.client_ip.map(|ip| ip.to_string())),
-            ("helo", smtp.helo.clone()),
-            ("mailfrom", smtp.mail_from.clone()),
-            ("rcptto", (!smtp.rcpt.is_empty()).then(|| json!(smtp.rcpt).to_string())),
+            ("clientip", client_ip.map(|ip| ip.to_string())),
+            ("helo", helo.clone()),
+            ("mailfrom", mail_from.clone()),
+            ("rcptto", (!rcpt.is_empty()).then(|| json!(rcpt).to_string())),
             ("authenticated", authenticated.clone()),
         ];
         attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
@@ -82,7 +70,7 @@ pub(super) fn read_messages(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>,
     let mut messages = Vec::new();
     for path in files {
         let shown = path.display().to_string();
-        let bytes = read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        let bytes = read(path).with_context(|| format!("cannot read {shown}"))?;
         if bytes.is_empty() {
             return Err(Failure::usage(format!("{shown} is empty: a message has at least a header field")));
         }

@@ -2,6 +2,7 @@
 
 use crate::config::ConfigError;
 use crate::dns::ResolverError;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 /// How a command ends.
@@ -17,7 +18,7 @@ pub enum Exit {
     ProcessingFailed,
     /// 4: Kafka cannot be reached or failed for good.
     Kafka,
-    /// 5: the program contradicts itself, or the machine refuses what it needs.
+    /// 5: the program contradicts itself, or the machine refuses what it needs: files, streams, sockets, threads.
     Internal,
     /// 6: another process with the same instance name took this one's place, or holds it.
     Fenced,
@@ -32,7 +33,7 @@ pub enum Exit {
 
 /// The list, below the help text.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
-3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal error, 6 another process \
+3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal or I/O error, 6 another process \
 has its instance name and its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
 do not fit (aggregate), or what a group committed cannot be read, 130 ended at once by a second signal.";
 
@@ -88,14 +89,37 @@ impl Failure {
     pub(super) fn print(&self) {
         let error = anstyle::AnsiColor::Red.on_default().bold();
         for line in self.message.lines() {
-            anstream::eprintln!("{error}error{error:#}: {line}");
+            say(format_args!("{error}error{error:#}: {line}"));
+        }
+    }
+}
+
+/// A line on standard error. Nobody can be told that nobody reads it.
+pub(super) fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+impl Exit {
+    /// Of an I/O error: a file that was named and is not there, or holds no text, is wrong input, all else is the machine's.
+    fn of_io(kind: ErrorKind) -> Self {
+        use ErrorKind as Kind;
+        match kind {
+            Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidData | Kind::AddrNotAvailable => Self::Usage,
+            _ => Self::Internal,
         }
     }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error.to_string())
+        Self::new(exit_of_settings(&error), error.to_string())
+    }
+}
+
+fn exit_of_settings(error: &ConfigError) -> Exit {
+    match error {
+        ConfigError::File { reason, .. } => Exit::of_io(reason.kind()),
+        ConfigError::Invalid(_) | ConfigError::Contradictory(_) => Exit::Usage,
     }
 }
 
@@ -113,7 +137,7 @@ impl From<crate::telemetry::FilterError> for Failure {
 
 impl From<crate::telemetry::health::ListenError> for Failure {
     fn from(error: crate::telemetry::health::ListenError) -> Self {
-        Self::usage(error.to_string())
+        Self::new(Exit::of_io(error.reason.kind()), error.to_string())
     }
 }
 
@@ -126,8 +150,9 @@ impl From<crate::claim_check::SetUp> for Failure {
 impl From<crate::kafka::Error> for Failure {
     fn from(error: crate::kafka::Error) -> Self {
         use crate::kafka::Error;
-        let exit = match error {
-            Error::Client(_) | Error::PropertyFile { .. } | Error::Topics(_) | Error::FormerGroup { .. } => Exit::Usage,
+        let exit = match &error {
+            Error::PropertyFile { reason, .. } => Exit::of_io(reason.kind()),
+            Error::Client(_) | Error::Topics(_) | Error::FormerGroup { .. } => Exit::Usage,
             Error::Fenced(_) | Error::Occupied { .. } => Exit::Fenced,
             Error::AmbiguousCommit(_) => Exit::AmbiguousCommit,
             Error::State { .. } | Error::Gone(_) | Error::Metadata { .. } => Exit::State,
@@ -144,29 +169,36 @@ impl From<crate::aggregate::Missing> for Failure {
     }
 }
 
-/// What a command without Kafka fails over is its input.
+/// What a command without Kafka fails over is its input, or the machine.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        if error.chain().any(is_closed_pipe) { Self::reader_gone() } else { Self::usage(format!("{error:#}")) }
+        match error.chain().find_map(io_kind) {
+            Some(ErrorKind::BrokenPipe) => Self::reader_gone(),
+            // Files are named where they fail.
+            Some(_) if error.chain().nth(1).is_none() => of_standard_output(&error),
+            Some(kind) => Self::new(Exit::of_io(kind), format!("{error:#}")),
+            None => {
+                let exit = error.chain().find_map(|error| error.downcast_ref().map(exit_of_settings));
+                Self::new(exit.unwrap_or(Exit::Usage), format!("{error:#}"))
+            }
+        }
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        if is_closed_pipe(&error) {
-            return Self::reader_gone();
-        }
-        Self::new(Exit::Internal, format!("cannot write to standard output: {error}"))
+        if error.kind() == ErrorKind::BrokenPipe { Self::reader_gone() } else { of_standard_output(&error) }
     }
 }
 
-/// Commands write to one pipe, standard output; sockets have errors of their own.
-fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    let kind = error
-        .downcast_ref()
-        .map(std::io::Error::kind)
-        .or_else(|| error.downcast_ref().and_then(serde_json::Error::io_error_kind));
-    kind == Some(std::io::ErrorKind::BrokenPipe)
+fn of_standard_output(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Internal, format!("cannot write to standard output: {error}"))
+}
+
+/// The kind of an I/O error. Commands write to one pipe, standard output; sockets have errors of their own.
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
+    let plain = error.downcast_ref().map(std::io::Error::kind);
+    plain.or_else(|| error.downcast_ref().and_then(serde_json::Error::io_error_kind))
 }
 
 #[cfg(test)]
@@ -196,7 +228,36 @@ mod tests {
         ] {
             assert_eq!((failure.exit, failure.message.as_str()), (Exit::Ok, ""));
         }
-        assert_eq!(Failure::from(Error::from(ErrorKind::StorageFull)).exit, Exit::Internal);
+    }
+
+    #[test]
+    fn an_io_error_is_5_wherever_it_comes_from_unless_what_was_named_is_not_there() {
+        let named = |kind: ErrorKind| anyhow::Error::from(Error::from(kind)).context("cannot read x");
+        let settings = |kind: ErrorKind| ConfigError::File { path: "x".into(), reason: kind.into() };
+        let property =
+            |kind: ErrorKind| crate::kafka::Error::PropertyFile { property: "p".into(), path: "x".into(), reason: kind.into() };
+        for (kind, expected) in [
+            (ErrorKind::PermissionDenied, Exit::Internal),
+            (ErrorKind::StorageFull, Exit::Internal),
+            (ErrorKind::Other, Exit::Internal),
+            (ErrorKind::NotFound, Exit::Usage),
+            (ErrorKind::IsADirectory, Exit::Usage),
+        ] {
+            for failure in [
+                Failure::from(named(kind)),
+                Failure::from(settings(kind)),
+                Failure::from(anyhow::Error::from(settings(kind))),
+                Failure::from(property(kind)),
+            ] {
+                assert_eq!(failure.exit, expected, "{kind}: {}", failure.message);
+            }
+        }
+        for failure in
+            [Failure::from(Error::from(ErrorKind::StorageFull)), anyhow::Error::from(Error::from(ErrorKind::StorageFull)).into()]
+        {
+            assert_eq!(failure.exit, Exit::Internal);
+            assert!(failure.message.starts_with("cannot write to standard output: "), "{}", failure.message);
+        }
         assert_eq!(Failure::from(anyhow::anyhow!("x")).exit, Exit::Usage);
     }
 }

@@ -23,7 +23,10 @@ mod windows;
 
 pub use exit::{Exit, Failure};
 
+use crate::event::raw::{NoTime, Rfc3339};
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,6 +51,7 @@ enum Command {
     /// Judge messages from files and explain the verdicts.
     Verify(verify::Verify),
     /// Judge conformance cases.
+    #[command(hide = true)]
     Conformance(conformance::Conformance),
     /// Evaluate a verdict again from its evidence.
     Replay(replay::Replay),
@@ -93,11 +97,17 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            let printed = error.print();
+            let asked_for = !error.use_stderr();
+            return if asked_for { end(printed.map(|()| Exit::Ok).map_err(Failure::from)) } else { Exit::Usage.into() };
         }
     };
-    match arguments.command.run() {
+    end(arguments.command.run())
+}
+
+/// Nothing that was said may stay behind in the stream's buffer, whose last content would be dropped in silence.
+fn end(ended: Result<Exit, Failure>) -> ExitCode {
+    match ended.and_then(|exit| Ok(std::io::stdout().flush().map(|()| exit)?)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             failure.print();
@@ -125,6 +135,11 @@ impl Command {
             Self::Aggregate(command) => aggregate::run(&command),
         }
     }
+}
+
+/// A time that is given as an option.
+fn time(text: &str) -> Result<Timestamp, NoTime> {
+    text.parse().map(|Rfc3339(time)| time)
 }
 
 /// A runtime for the commands that evaluate.

@@ -1,9 +1,11 @@
 //! `verdmarc reports list|show|export`
 
+mod export;
 mod readable;
 
 pub(super) use readable::readable;
 
+use self::export::{Export, export};
 use super::{Exit, Failure, Settings, shown};
 use crate::config::Config;
 use crate::dns::Domain;
@@ -14,7 +16,6 @@ use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Subcommand)]
@@ -34,7 +35,7 @@ struct Selection {
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<Domain>,
     /// Only those written at this time or later, say 2026-01-31T12:00:00Z.
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = super::time)]
     since: Option<Timestamp>,
     #[command(flatten)]
     settings: Settings,
@@ -59,15 +60,6 @@ pub(super) struct Show {
     readable: bool,
     #[command(flatten)]
     settings: Settings,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Export {
-    /// The folder to write to; made when it is not there.
-    #[arg(long, value_name = "FOLDER")]
-    to: PathBuf,
-    #[command(flatten)]
-    selection: Selection,
 }
 
 /// A report as it lies in mail.reports.
@@ -209,41 +201,4 @@ fn indented(xml: &str) -> Result<String, Failure> {
         }
     }
     Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned() + "\n")
-}
-
-fn export(config: &Config, arguments: &Export) -> Result<Exit, Failure> {
-    let cannot = |path: &Path, error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
-    std::fs::create_dir_all(&arguments.to).map_err(|error| cannot(&arguments.to, error))?;
-    let (mut written, selection) = (0, &arguments.selection);
-    for_each(config, selection.domain.as_ref(), selection.since, |report| {
-        let name = &report.attributes.file_name;
-        if !is_file_name(name) {
-            return Err(Failure::usage(format!("report {} has no usable file name", report.attributes.id.escape_debug())));
-        }
-        let path = arguments.to.join(name);
-        std::fs::write(&path, &report.bytes).map_err(|error| cannot(&path, error))?;
-        written += 1;
-        Ok(())
-    })?;
-    writeln!(anstream::stdout(), "{written} report(s) written to {}", arguments.to.display())?;
-    Ok(Exit::Ok)
-}
-
-/// Whether it stays in its folder, whoever wrote the record.
-fn is_file_name(name: &str) -> bool {
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"._-!".contains(&byte);
-    name.ends_with(".xml.gz") && !name.starts_with('.') && name.len() <= 1_000 && name.bytes().all(usual)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_stays_in_its_folder() {
-        assert!(is_file_name("mx.example!a.example!1!2!ab.xml.gz"));
-        for name in ["../a.xml.gz", "/a.xml.gz", "a/b.xml.gz", ".xml.gz", "a.xml", "a\0.xml.gz"] {
-            assert!(!is_file_name(name), "{name:?}");
-        }
-    }
 }

@@ -9,9 +9,9 @@ use crate::roles::verdict::Statuses;
 use crate::telemetry::health::Roles;
 use crate::{roles, telemetry};
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Run roles until SIGTERM or SIGINT: what was read is finished and committed then. A second signal ends at once.
+/// Run roles until SIGTERM, SIGHUP or SIGINT: what was read is finished and committed then. A second signal ends at once.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Roles to run. Without it every role whose settings are there.
@@ -50,6 +50,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    for line in not_run(&roles, &arguments.roles, &config) {
+        tracing::info!("{line}");
+    }
     let runtime = super::runtime()?;
     let ended = runtime.block_on(run_all(&config, &roles));
     // A file system or a resolver that hangs must not hold the process back.
@@ -75,6 +78,17 @@ fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
         }
     }
     Ok(roles)
+}
+
+/// Which roles are not run, and why.
+fn not_run(roles: &[Role], asked: &[Role], config: &Config) -> Vec<String> {
+    let others = [Role::Verdict, Role::Aggregate].into_iter().filter(|role| !roles.contains(role));
+    let reason = if asked.is_empty() {
+        format!("it needs settings that are missing: {}", config.receiver.missing_for_reports().join(", "))
+    } else {
+        "--roles does not name it".to_owned()
+    };
+    others.map(|role| format!("the {} role is not run: {reason}", role.name())).collect()
 }
 
 /// Runs the roles side by side. When one ends, whatever the reason, the others are stopped; the first error is the process's.
@@ -123,11 +137,13 @@ async fn aggregate(config: &Config, status: Arc<Status>, stop: Stop) -> Result<T
 fn stop_on_signals(stop: Stop) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut hang_up = (!is_hang_up_ignored()).then(|| listen(SignalKind::hangup())).transpose()?;
     tokio::spawn(async move {
         for first in [true, false] {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                () = hung_up(&mut hang_up) => {}
             }
             if first {
                 tracing::info!("stopping: what was read is finished; a second signal ends at once");
@@ -137,6 +153,20 @@ fn stop_on_signals(stop: Stop) -> Result<(), Failure> {
         std::process::exit(Exit::Interrupted.code().into());
     });
     Ok(())
+}
+
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started the process wants it to outlive the terminal, as `nohup` does.
+fn is_hang_up_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.unwrap_or_default() & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0
 }
 
 /// Commands that talk to Kafka need to know where it is.
@@ -152,5 +182,5 @@ pub(super) fn require_brokers(config: &Config) -> Result<(), Failure> {
 
 pub(super) fn warn(message: &str) {
     let warning = anstyle::AnsiColor::Yellow.on_default().bold();
-    anstream::eprintln!("{warning}warning{warning:#}: {message}");
+    super::exit::say(format_args!("{warning}warning{warning:#}: {message}"));
 }

@@ -1,6 +1,7 @@
 //! `verdmarc send`
 
-use super::envelope::{Envelope, Sent, new_id, read_messages};
+use super::envelope::{Sent, new_id, read_messages};
+use super::verify::EnvelopeArgs;
 use super::{Exit, Failure, Settings};
 use crate::kafka::Producer;
 use crate::telemetry;
@@ -16,7 +17,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    envelope: Envelope,
+    envelope: EnvelopeArgs,
     /// Write CloudEvents in structured mode (JSON) instead of binary mode.
     #[arg(long)]
     structured: bool,

@@ -37,7 +37,7 @@ pub(super) struct List {
 #[derive(Debug, clap::Args)]
 pub(super) struct Close {
     /// Only the window that this time belongs to, say 2026-01-31T12:00:00Z. Without it every window that has rows.
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = super::time)]
     at: Option<Timestamp>,
     #[command(flatten)]
     settings: Settings,
@@ -75,7 +75,7 @@ fn list(config: &Config, arguments: &List) -> Result<Exit, Failure> {
 
 /// What the changelog says, of all partitions.
 fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
-    let settings = Counting::of(config)?;
+    let settings = Counting::of_reader(config)?;
     let settings = Arc::new(settings);
     let topic: Arc<str> = settings.targets.windows.clone();
     let mut partitions: BTreeMap<i32, Restore> = BTreeMap::new();

@@ -13,8 +13,10 @@ mod tests;
 mod time;
 mod unread;
 
+pub use attribute::names_a_user;
 pub use reference::{Body, DataRef};
 pub use refusal::Refusal;
+pub use time::{NoTime, Rfc3339};
 pub use unread::unread;
 
 use super::headers::{ATTRIBUTE, CONTENT_TYPE, MESSAGE, Trace};
@@ -24,7 +26,6 @@ use attribute::Attribute;
 use jiff::{SignedDuration, Timestamp};
 use reference::{DATAREF, DATASHA256};
 use std::borrow::Cow;
-use time::Rfc3339;
 
 /// The type of a raw message's event; other types of ours are not messages.
 pub const RECEIVED: &str = "verdmarc.mail.received.v1";

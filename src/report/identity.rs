@@ -2,6 +2,7 @@
 
 use super::head::Head;
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 /// A report's id: 32 hexadecimal digits over what it is about, so that the same report has the same id whenever it is made (B21).
@@ -48,6 +49,41 @@ impl Identity {
             id,
             file_name: format!("{submitter}!{domain}!{begin}!{end}!{id}.xml.gz"),
             subject: format!("Report Domain: {domain} Submitter: {submitter} Report-ID: {id}"),
+        }
+    }
+}
+
+/// A report's file name in at most `most` bytes, for a file system: the domains give way at their end, period and id are kept. None
+/// when not even those fit, or when it is the name of no report. Mail has the whole name.
+pub fn shortened(file_name: &str, most: usize) -> Option<Cow<'_, str>> {
+    let (tail, _) = file_name.rmatch_indices('!').nth(2)?;
+    let kept = most.checked_sub(file_name.len() - tail)?;
+    if kept >= tail {
+        return Some(file_name.into());
+    }
+    let (domains, tail) = (file_name.get(..kept)?, file_name.get(tail..)?);
+    (!domains.is_empty()).then(|| format!("{domains}{tail}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_keeps_period_and_id() {
+        let name = "mx.example!a.example!1!2!ab.xml.gz";
+        for (most, expected) in [
+            (1_000, Some(name)),
+            (name.len(), Some(name)),
+            (name.len() - 1, Some("mx.example!a.exampl!1!2!ab.xml.gz")),
+            (15, Some("m!1!2!ab.xml.gz")),
+            (14, None),
+            (3, None),
+        ] {
+            assert_eq!(shortened(name, most).as_deref(), expected, "{most}");
+        }
+        for other in ["", "ab.xml.gz", "a!1!ab.xml.gz"] {
+            assert_eq!(shortened(other, 255), None, "{other}");
         }
     }
 }

@@ -19,6 +19,6 @@ mod tests;
 mod text;
 
 pub use head::{Head, Period, Submitter};
-pub use identity::{Identity, ReportId};
+pub use identity::{Identity, ReportId, shortened};
 pub use part::{Limits, Part, next_part};
 pub use row::{Collapse, ReportRow, Signature, Spf};

@@ -19,7 +19,8 @@ use tokio::net::TcpListener;
 #[error("cannot listen at health.listen {address}: {reason}")]
 pub struct ListenError {
     address: SocketAddr,
-    reason: std::io::Error,
+    /// Why.
+    pub reason: std::io::Error,
 }
 
 /// What each role of the process does, by its name.

@@ -29,6 +29,8 @@ pub fn start(log: &Log) -> Result<(), FilterError> {
     let filter = EnvFilter::try_new(&log.filter)?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // It would say so on standard error, and panic because nobody reads that.
+    let builder = builder.log_internal_errors(false);
     // An error means that a subscriber is there already.
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),

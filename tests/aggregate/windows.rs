@@ -200,6 +200,12 @@ fn an_operator_lists_closes_and_reads_what_came_of_it() {
         assert_eq!(listed.lines().count(), 21, "{listed}");
         assert!(listed.contains("dmarc@owner1.example") && listed.contains("nobody"), "{listed}");
         assert_eq!(run(&["windows", "list", "--domain", "owner3.example", "--json"]).lines().count(), 1);
+        let mut reader = fleet.command(&["windows", "list"]);
+        let unnamed = ["DOMAIN", "ORGANIZATION", "CONTACT"].map(|name| format!("VERDMARC_RECEIVER__{name}"));
+        for name in unnamed {
+            reader.env_remove(name);
+        }
+        assert_eq!(String::from_utf8(reader.output().unwrap().stdout).unwrap(), listed, "whoever only reads names no receiver");
         run(&["windows", "close"]);
         let found = stream.wait_until_reported(SOON, &fleet);
         stream.assert_exact(&found, &fleet);

@@ -7,15 +7,22 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use verdmarc::config::Config;
+use verdmarc::config::{Config, Profile};
 use verdmarc::event::dead_letter::letter;
 use verdmarc::event::redrive::{Place, RedrivenEvent};
-use verdmarc::event::{Headers, Lineage, Output, Record, Stamp};
+use verdmarc::event::{Headers, Lineage, Output, Record, ReportAttributes, Stamp};
 use verdmarc::kafka::Producer;
 
 const ANSWER: Duration = Duration::from_secs(20);
 
 pub type Writer = ThreadedProducer<DefaultProducerContext>;
+
+const REPORT_ID: &str = "0123456789abcdef0123456789abcdef";
+
+/// The file name of a report that [`Desk::report`] writes.
+pub fn report_file(domain: &str) -> String {
+    format!("mx.example!{domain}!1769817600!1769903999!{REPORT_ID}.xml.gz")
+}
 
 /// Where commands are run.
 pub struct Desk {
@@ -91,6 +98,33 @@ impl Desk {
             let mut lineage = Lineage::itself(&record);
             lineage.input.attempt = *attempt;
             Output { partition: Some(i32::from(index % 2 == 1)), ..letter(&topic, record, &lineage, (reason, "why")) }
+        });
+        Producer::new(&config.kafka).unwrap().write_all(&outputs.collect::<Vec<_>>(), ANSWER).unwrap();
+    }
+
+    /// Writes reports about these policy domains, which are none that anybody could read.
+    pub fn report(&self, domains: &[&str]) {
+        let mut config = Config::default();
+        config.kafka.brokers = self.broker.bootstrap();
+        let topic: std::sync::Arc<str> = format!("{}mail.reports", self.prefix).into();
+        let outputs = domains.iter().map(|domain| {
+            let attributes = ReportAttributes {
+                id: REPORT_ID.to_owned(),
+                policy_domain: domain.parse().unwrap(),
+                submitter: "mx.example".parse().unwrap(),
+                begin: 1_769_817_600,
+                end: 1_769_903_999,
+                file_name: report_file(domain),
+                subject: "a report".to_owned(),
+                generation: 0,
+                part: 0,
+                profile: Profile::Rfc9990,
+                addresses: Vec::new(),
+                rows: 1,
+                messages: 1,
+            };
+            let headers = attributes.headers("/test", "2026-02-01T00:00:00Z".parse().unwrap());
+            Output { topic: topic.clone(), partition: Some(0), key: None, value: Some(b"report".to_vec()), headers }
         });
         Producer::new(&config.kafka).unwrap().write_all(&outputs.collect::<Vec<_>>(), ANSWER).unwrap();
     }

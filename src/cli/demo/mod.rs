@@ -6,7 +6,8 @@ mod sign;
 mod table;
 mod zone;
 
-use super::envelope::{Envelope, Sent, new_id, read_messages};
+use super::envelope::{Sent, new_id, read_messages};
+use super::verify::EnvelopeArgs;
 use super::{Exit, Failure, tail};
 use crate::aggregate::Settings;
 use crate::claim_check::ClaimChecks;
@@ -33,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    envelope: Envelope,
+    envelope: EnvelopeArgs,
     /// Keep running afterwards, and show what else is sent.
     #[arg(long)]
     keep: bool,

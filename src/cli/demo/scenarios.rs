@@ -8,7 +8,7 @@ use super::Failure;
 use super::sign::{Key, Keys, Signature};
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;
-use crate::cli::envelope::{Envelope, Sent};
+use crate::cli::envelope::Sent;
 use crate::cli::verify::EnvelopeArgs;
 use crate::event::{Headers, Output};
 use jiff::{SignedDuration, Timestamp};
@@ -159,14 +159,12 @@ impl Scenario {
         })
     }
 
-    fn envelope(&self, now: Timestamp) -> Envelope {
-        Envelope {
-            smtp: EnvelopeArgs {
-                client_ip: self.client.and_then(|(ip, _, _)| ip.parse().ok()),
-                helo: self.client.map(|(_, helo, _)| helo.to_owned()),
-                mail_from: self.client.map(|(_, _, mail_from)| mail_from.to_owned()),
-                rcpt: vec!["you@receiver.example".to_owned()],
-            },
+    fn envelope(&self, now: Timestamp) -> EnvelopeArgs {
+        EnvelopeArgs {
+            client_ip: self.client.and_then(|(ip, _, _)| ip.parse().ok()),
+            helo: self.client.map(|(_, helo, _)| helo.to_owned()),
+            mail_from: self.client.map(|(_, _, mail_from)| mail_from.to_owned()),
+            rcpt: vec!["you@receiver.example".to_owned()],
             authenticated: self.authenticated.map(str::to_owned),
             arrival: self.arrives_late.then(|| now.saturating_add(SignedDuration::from_mins(5)).unwrap_or(now)),
         }

@@ -2,11 +2,12 @@
 
 mod received;
 
-use super::{Exit, explain, setup};
+use super::{Exit, explain, setup, time};
 use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
+use crate::event::raw::names_a_user;
 use crate::event::{EvaluationBlock, Reason};
-use crate::message::{Envelope, HeaderSection, MailFrom, mbox, normalise};
+use crate::message::{Envelope, HeaderSection, MailFrom, Submission, mbox, normalise};
 use crate::verdict::{MailDetail, Origin, ReportScope, evaluate, outputs};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
@@ -29,8 +30,8 @@ pub struct Verify {
     source: Option<EnvelopeSource>,
     #[command(flatten)]
     setup: setup::Setup,
-    /// The time of arrival and evaluation.
-    #[arg(long, value_name = "RFC3339")]
+    /// The time of evaluation, and of arrival unless --arrival says another.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
     now: Option<Timestamp>,
     #[command(flatten)]
     format: Format,
@@ -51,6 +52,12 @@ pub struct EnvelopeArgs {
     /// RCPT TO; may be given several times.
     #[arg(long, value_name = "ADDR")]
     pub rcpt: Vec<String>,
+    /// The message was submitted by this user, who authenticated; it is not evaluated then.
+    #[arg(long, value_name = "USER")]
+    pub authenticated: Option<String>,
+    /// When the message arrived. Default: when it is taken.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    pub arrival: Option<Timestamp>,
 }
 
 /// Where an envelope may be read from.
@@ -87,6 +94,11 @@ impl EnvelopeArgs {
                 Some(path) => MailFrom::Path(Envelope::text(path.as_bytes())),
             },
             rcpt_to: self.rcpt.iter().map(|path| Envelope::text(strip_brackets(path).as_bytes())).collect(),
+            submission: match &self.authenticated {
+                Some(user) if names_a_user(user.as_bytes()) => Submission::Authenticated,
+                _ => Submission::External,
+            },
+            arrival: self.arrival,
             ..Envelope::default()
         }
     }
@@ -149,7 +161,7 @@ impl Verify {
             let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
             notes = received::complete(&mut envelope, &HeaderSection::parse(&normalised.bytes, &settings.limits));
         }
-        envelope.arrival = self.now;
+        envelope.arrival = envelope.arrival.or(self.now);
         let now = self.now.unwrap_or_else(Timestamp::now);
         let verdict = evaluate(message, &envelope, resolver, now, settings).await;
         let status = verdict.dmarc;

@@ -49,12 +49,16 @@ impl Attribute<'_> {
         vec![octets]
     }
 
-    /// Whether this says that a user submitted the message: `true` or a name; empty, `false` and `0` say no.
+    /// Whether this says that a user submitted the message.
     pub(super) fn says_authenticated(&self) -> bool {
-        let octets = self.octets();
-        let word = octets.trim_ascii();
-        !(word.is_empty() || word == b"0" || word.eq_ignore_ascii_case(b"false"))
+        names_a_user(&self.octets())
     }
+}
+
+/// Whether the value of `authenticated` says that a user submitted the message: `true` or a name; empty, `false` and `0` say no.
+pub fn names_a_user(value: &[u8]) -> bool {
+    let word = value.trim_ascii();
+    !(word.is_empty() || word == b"0" || word.eq_ignore_ascii_case(b"false"))
 }
 
 impl<'de> serde::Deserialize<'de> for Attribute<'de> {

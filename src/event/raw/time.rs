@@ -7,11 +7,12 @@ use std::str::FromStr;
 
 /// A time that was written by RFC 3339. What is finer than nanoseconds is dropped; a leap second is the second before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rfc3339(pub(super) Timestamp);
+pub struct Rfc3339(pub Timestamp);
 
 /// It is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoTime;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write a time by RFC 3339, say 2026-01-31T12:00:00Z")]
+pub struct NoTime;
 
 impl FromStr for Rfc3339 {
     type Err = NoTime;
