@@ -193,6 +193,57 @@ fn header_fields_and_messages_of_an_mbox_stand_alone_on_standard_output() {
 }
 
 #[test]
+fn messages_of_an_mbox_have_ids_of_their_own_and_an_mbox_is_one() {
+    let folder = Folder::new();
+    let entry = format!("From a@ex.test Mon Jan  1 00:00:00 2026\n{}", MESSAGE.replace('\r', ""));
+    folder.file("two.mbox", &format!("{entry}\n{entry}"));
+    let (_, stdout, stderr) = folder.run(&["verify", "two.mbox", "--zone", "zone.json", "--json"]);
+    let events = serde_json::Deserializer::from_str(&stdout).into_iter::<serde_json::Value>();
+    let ids: Vec<String> = events.map(|event| event.unwrap()["mail"]["messageId"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, ["two.mbox#1", "two.mbox#2"], "{stderr}");
+
+    folder.file("none.mbox", MESSAGE);
+    for arguments in [&["verify", "none.mbox", "--zone", "zone.json"][..], &["send", "none.mbox"]] {
+        let output = folder.command(arguments).env("VERDMARC_KAFKA__BROKERS", "127.0.0.1:1").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("none.mbox is no mbox: each of its messages begins with a line `From `"), "{said}");
+    }
+}
+
+#[test]
+fn no_broker_that_answers_is_named_with_the_cause_and_no_table_begins() {
+    let folder = Folder::new();
+    for (brokers, cause) in [
+        ("127.0.0.1:1", "Connection refused; does a broker run there? Check kafka.brokers"),
+        ("no-such-host.invalid:9092", "the name is not found: check kafka.brokers"),
+    ] {
+        let commands = [
+            &["tail", "verdicts"][..],
+            &["topics", "check"],
+            &["reports", "list"],
+            &["windows", "list"],
+            &["dead-letters", "redrive", "--yes"],
+            &["dead-letters", "skip", "mail.raw/0/1"],
+            &["send", "message.eml"],
+        ];
+        // Each waits for an answer for as long as the brokers may take.
+        let running = commands.map(|arguments| {
+            let mut command = folder.command(arguments);
+            command.env("VERDMARC_KAFKA__BROKERS", brokers).env("VERDMARC_LOG__FILTER", "off");
+            (arguments, command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        });
+        for (arguments, child) in running {
+            let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+            let said = String::from_utf8(stderr).unwrap();
+            assert_eq!((status.code(), stdout.as_slice()), (Some(4), &b""[..]), "{arguments:?}: {said}");
+            let begin = format!("error: no broker answers at {brokers}: ");
+            assert!(said.starts_with(&begin) && said.ends_with(&format!("{cause}\n")), "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn conformance_knows_every_word_of_a_case() {
     let folder = Folder::new();
     for (rest, said) in [
@@ -253,6 +304,7 @@ fn config_check_finds_what_a_start_would_refuse_and_shows_no_value() {
         (properties("security.protocol = 'SASL_PLAINTEXT'\nsasl.mechanism = 'SCRAM-HUNTER2'"), "Kafka client"),
         (properties("security.protocol = 'SSL'\nssl.key.pem = 'hunter2'"), "ssl.key.pem"),
         ("[log]\nfilter = 'verdmarc=inof'\n".to_owned(), "log.filter"),
+        ("[log]\nfilter = 'inof'\n".to_owned(), "log.filter"),
     ] {
         let file = folder.file("settings.toml", &settings);
         let file = file.to_str().unwrap();

@@ -174,7 +174,11 @@ fn redrive_acts_when_told_to_and_once() {
         ]);
         let before = (desk.broker.end_offsets(raw), desk.broker.end_offsets(dead));
         let dry = desk.run(&["dead-letters", "redrive"]);
-        assert_eq!((dry.code, dry.count("would be put back\n"), dry.count("refused again: it has no value")), (1, 3, 1), "{dry}");
+        assert_eq!(
+            (dry.code, dry.count("would be put back\n"), dry.count("refused again: the record has no value")),
+            (1, 3, 1),
+            "{dry}"
+        );
         assert_eq!(
             (dry.count("its origin is redrive.mail.failures"), dry.count("4 would be put back, 0 were before, 1 cannot be")),
             (1, 1),
@@ -499,6 +503,104 @@ fn a_broker_that_tells_no_settings_gives_warnings() {
     let report = verdmarc::kafka::topics::check(&config, &verdmarc::roles::verdict::lane(&config)).unwrap();
     assert_eq!(report.errors, []);
     assert_eq!(report.warnings.len(), 4, "{:?}", report.warnings);
+}
+
+#[test]
+fn a_topic_that_is_missing_is_named_with_the_command_that_makes_it() {
+    within(LIMIT, || {
+        let desk = Desk::new("missing.");
+        let message = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(message.path(), "From: a@ex.test\r\n\r\n").unwrap();
+        for (topic, arguments) in [
+            ("verdicts", &["tail", "verdicts"][..]),
+            ("reports", &["reports", "list"]),
+            ("windows", &["windows", "list"]),
+            ("failures", &["windows", "close"]),
+            ("failures", &["aggregate", "repair"]),
+            ("dead-letters", &["dead-letters", "list"]),
+            ("dead-letters", &["dead-letters", "redrive", "--yes"]),
+            ("raw", &["dead-letters", "skip", "missing.mail.raw/0/1"]),
+            ("raw", &["send", message.path().to_str().unwrap()]),
+        ] {
+            let ran = desk.run(arguments);
+            let said = format!("error: topic missing.mail.{topic} does not exist: `verdmarc topics create` makes it\n");
+            assert_eq!((ran.code, ran.out.as_str(), ran.err.contains(&said)), (4, "", true), "{arguments:?}: {ran}");
+        }
+        let check = desk.run(&["topics", "check"]);
+        assert_eq!((check.code, check.count("--replication-factor 1 --min-insync-replicas 1")), (1, 4), "{check}");
+    });
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_with_its_user() {
+    within(LIMIT, || {
+        let broker = broker::Broker::start(broker::Options { tls_sasl: true, settings: broker::Options::ACLS });
+        broker.create_topics(&[("mail.raw", 1, &[]), ("mail.verdicts", 1, &[])]);
+        let (secret, message) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(message.path(), "From: a@ex.test\r\n\r\n").unwrap();
+        let run = |password: &str, arguments: &[&str]| {
+            std::fs::write(secret.path(), password).unwrap();
+            let mut command = operator::command("", arguments);
+            for (name, value) in [
+                ("BROKERS", broker.sasl_bootstrap().as_str()),
+                ("PROPERTIES__SECURITY_PROTOCOL", "SASL_SSL"),
+                ("PROPERTIES__SASL_MECHANISM", "SCRAM-SHA-512"),
+                ("PROPERTIES__SSL_CA_LOCATION", broker.ca_pem().to_str().unwrap()),
+                ("PROPERTIES__SASL_USERNAME", broker::USER),
+                ("PROPERTY_FILES__SASL_PASSWORD", secret.path().to_str().unwrap()),
+            ] {
+                command.env(format!("VERDMARC_KAFKA__{name}"), value);
+            }
+            operator::finish(&mut command)
+        };
+        let brokers = broker.sasl_bootstrap();
+        let denied = |act: &str, right: &str, topic: &str| {
+            format!(
+                "cannot {act} {topic}: the user that sasl.username names lacks the right {right} on it (TopicAuthorizationFailed): \
+                 kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:NAME --operation {right} --topic {topic}\n"
+            )
+        };
+        broker.deny("mail.verdicts", broker::Right::Read, true);
+        broker.deny("mail.raw", broker::Right::Write, true);
+        let tail = run(broker::PASSWORD, &["tail", "verdicts", "--from-beginning"]);
+        assert!(tail.code == 4 && tail.err.contains(&denied("read", "Read", "mail.verdicts")), "{tail}");
+        let send = run(broker::PASSWORD, &["send", message.path().to_str().unwrap()]);
+        assert!(send.code == 4 && send.err.contains(&denied("write to", "Write", "mail.raw")), "{send}");
+
+        let login = run("guessed", &["tail", "verdicts"]);
+        assert_eq!(login.code, 4, "{login}");
+        assert!(login.err.contains(&format!("no broker answers at {brokers}: ")), "{login}");
+        assert!(login.err.contains("the login is refused: check sasl.* in [kafka.properties]"), "{login}");
+        let tls = operator::finish(
+            operator::command("", &["tail", "verdicts"])
+                .env("VERDMARC_KAFKA__BROKERS", &brokers)
+                .env("VERDMARC_KAFKA__PROPERTIES__SECURITY_PROTOCOL", "SSL"),
+        );
+        assert!(tls.code == 4 && tls.err.contains("TLS fails: check security.protocol and ssl.*"), "{tls}");
+    });
+}
+
+#[test]
+fn a_redrive_says_which_records_will_be_refused_again_and_a_claim_check_has_a_value_elsewhere() {
+    within(LIMIT, || {
+        let desk = Desk::new("predicts.");
+        desk.topics(&[("mail.raw", &[]), ("mail.dead-letters", &[])]);
+        desk.refuse_with(&[
+            ("claim_check_missing", &[("ce_dataref", "s3://mail/in/1.eml")], None),
+            ("claim_check_prefix", &[("ce_dataref", "s3://mail/out/1.eml")], None),
+            ("attribute_clientip", &[("ce_clientip", "192.0.2.1:25")], Some("From: a@ex.test\r\n\r\n")),
+            ("too_large", &[], Some("From: a@ex.test\r\n\r\n")),
+        ]);
+        let allowed = [("VERDMARC_CLAIM_CHECK__PREFIXES", "[\"s3://mail/in/\"]")];
+        let dry = desk.run_with(&allowed, &["dead-letters", "redrive"]);
+        assert_eq!((dry.code, dry.count("would be put back\n"), dry.count("and refused again: ")), (0, 2, 2), "{dry}");
+        assert_eq!(
+            (dry.count("outside the prefixes that claim_check.prefixes allows"), dry.count("`clientip` cannot be read")),
+            (1, 1),
+            "{dry}"
+        );
+        assert_eq!(dry.count("2 of them will be refused again"), 1, "{dry}");
+    });
 }
 
 #[test]

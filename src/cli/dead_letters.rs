@@ -207,7 +207,7 @@ fn counts(listed: &[Listed], as_json: bool) -> String {
 const HEADING: &str =
     "place       when                  reason                  origin                     attempt       size  redriven";
 
-fn line(Listed { letter, redriven }: &Listed) -> String {
+fn line(Listed { letter, redriven, .. }: &Listed) -> String {
     let when = letter.time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"));
     let lineage = letter.lineage.as_ref();
     let origin = lineage.map_or_else(
@@ -225,7 +225,7 @@ fn line(Listed { letter, redriven }: &Listed) -> String {
     format!("{place:<10}  {when:<20}  {reason:<22}  {origin:<25}  {attempt:>7} {size:>10}  {redriven}")
 }
 
-fn json_line(Listed { letter, redriven }: &Listed) -> String {
+fn json_line(Listed { letter, redriven, .. }: &Listed) -> String {
     let Letter { place, time, reason, error, lineage, size } = letter;
     let input = lineage.as_ref().map(|lineage| &lineage.input);
     json!({
@@ -279,7 +279,7 @@ fn description(record: &Record) -> String {
     let decoded = String::from_utf8_lossy(value.get(..value.len().min(PREVIEW * 4)).unwrap_or_default()).into_owned();
     let shown: String = decoded.chars().take(PREVIEW).collect();
     for line in shown.lines() {
-        let _ = writeln!(text, "  {}", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
+        let _ = writeln!(text, "  {}", harmless(line));
     }
     if shown.len() < value.len() {
         let _ = writeln!(text, "  … (all of it: verdmarc dead-letters show {}/{} --raw)", record.partition, record.offset);
@@ -287,11 +287,16 @@ fn description(record: &Record) -> String {
     text
 }
 
+/// Text with nothing in it that could move a terminal's cursor; quotes stay as they are.
+fn harmless(text: &str) -> String {
+    text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
+}
+
 /// How many letters met which fate.
 #[derive(Debug, Default)]
 struct Tally {
     back: usize,
-    empty: usize,
+    refused: usize,
     before: usize,
     unfit: usize,
 }
@@ -301,7 +306,7 @@ impl Tally {
         match fate {
             Fate::Back(note) => {
                 self.back += 1;
-                self.empty += usize::from(*note == Note::Empty);
+                self.refused += usize::from(matches!(note, Note::Refused(_)));
             }
             Fate::Left(Unfit::Redriven) => self.before += 1,
             Fate::Left(_) => self.unfit += 1,
@@ -311,7 +316,8 @@ impl Tally {
 
 fn redrive(arguments: &RedriveArguments) -> Result<Exit, Failure> {
     let config = start(&arguments.settings)?;
-    let redrive = Redrive { config: &config, filter: arguments.selection.filter(), again: arguments.again };
+    let refused = |record: &Record| roles::refused_for_certain(&config, record, Timestamp::now());
+    let redrive = Redrive { config: &config, filter: arguments.selection.filter(), again: arguments.again, refused: &refused };
     let mut tally = Tally::default();
     // What is committed is said at once, so that an interrupted run shows how far it came. Nobody reading is no reason to stop.
     let mut report = |listed: &Listed, fate: &Fate| {
@@ -331,7 +337,7 @@ fn fate_line(Listed { letter, .. }: &Listed, fate: &Fate, done: bool) -> String 
     let verb = if done { "put back" } else { "would be put back" };
     let what = match fate {
         Fate::Back(Note::Plain) => verb.to_owned(),
-        Fate::Back(Note::Empty) => format!("{verb}, and refused again: it has no value"),
+        Fate::Back(Note::Refused(why)) => format!("{verb}, and refused again: {}", harmless(why)),
         Fate::Back(Note::Original) => format!("{verb}: the record that it speaks of, if the raw topic still has it"),
         Fate::Left(unfit) => format!("left: {}", unfit.to_string().escape_debug()),
     };
@@ -339,13 +345,13 @@ fn fate_line(Listed { letter, .. }: &Listed, fate: &Fate, done: bool) -> String 
 }
 
 fn summary(tally: &Tally, done: bool) -> String {
-    let Tally { back, empty, before, unfit } = tally;
+    let Tally { back, refused, before, unfit } = tally;
     let mut text = if done { format!("{back} put back") } else { format!("{back} would be put back") };
     let _ = writeln!(text, ", {before} were before, {unfit} cannot be.");
-    if *empty > 0 {
+    if *refused > 0 {
         let _ = writeln!(
             text,
-            "{empty} of them have no value and will be refused again; when more than {REFUSALS_ACCEPTED} of {REFUSALS_OF} records are, the \
+            "{refused} of them will be refused again; when more than {REFUSALS_ACCEPTED} of {REFUSALS_OF} records are, the \
              verdict role stops reading."
         );
     }

@@ -5,10 +5,12 @@ use super::verify::EnvelopeArgs;
 use crate::event::headers::{CONTENT_TYPE, MESSAGE};
 use crate::event::raw::RECEIVED;
 use crate::event::{Headers, Output};
-use anyhow::Context as _;
+use crate::message::mbox;
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use jiff::Timestamp;
 use serde_json::json;
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,15 +76,27 @@ pub(super) fn read_messages(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>,
         if bytes.is_empty() {
             return Err(Failure::usage(format!("{shown} is empty: a message has at least a header field")));
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mbox")) {
-            let split = crate::message::mbox::split(&bytes);
-            messages
-                .extend(split.iter().enumerate().map(|(index, message)| (format!("{shown}#{}", index + 1), message.to_vec())));
-        } else {
-            messages.push((shown, bytes));
-        }
+        messages.extend(named(path, &bytes)?.into_iter().map(|(name, message)| (name, message.into_owned())));
     }
     Ok(messages)
+}
+
+/// The messages in a file's bytes, each with a name of its own: that of the file, and in an `.mbox` the number behind it.
+///
+/// # Errors
+/// An `.mbox` that is none.
+pub(super) fn named<'b>(path: &Path, bytes: &'b [u8]) -> anyhow::Result<Vec<(String, Cow<'b, [u8]>)>> {
+    let shown = path.display();
+    if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mbox")) {
+        return Ok(vec![(shown.to_string(), Cow::Borrowed(bytes))]);
+    }
+    if !bytes.starts_with(b"From ") {
+        bail!(
+            "{shown} is no mbox: each of its messages begins with a line `From `; a single message is read from a file of another name"
+        );
+    }
+    let messages = mbox::split(bytes).into_iter().enumerate();
+    Ok(messages.map(|(index, message)| (format!("{shown}#{}", index + 1), message)).collect())
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -122,13 +122,13 @@ impl Report {
 
 fn list(config: &Config, List { json, selection }: &List) -> Result<Exit, Failure> {
     let mut out = anstream::stdout().lock();
-    if !json {
-        out.write_all(HEADING.as_bytes())?;
-    }
+    // Not before the first report was found: no heading stands above an error.
+    let mut heading = if *json { "" } else { HEADING };
     for_each(config, selection.domain.as_ref(), selection.since, |report| {
         let line = if *json { json_line(&report) } else { line(&report) };
-        Ok(writeln!(out, "{line}")?)
+        Ok(writeln!(out, "{}{line}", std::mem::take(&mut heading))?)
     })?;
+    out.write_all(heading.as_bytes())?;
     Ok(Exit::Ok)
 }
 

@@ -3,7 +3,7 @@
 use super::envelope::{Sent, new_id, read_messages};
 use super::verify::EnvelopeArgs;
 use super::{Exit, Failure, Settings};
-use crate::kafka::Producer;
+use crate::kafka::{Producer, topics};
 use crate::telemetry;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         records.push(if arguments.structured { sent.structured(&topic) } else { sent.binary(&topic) });
         lines.push_str(&format!("{id}  {name}\n"));
     }
+    // Brokers that make topics by themselves would make this one otherwise than it must be.
+    topics::partitions(&config.kafka, &topic)?;
     Producer::new(&config.kafka)?.write_all(&records, PATIENCE)?;
     anstream::stdout().write_all(lines.as_bytes())?;
     Ok(Exit::Ok)

@@ -1,6 +1,6 @@
 //! Defaults, then a TOML file, then the environment.
 
-use super::Config;
+use super::{Config, words};
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::Serialized;
@@ -165,13 +165,14 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
             }
             match GONE.iter().find(|(gone, _)| *gone == key) {
                 Some((_, advice)) => (*advice).to_owned(),
-                None => unknown(key.strip_suffix(name.as_str()).unwrap_or_default(), known),
+                None => unknown(key.strip_suffix(name.as_str()).unwrap_or_default(), name, known),
             }
         }
         // A property's value may be a secret.
         Kind::InvalidType(..) if key.starts_with("kafka.propert") => "write names and values of properties".to_owned(),
-        Kind::InvalidType(found, expected) => format!("found {found}, write {expected}"),
-        Kind::InvalidValue(found, expected) => format!("found {found}, write {expected}"),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("found {}, write {}", words::found(found), words::wanted(&key, expected))
+        }
         Kind::UnknownVariant(found, known) => format!("`{found}` is none of {}", known.join(", ")),
         other => other.to_string().trim_end().to_owned(),
     };
@@ -180,10 +181,12 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
 }
 
 /// What stands in the type but is refused at this place is not offered.
-fn unknown(table: &str, known: &[&str]) -> String {
+fn unknown(table: &str, name: &str, known: &[&str]) -> String {
     let refused = |known: &str| IN_RECEIVER.iter().any(|(elsewhere, _)| *elsewhere == format!("{table}{known}"));
-    let known: Vec<_> = known.iter().copied().filter(|known| !refused(known)).collect();
-    format!("there is no such setting; known here: {}", known.join(", "))
+    let mut known: Vec<_> = known.iter().copied().filter(|known| !refused(known)).collect();
+    let similarity = |known: &str| strsim::jaro_winkler(name, known);
+    known.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
+    format!("there is no such setting; known here, the most similar first: {}", known.join(", "))
 }
 
 fn is_environment(metadata: &Metadata) -> bool {

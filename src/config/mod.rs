@@ -16,6 +16,7 @@ mod reports;
 mod tests;
 mod topics;
 mod verdict;
+mod words;
 
 pub use aggregate::AggregateRole;
 pub use claim_check::ClaimCheck;

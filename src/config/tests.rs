@@ -149,6 +149,40 @@ fn errors_name_the_place_the_key_and_what_to_do() {
 }
 
 #[test]
+fn types_are_said_in_words() {
+    for (file, expected) in [
+        ("[kafka]\nlinger_ms = 'soon'\n", "found the text \"soon\", write a whole number, 0 or more"),
+        ("[kafka]\nlinger_ms = -1\n", "found the number -1, write a whole number, 0 or more"),
+        ("[kafka]\nlinger_ms = 1.5\n", "found the number 1.5, write a whole number, 0 or more"),
+        ("[kafka]\nbrokers = ['b:9092']\n", "found a list, write host:port in quotes, several with commas between them"),
+        ("[kafka]\nbrokers = 9092\n", "found the number 9092, write host:port in quotes, several with commas between them"),
+        ("[kafka]\ncheck_topics = 'yes'\n", "found the text \"yes\", write true or false"),
+        ("[dns]\nservers = '192.0.2.1'\n", "found the text \"192.0.2.1\", write a list of addresses, say [\"192.0.2.1\"]"),
+        ("[health]\nlisten = 9464\n", "found the number 9464, write an address and a port, say \"127.0.0.1:9464\""),
+        ("[receiver]\norganization = 1\n", "found the number 1, write a text in quotes"),
+        ("kafka = 'b:9092'\n", "found the text \"b:9092\", write a table of settings"),
+    ] {
+        let error = load(file, &[]).unwrap_err();
+        assert!(error.ends_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_setting_names_the_nearest_first() {
+    for (file, nearest) in [
+        ("[kafka]\nbroker = 'x'\n", "brokers"),
+        ("[kafka]\nsession_timeout = 1\n", "session_timeout_ms"),
+        ("[aggregate]\nwindows_s = 1\n", "window_s"),
+        ("[reciever]\ndomain = 'a.example'\n", "receiver"),
+        ("[evaluation.limits]\ndkim_signature = 1\n", "dkim_signatures"),
+    ] {
+        let error = load(file, &[]).unwrap_err();
+        let expected = format!("there is no such setting; known here, the most similar first: {nearest}, ");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let error = Source { file: Some("/nonexistent/verdmarc.toml".into()), variables: Vec::new() }.load().unwrap_err().to_string();
     assert!(error.contains("/nonexistent/verdmarc.toml") && error.contains("cannot read"), "{error}");

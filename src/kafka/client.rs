@@ -61,7 +61,7 @@ pub fn check(kafka: &Kafka) -> Result<(), Error> {
     let member = offline(consumer(kafka, "verdmarc-check", &instance)?);
     let writer = offline(transactional(kafka, &format!("verdmarc-check.{}", instance.name))?);
     let member = Quiet::consumer(&member)?;
-    let writer: ThreadedProducer<Deliveries> = writer.create_with_context(Deliveries).map_err(of_client)?;
+    let writer: ThreadedProducer<Deliveries> = writer.create_with_context(Deliveries::of(&writer)).map_err(of_client)?;
     // Their end would wait for what they do in the background, such as asking an OIDC endpoint for a token.
     std::mem::forget((member, writer));
     Ok(())

@@ -100,6 +100,7 @@ impl Desk {
         Self {
             topics: intake.topics.clone(),
             assignment: Assignment::new(budget),
+            rights: Rights::of(starts.user()),
             starts,
             states,
             transactions,
@@ -115,7 +116,6 @@ impl Desk {
             refusals: Refusals::new(intake.refusal_stop.is_some()),
             refusal_stop: intake.refusal_stop,
             fetches: Fetches::default(),
-            rights: Rights::default(),
             handlers: intake.handlers.clone(),
             status,
             last_cut: now,

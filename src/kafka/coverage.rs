@@ -106,7 +106,7 @@ impl<C: ConsumerContext> Watch<C> {
         }
         let mut all = Partitions::new();
         for topic in &self.topics {
-            let count = reader::partitions(&consumer, topic).ok()?;
+            let count = reader::count(&consumer, topic).ok()??;
             all.extend((0..count).map(|number| (topic.clone(), number)));
         }
         unread.extend(all.difference(&owned).cloned());

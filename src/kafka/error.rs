@@ -47,6 +47,23 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A topic does not exist.
+    #[error("topic {topic} does not exist: `verdmarc topics create` makes it")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// No broker answers.
+    #[error("no broker answers at {brokers}: {cause}")]
+    NoBroker {
+        /// Where they were said to be.
+        brokers: String,
+        /// Why, and what to look at.
+        cause: String,
+    },
+    /// The user of this client may not do something: which right is missing, and the command that gives it.
+    #[error("{0}")]
+    Denied(String),
     /// The brokers refuse this client's credentials, or their certificate is not trusted.
     #[error(
         "the brokers at {brokers} refuse the connection: {reason}; check security.protocol, sasl.* and ssl.* in [kafka.properties]"

@@ -69,8 +69,8 @@ fn refused_in<'m>(facility: &str, message: &'m str) -> Option<&'m str> {
     message.split('"').nth(1).filter(|_| is_refusal)
 }
 
-/// A log line of the library.
-pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+/// A log line of the library. Returns why a connection failed, if that is what the line says.
+pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) -> Option<String> {
     let message = redact(message);
     if let Some(topic) = refused_in(facility, &message) {
         *REFUSED.lock().unwrap_or_else(PoisonError::into_inner) = Some(topic.to_owned());
@@ -91,6 +91,7 @@ pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
     }
+    (facility == "FAIL").then(|| behind_thread(&message).to_owned())
 }
 
 /// A line without the name of the library's thread, which names the client.

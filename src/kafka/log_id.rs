@@ -5,13 +5,14 @@
 //! committed for a topic that is not the one that was read. Brokers that know no ids are believed.
 
 use super::client;
+use super::connection::User;
 use super::embedded;
 use super::error::Error;
 use super::native::{Answer, Presence, Present, Question};
 use super::reader::{METADATA_PATIENCE, Quiet};
 use crate::config::Kafka;
 use crate::event::TopicId;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
@@ -56,6 +57,11 @@ impl LogIds {
         }
     }
 
+    /// Who this client is to the brokers.
+    pub(super) fn user(&self) -> User {
+        self.client.context().connection.user()
+    }
+
     /// The id of a topic that must be there; none when the brokers know of no ids.
     pub(super) fn of(&self, topic: &str) -> Result<Option<TopicId>, Error> {
         let name: Arc<str> = topic.into();
@@ -64,7 +70,7 @@ impl LogIds {
         match presence.and_then(|presence| presence.get(&name).copied()) {
             Some(Present::Is(id)) => Ok(Some(id)),
             Some(Present::Unidentified) => Ok(None),
-            Some(Present::Missing) => failed("it does not exist"),
+            Some(Present::Missing) => Err(Error::NoTopic { topic: topic.to_owned() }),
             None => failed("the brokers do not say which topic it is"),
         }
     }

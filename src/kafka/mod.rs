@@ -34,6 +34,7 @@
 //! | `sole` | a command as the only member of a group |
 //! | `repair` | positions that do not fit a role's state |
 //! | `dead_letters/` | listing, putting back and skipping records |
+//! | `connection` | where the brokers are, who we are to them, why they do not answer or refuse |
 //! | `log` | what the library has to say, among our log lines |
 //! | `secrets` | values that no text of the library may show |
 //! | `headers` | record headers to and from the library |
@@ -46,6 +47,7 @@ mod budget;
 mod client;
 pub mod command;
 mod committed;
+mod connection;
 mod consumer;
 mod coverage;
 pub mod dead_letters;

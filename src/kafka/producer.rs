@@ -1,10 +1,12 @@
 //! Outputs on their way: each is counted until the broker has acknowledged or refused it.
 
+use super::connection::Connection;
 use super::error::{Error, is_passing, of_client};
 use super::{client, headers};
 use crate::config::Kafka;
 use crate::event::Output;
 use rdkafka::ClientContext;
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
@@ -66,13 +68,15 @@ impl Producer {
     /// # Errors
     /// Settings that the client library refuses.
     pub fn new(kafka: &Kafka) -> Result<Self, Error> {
-        let inner = client::producer(kafka)?.create_with_context(Deliveries).map_err(of_client)?;
+        let config = client::producer(kafka)?;
+        let inner = config.create_with_context(Deliveries::of(&config)).map_err(of_client)?;
         Ok(Self { inner })
     }
 
     /// A producer of transactions under this id. Before the first one `init_transactions` fences whoever used the id before.
     pub(super) fn transactional(kafka: &Kafka, id: &str) -> Result<Self, Error> {
-        let inner = client::transactional(kafka, id)?.create_with_context(Deliveries).map_err(of_client)?;
+        let config = client::transactional(kafka, id)?;
+        let inner = config.create_with_context(Deliveries::of(&config)).map_err(of_client)?;
         Ok(Self { inner })
     }
 
@@ -112,7 +116,20 @@ impl Producer {
     /// # Errors
     /// One was not acknowledged in time, or never will be.
     pub fn write_all(&self, outputs: &[Output], patience: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + patience;
+        self.write_until(outputs, Instant::now() + patience).map_err(|error| self.explained(error))
+    }
+
+    /// The same error, of whom it is true and what to do, if that is known.
+    pub(super) fn explained(&self, error: Error) -> Error {
+        self.inner.client().context().connection.explained(error)
+    }
+
+    /// This user may not write transactions under this id.
+    pub(super) fn denied_id(&self, id: &str) -> Error {
+        self.inner.client().context().connection.denied_id(id)
+    }
+
+    fn write_until(&self, outputs: &[Output], deadline: Instant) -> Result<(), Error> {
         let mut batch = Batch::default();
         for output in outputs {
             loop {
@@ -170,7 +187,16 @@ impl Batch {
 }
 
 /// Receives the delivery reports.
-pub(super) struct Deliveries;
+pub(super) struct Deliveries {
+    connection: Connection,
+}
+
+impl Deliveries {
+    /// For a client with these settings.
+    pub(super) fn of(config: &ClientConfig) -> Self {
+        Self { connection: Connection::of(config) }
+    }
+}
 
 impl ClientContext for Deliveries {
     fn stats_raw(&self, _: &[u8]) {}
@@ -180,7 +206,7 @@ impl ClientContext for Deliveries {
     }
 
     fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        super::log::line(level, facility, message);
+        self.connection.line(level, facility, message);
     }
 }
 

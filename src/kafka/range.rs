@@ -1,5 +1,6 @@
 //! Reading a topic from somewhere to its end of this moment, once and completely.
 
+use super::connection::{Right, is_denied};
 use super::ends::Uncommitted;
 use super::error::{Error, of_topic};
 use super::reader::{METADATA_PATIENCE, Quiet, partitions};
@@ -88,6 +89,9 @@ impl Range {
                     self.look_around()?;
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(Error::Consume(error)),
+                Some(Err(error)) if let Some(code) = error.rdkafka_error_code().filter(|code| is_denied(*code)) => {
+                    return Err(self.consumer.context().connection.denied(&self.topic, Right::Read, code));
+                }
                 Some(Err(error)) => tracing::debug!(%error, "reading"),
                 None => self.look_around()?,
             }

@@ -1,6 +1,7 @@
 //! Reading topics from all partitions without a group.
 
 use super::committed::Committed;
+use super::connection::{Connection, Right, is_denied};
 use super::error::{Error, is_passing, of_client, of_topic};
 use super::pipeline::Stop;
 use super::{client, headers};
@@ -8,7 +9,7 @@ use crate::config::Kafka;
 use crate::event::Record;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -24,9 +25,12 @@ pub enum Start {
 /// A reader of some topics. It sees committed records only.
 pub struct Reader {
     consumer: BaseConsumer<Quiet>,
+    topics: Vec<String>,
 }
 
 pub(super) const METADATA_PATIENCE: Duration = Duration::from_secs(10);
+/// Errors that are taken up before it is said why there is no answer.
+const SAYINGS: usize = 16;
 
 impl Reader {
     /// Starts to read `topics`.
@@ -50,7 +54,7 @@ impl Reader {
             }
         }
         consumer.assign(&list).map_err(Error::Consume)?;
-        Ok(Self { consumer })
+        Ok(Self { consumer, topics: topics.iter().map(|topic| (*topic).to_owned()).collect() })
     }
 
     /// The next record, none when there is none within `patience`.
@@ -63,6 +67,11 @@ impl Reader {
             None => Ok(None),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(Error::Consume(error)),
             Some(Err(error)) => {
+                if let (Some(code), [topic]) =
+                    (error.rdkafka_error_code().filter(|code| is_denied(*code)), self.topics.as_slice())
+                {
+                    return Err(self.consumer.context().connection.denied(topic, Right::Read, code));
+                }
                 super::log::reading(&error);
                 Ok(None)
             }
@@ -92,23 +101,23 @@ impl Reader {
 pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<Option<Vec<String>>, Error> {
     let consumer = Quiet::consumer(&client::reader(kafka)?)?;
     while !stop.is_requested() {
-        match consumer.fetch_metadata(None, Duration::from_secs(2)) {
+        let error = match consumer.fetch_metadata(None, Duration::from_secs(2)) {
             Ok(metadata) => {
                 let known = |name: &String| metadata.topics().iter().any(|topic| topic.name() == name && topic.error().is_none());
                 return Ok(Some(wanted.iter().filter(|name| known(name)).cloned().collect()));
             }
-            Err(error) if is_passing(&error) => {
-                if super::log::again("waiting for the brokers").is_some() {
-                    tracing::warn!(%error, brokers = kafka.brokers, "waiting for the brokers");
-                }
-            }
+            Err(error) if is_passing(&error) => error,
             Err(error) => return Err(Error::Consume(error)),
-        }
+        };
         // Serves what the library has to say, such as a refused password.
         if let Some(Err(reason)) = consumer.poll(Duration::from_millis(500))
             && is_refusal(&reason)
         {
             return Err(Error::Authentication { brokers: kafka.brokers.clone(), reason });
+        }
+        if super::log::again("waiting for the brokers").is_some() {
+            let reason = consumer.context().connection.no_broker();
+            tracing::warn!(%error, brokers = kafka.brokers, %reason, "waiting for the brokers");
         }
     }
     Ok(None)
@@ -136,24 +145,47 @@ pub(super) fn log<C: ConsumerContext>(
     found.map_err(of_topic(topic))
 }
 
-pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<i32, Error> {
-    let failed = |reason: String| Error::Topic { topic: topic.to_owned(), reason };
-    let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    match found.map(|found| (found.error(), found.partitions().len())) {
-        Some((None, count)) if count > 0 => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
-        Some((Some(error), _)) => Err(failed(rdkafka::types::RDKafkaErrorCode::from(error).to_string())),
-        _ => Err(failed("it does not exist".to_owned())),
+/// Partitions of a topic that must be there.
+pub(super) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
+    match count(consumer, topic) {
+        Ok(Some(count)) => Ok(count),
+        Ok(None) => Err(Error::NoTopic { topic: topic.to_owned() }),
+        Err(error) => Err(no_answer(consumer, topic, &error)),
     }
 }
 
-/// A context that only passes log lines on.
-pub(super) struct Quiet;
+/// Why a question about a topic is not answered as it should be. The client must read nothing yet.
+pub(super) fn no_answer(consumer: &BaseConsumer<Quiet>, topic: &str, error: &KafkaError) -> Error {
+    // What the library has to say comes only to whoever polls.
+    let _ = (0..SAYINGS).find(|_| consumer.poll(Duration::from_millis(20)).is_none());
+    consumer.context().connection.no_answer(topic, error)
+}
+
+/// Partitions of a topic, none when there is no such topic.
+pub(super) fn count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> KafkaResult<Option<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found.map(|found| (found.error(), found.partitions().len())) {
+        Some((Some(error), _)) => Err(KafkaError::MetadataFetch(error.into())),
+        Some((None, count)) if count > 0 => Ok(Some(i32::try_from(count).unwrap_or(i32::MAX))),
+        _ => Ok(None),
+    }
+}
+
+/// A context that passes log lines on, and notes why connections fail.
+pub(super) struct Quiet {
+    pub(super) connection: Connection,
+}
 
 impl Quiet {
+    /// For a client with these settings.
+    pub(super) fn of(config: &ClientConfig) -> Self {
+        Self { connection: Connection::of(config) }
+    }
+
     /// A client with these settings.
     pub(super) fn consumer(config: &ClientConfig) -> Result<BaseConsumer<Self>, Error> {
-        config.create_with_context(Self).map_err(of_client)
+        config.create_with_context(Self::of(config)).map_err(of_client)
     }
 }
 
@@ -165,7 +197,7 @@ impl ClientContext for Quiet {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        super::log::line(level, facility, message);
+        self.connection.line(level, facility, message);
     }
 }
 

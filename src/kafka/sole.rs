@@ -68,7 +68,7 @@ pub(super) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<O
 pub fn succeeds(kafka: &Kafka, group: &str, former: &str, topic: &str) -> Result<(), Error> {
     let has_positions = |group: &str| match positions(kafka, group, topic) {
         Ok(positions) => Ok(positions.iter().any(Option::is_some)),
-        Err(Error::Topic { .. }) => Ok(false),
+        Err(Error::Topic { .. } | Error::NoTopic { .. } | Error::NoBroker { .. } | Error::Denied(_)) => Ok(false),
         Err(error) => Err(error),
     };
     if has_positions(group)? || !has_positions(former)? {

@@ -12,6 +12,7 @@
 use super::assignment::{Assignment, Partition};
 use super::client;
 use super::committed::Committed;
+use super::connection::User;
 use super::consumer::add;
 use super::ends::Uncommitted;
 use super::error::{Error, rebalance};
@@ -117,6 +118,11 @@ impl Starts {
             Asker { observer, former, ids: asking, ends, wanted, found: found.clone() }.run(asked);
         })?;
         Ok(Self { inquiry, waiting, ids })
+    }
+
+    /// Who this process is to the brokers.
+    pub(super) fn user(&self) -> User {
+        self.ids.user()
     }
 
     /// Asks on the same client which topics are there.

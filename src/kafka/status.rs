@@ -147,10 +147,14 @@ impl Status {
             return samples;
         }
         samples.extend([
-            Sample::counter("state_records_restored", "Records of the changelog read.", self.restored.load(Ordering::Relaxed)),
+            Sample::counter(
+                "state_records_restored",
+                "Records of the windows topic, the changelog of rows, that were read to restore them.",
+                self.restored.load(Ordering::Relaxed),
+            ),
             Sample::gauge(
                 "state_records_to_restore",
-                "Records of the changelog, about, that are still to be read of the partitions that are being restored.",
+                "Records of the windows topic, about, that are still to be read to restore rows.",
                 self.to_restore.load(Ordering::Relaxed),
             ),
         ]);

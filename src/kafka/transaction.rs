@@ -270,11 +270,19 @@ impl Worker {
             return;
         }
         for order in std::iter::once(first).chain(orders) {
-            if let Order::Write(batch) = order
-                && outcomes.send(naming(self.transact(&batch))).is_err()
-            {
+            let Order::Write(batch) = order else { continue };
+            let outcome = naming(self.transact(&batch));
+            if outcomes.send(self.explained(outcome)).is_err() {
                 return;
             }
+        }
+    }
+
+    /// Says whose right is missing, where one is.
+    fn explained(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Failed(error) => Outcome::Failed(self.session.producer().explained(error)),
+            outcome => outcome,
         }
     }
 

@@ -274,36 +274,64 @@ impl Meters {
             let totals = measured.live.values().fold(measured.retired, |sum, (totals, _)| sum.plus(totals));
             let sum = |of: fn(&Counts) -> usize| measured.live.values().map(|(_, counts)| of(counts) as u64).sum();
             vec![
-                Sample::counter("failures_counted", "Failures counted in rows.", totals.counted),
+                Sample::counter(
+                    "failures_counted",
+                    "DMARC failures that were counted in rows of aggregate reports.",
+                    totals.counted,
+                ),
                 Sample::counter(
                     "failures_merged",
-                    "Of those, in rows that were merged because there were too many.",
+                    "DMARC failures that were counted in rows which were merged because there were too many.",
                     totals.merged,
                 ),
-                Sample::counter("failures_too_late", "Failures of windows that are over.", totals.too_late),
+                Sample::counter(
+                    "failures_too_late",
+                    "DMARC failures that became dead letters because their window is over.",
+                    totals.too_late,
+                ),
                 Sample::counter(
                     "failures_unreadable",
-                    "Records that are no failure events, now dead letters.",
+                    "Records of the failures topic that could not be read and became dead letters.",
                     measured.unreadable,
                 ),
-                Sample::counter("failures_skipped", "Records of a type that this version does not know.", measured.unknown),
-                Sample::counter("reports", "Reports written.", totals.reports),
-                Sample::counter("messages_reported", "Messages in them.", totals.reported),
+                Sample::counter(
+                    "failures_skipped",
+                    "Records of the failures topic that were passed over because this version does not know their type.",
+                    measured.unknown,
+                ),
+                Sample::counter("reports", "Aggregate reports that were written to the reports topic.", totals.reports),
+                Sample::counter(
+                    "messages_reported",
+                    "Messages that aggregate reports which were written tell of.",
+                    totals.reported,
+                ),
                 Sample::counter(
                     "messages_no_reporting_address",
                     "Messages of closed windows whose policy domain asks for no reports.",
                     totals.no_reporting_address,
                 ),
-                Sample::counter("windows_closed", "Windows closed, counted by partition and generation.", totals.windows_closed),
-                Sample::gauge("partitions_restored", "Partitions whose state is here.", measured.live.len() as u64),
-                Sample::gauge("open_windows", "Windows with rows, counted by partition.", sum(|counts| counts.windows)),
+                Sample::counter(
+                    "windows_closed",
+                    "Windows of aggregate reports that were closed, counted by partition and generation.",
+                    totals.windows_closed,
+                ),
+                Sample::gauge("partitions_restored", "Partitions whose rows this process holds.", measured.live.len() as u64),
+                Sample::gauge(
+                    "open_windows",
+                    "Windows of aggregate reports that have rows, counted by partition.",
+                    sum(|counts| counts.windows),
+                ),
                 Sample::gauge(
                     "open_groups",
-                    "Policy domains with rows, counted by window and policy.",
+                    "Policy domains that have rows, counted by window and policy.",
                     sum(|counts| counts.groups),
                 ),
-                Sample::gauge("open_rows", "Rows.", sum(|counts| counts.rows)),
-                Sample::gauge("state_bytes", "Bytes of memory for them, about.", sum(|counts| counts.bytes)),
+                Sample::gauge("open_rows", "Rows of aggregate reports that are being counted.", sum(|counts| counts.rows)),
+                Sample::gauge(
+                    "state_bytes",
+                    "Bytes of memory that rows which are being counted take, about.",
+                    sum(|counts| counts.bytes),
+                ),
             ]
         })
     }

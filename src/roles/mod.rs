@@ -1,9 +1,12 @@
 //! What `verdmarc run` runs: the only callers of [`crate::kafka`]. One file a role.
 
 pub mod aggregate;
+mod prediction;
 mod retry;
 mod uncounted;
 pub mod verdict;
+
+pub use prediction::refused_for_certain;
 
 use crate::config::Config;
 use crate::event::Output;

@@ -91,7 +91,8 @@ fn exposition(roles: &Roles) -> String {
             let _ = writeln!(text, "verdmarc_{name}{suffix}{{role=\"{role}\"}} {}", sample.value);
         }
     }
-    text += "# HELP verdmarc_sentinel_total Violations of the ledger; must stay 0.\n# TYPE verdmarc_sentinel_total counter\n";
+    text += "# HELP verdmarc_sentinel_total Contradictions in the bookkeeping of which records are done and committed; anything but 0 is a \
+             fault of verdmarc.\n# TYPE verdmarc_sentinel_total counter\n";
     for (name, value) in Sentinel::counts() {
         let _ = writeln!(text, "verdmarc_sentinel_total{{sentinel=\"{name}\"}} {value}");
     }
@@ -102,33 +103,45 @@ fn exposition(roles: &Roles) -> String {
 fn samples(status: &Status) -> Vec<Sample> {
     let tally = status.tally();
     let mut samples = vec![
-        Sample::counter("records_read", "Records read.", tally.read),
-        Sample::counter("records_written", "Records written and committed.", tally.written),
-        Sample::counter("commits", "Transactions committed.", tally.commits),
-        Sample::counter("batches_taken_back", "Transactions aborted, whose outputs are written again.", tally.aborted),
+        Sample::counter("records_read", "Records that the role has read.", tally.read),
+        Sample::counter(
+            "records_written",
+            "Records that the role has written in transactions that were committed.",
+            tally.written,
+        ),
+        Sample::counter("commits", "Transactions that the role has committed.", tally.commits),
+        Sample::counter("batches_taken_back", "Transactions that were aborted; their outputs are written again.", tally.aborted),
         Sample::counter(
             "batches_unconfirmed",
-            "Of those, because no broker said in time whether their topics are still those that were read.",
+            "Transactions that were aborted because no broker said in time whether their topics are still those that were read.",
             tally.unconfirmed,
         ),
         Sample::counter(
             "partitions_begun_again",
-            "Partitions begun again because their topic is gone, or was made anew, or its log was cut off.",
+            "Partitions that were begun again because their topic is gone, or was made anew, or its log was cut off.",
             tally.begun_again,
         ),
         Sample::counter(
             "partitions_cut_off",
-            "Partitions read on from the end of a log of which the brokers had lost records.",
+            "Partitions that were read on from the end of a log of which the brokers had lost records.",
             tally.cut_off,
         ),
-        Sample::counter("records_left", "Records read and left to the next owner of their partition.", tally.left),
-        Sample::counter("records_refused", "Records that broke the producer's contract.", tally.refused),
+        Sample::counter(
+            "records_left",
+            "Records that were read, not finished, and left to the next owner of their partition.",
+            tally.left,
+        ),
+        Sample::counter("records_refused", "Records that broke the producer's contract and became dead letters.", tally.refused),
         Sample::gauge(
             "stopped_for_refusals",
-            "Whether nothing more is read because most records were refused.",
+            "1 while the role reads nothing more because most of its last records were refused, else 0.",
             u64::from(status.phase() == Phase::Stopped),
         ),
-        Sample::gauge("ready", "Whether records are read.", u64::from(status.not_ready(Instant::now()).is_none())),
+        Sample::gauge(
+            "ready",
+            "1 while the role is ready, that is reads records, else 0.",
+            u64::from(status.not_ready(Instant::now()).is_none()),
+        ),
     ];
     samples.extend(status.samples());
     samples
@@ -137,6 +150,19 @@ fn samples(status: &Status) -> Vec<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_of_a_metric_says_by_itself_what_it_counts() {
+        let text = exposition(&Arc::new(vec![("verdict", Arc::default())]));
+        let helps: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' ')).map(|(_, help)| help).collect();
+        assert!(helps.len() > 10, "{text}");
+        for help in &helps {
+            assert!(help.split(' ').count() > 4 && !help.starts_with("Of those") && !help.contains(" them."), "{help}");
+            assert_eq!(helps.iter().filter(|other| *other == help).count(), 1, "{help}");
+        }
+        assert!(text.contains("# TYPE verdmarc_stopped_for_refusals gauge\nverdmarc_stopped_for_refusals{role=\"verdict\"} 0\n"));
+    }
 
     #[test]
     fn every_sample_has_its_help_and_type() {

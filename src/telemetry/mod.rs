@@ -6,19 +6,59 @@ pub mod health;
 use crate::config::{Log, LogFormat};
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
-/// The filter cannot be read.
+/// The filter cannot be read, or lets nothing through that it names.
 #[derive(Debug, thiserror::Error)]
-#[error("log.filter: {0}")]
-pub struct FilterError(#[from] tracing_subscriber::filter::ParseError);
+pub enum FilterError {
+    /// It cannot be read.
+    #[error("log.filter: {0}")]
+    Unreadable(#[from] tracing_subscriber::filter::ParseError),
+    /// Nothing has this name.
+    #[error(
+        "log.filter: `{}` is neither a level nor a module that logs: write error, warn, info, debug or trace, or levels by module, say \
+         warn,verdmarc::kafka=debug", .0.escape_debug()
+    )]
+    Nothing(String),
+}
+
+/// Beginnings of the names under which something is logged: ours, the client library's, and those of what we are built on.
+const MODULES: [&str; 14] = [
+    "verdmarc",
+    "librdkafka",
+    "rdkafka",
+    "hickory",
+    "object_store",
+    "hyper",
+    "reqwest",
+    "rustls",
+    "h2",
+    "axum",
+    "tower",
+    "tokio",
+    "mio",
+    "tracing",
+];
 
 /// Says whether logging could be started.
 ///
 /// # Errors
 /// The filter is none.
 pub fn check(log: &Log) -> Result<(), FilterError> {
-    EnvFilter::try_new(&log.filter)?;
-    Ok(())
+    filter(log).map(drop)
+}
+
+/// A word that is no level is a module to the library, and one that nothing logs under silences all.
+fn filter(log: &Log) -> Result<EnvFilter, FilterError> {
+    let filter = EnvFilter::try_new(&log.filter)?;
+    for directive in log.filter.split(',').map(str::trim).filter(|directive| !directive.contains(['[', ']', '{', '}', '"'])) {
+        let module = directive.split('=').next().unwrap_or_default();
+        let is_level = !directive.contains('=') && module.parse::<LevelFilter>().is_ok();
+        if !is_level && !MODULES.iter().any(|known| module.starts_with(known)) {
+            return Err(FilterError::Nothing(module.to_owned()));
+        }
+    }
+    Ok(filter)
 }
 
 /// Starts logging; a second call changes nothing.
@@ -26,7 +66,7 @@ pub fn check(log: &Log) -> Result<(), FilterError> {
 /// # Errors
 /// The filter is none.
 pub fn start(log: &Log) -> Result<(), FilterError> {
-    let filter = EnvFilter::try_new(&log.filter)?;
+    let filter = filter(log)?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // It would say so on standard error, and panic because nobody reads that.
@@ -37,4 +77,22 @@ pub fn start(log: &Log) -> Result<(), FilterError> {
         LogFormat::Json => builder.json().try_init(),
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_means_nothing_is_refused() {
+        let checked = |filter: &str| check(&Log { filter: filter.to_owned(), ..Log::default() });
+        for filter in ["info", "OFF", "2", "warn,verdmarc::kafka=debug", "librdkafka=off", "verdmarc[span{field=1}]=trace"] {
+            assert!(checked(filter).is_ok(), "{filter}");
+        }
+        for filter in ["inof", "info,inof", "warn,verdmrac=debug", "verdmarc=inof", "debug=verdmarc"] {
+            let error = checked(filter).map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|error| error.starts_with("log.filter: ")), "{filter}: {error:?}");
+        }
+        assert!(checked("inof").unwrap_err().to_string().contains("`inof` is neither a level nor a module"));
+    }
 }

@@ -102,6 +102,27 @@ impl Desk {
         Producer::new(&config.kafka).unwrap().write_all(&outputs.collect::<Vec<_>>(), ANSWER).unwrap();
     }
 
+    /// Writes dead letters of records with these headers: reason, headers, value.
+    pub fn refuse_with(&self, refused: &[(&str, &[(&str, &str)], Option<&str>)]) {
+        let mut config = Config::default();
+        config.kafka.brokers = self.broker.bootstrap();
+        let (topic, raw) = (format!("{}mail.dead-letters", self.prefix).into(), format!("{}mail.raw", self.prefix));
+        let outputs = (0_i64..).zip(refused).map(|(offset, (reason, headers, value))| {
+            let record = Record {
+                topic: raw.as_str().into(),
+                partition: 0,
+                offset,
+                timestamp: Some(Stamp::of_producer("2026-01-02T03:04:05Z".parse().unwrap())),
+                key: None,
+                value: value.map(|value| value.as_bytes().to_vec()),
+                headers: Some(headers.iter().fold(Headers::default(), |headers, (name, value)| headers.with(name, *value))),
+            };
+            let lineage = Lineage::itself(&record);
+            Output { partition: Some(0), ..letter(&topic, record, &lineage, (reason, "why")) }
+        });
+        Producer::new(&config.kafka).unwrap().write_all(&outputs.collect::<Vec<_>>(), ANSWER).unwrap();
+    }
+
     /// Writes reports about these policy domains, which are none that anybody could read.
     pub fn report(&self, domains: &[&str]) {
         let mut config = Config::default();
@@ -172,7 +193,7 @@ impl Offline {
     }
 }
 
-fn command(prefix: &str, arguments: &[&str]) -> Command {
+pub fn command(prefix: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
     command.args(arguments).env_remove("VERDMARC_CONFIG").env("VERDMARC_TOPICS__PREFIX", prefix);
     let settings = [
@@ -187,7 +208,7 @@ fn command(prefix: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn finish(command: &mut Command) -> Ran {
+pub fn finish(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }

@@ -2,16 +2,16 @@
 
 mod received;
 
+use super::envelope::named;
 use super::{Exit, explain, setup, time};
 use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
 use crate::event::raw::names_a_user;
 use crate::event::{EvaluationBlock, Reason};
-use crate::message::{Envelope, HeaderSection, MailFrom, Submission, mbox, normalise};
+use crate::message::{Envelope, HeaderSection, MailFrom, Submission, normalise};
 use crate::verdict::{MailDetail, Origin, ReportScope, evaluate, outputs};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
-use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -118,17 +118,13 @@ impl Verify {
         let (settings, resolver) = self.setup.load()?;
         let settings = Arc::new(settings);
         let bytes = read(&self.file)?;
-        let several = self.file.extension().is_some_and(|extension| extension == "mbox");
-        let messages: Vec<Cow<'_, [u8]>> = if several { mbox::split(&bytes) } else { vec![Cow::Borrowed(&bytes)] };
-        if messages.is_empty() {
-            bail!("{}: no message in this mbox; its messages begin with a line `From `", self.file.display());
-        }
+        let messages = named(&self.file, &bytes)?;
         let mut exit = Exit::Ok;
-        for (number, message) in messages.iter().enumerate() {
+        for (number, (id, message)) in messages.iter().enumerate() {
             if messages.len() > 1 && !self.format.json {
                 self.separate(number, messages.len())?;
             }
-            if self.judge(message, &settings, resolver.as_ref()).await? == SesStatus::ProcessingFailed {
+            if self.judge(id, message, &settings, resolver.as_ref()).await? == SesStatus::ProcessingFailed {
                 exit = Exit::ProcessingFailed;
             }
         }
@@ -146,12 +142,17 @@ impl Verify {
         Ok(())
     }
 
-    async fn judge(&self, message: &[u8], settings: &Arc<Evaluation>, resolver: &dyn crate::dns::Resolver) -> Result<SesStatus> {
+    async fn judge(
+        &self,
+        id: &str,
+        message: &[u8],
+        settings: &Arc<Evaluation>,
+        resolver: &dyn crate::dns::Resolver,
+    ) -> Result<SesStatus> {
         let most = settings.limits.message_bytes;
         if message.len() > most {
             bail!(
-                "{}: the message has {} bytes, more than evaluation.limits.message_bytes allows ({most}): it would be refused",
-                self.file.display(),
+                "{id}: the message has {} bytes, more than evaluation.limits.message_bytes allows ({most}): it would be refused",
                 message.len()
             );
         }
@@ -171,7 +172,7 @@ impl Verify {
             return Ok(status);
         }
         let origin = Origin {
-            message_id: self.file.display().to_string(),
+            message_id: id.to_owned(),
             input: None,
             detail: MailDetail::Full,
             annotate: self.format.annotated,

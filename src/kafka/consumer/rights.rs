@@ -1,5 +1,6 @@
 //! Rights that the brokers refuse. The library says so once; a warning that is an hour old is seen by nobody.
 
+use crate::kafka::connection::User;
 use crate::kafka::fetches::{Fetches, INTERVAL};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::{Duration, Instant};
@@ -16,13 +17,18 @@ struct Refusal {
 }
 
 /// What is refused.
-#[derive(Default)]
 pub(super) struct Rights {
+    /// To whom.
+    user: User,
     refusal: Option<Refusal>,
     assigned: Option<Instant>,
 }
 
 impl Rights {
+    pub(super) fn of(user: User) -> Self {
+        Self { user, refusal: None, assigned: None }
+    }
+
     /// Notes an error in the place of a record, if it says that a right is refused.
     pub(super) fn note(&mut self, error: &KafkaError, now: Instant) {
         use RDKafkaErrorCode as Code;
@@ -49,9 +55,19 @@ impl Rights {
         if now >= refusal.next {
             refusal.next = now + AGAIN;
             let topics = fetches.refused().iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
-            tracing::warn!(error = %refusal.error, topics, "the brokers refuse a right, and reading waits for it");
+            let (error, user, right) = (&refusal.error, self.user, missing(&refusal.error));
+            tracing::warn!(%error, right, %user, topics, "the brokers refuse a right, and reading waits for it");
         }
         true
+    }
+}
+
+/// The right that is missing, as the brokers' tools write it.
+fn missing(error: &KafkaError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => "Read on the group",
+        Some(RDKafkaErrorCode::ClusterAuthorizationFailed) => "ClusterAction on the cluster",
+        _ => "Read on the topics",
     }
 }
 
@@ -84,7 +100,7 @@ mod tests {
     fn a_refusal_is_said_again_until_it_is_over() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let (mut rights, mut fetches) = (Rights::default(), Fetches::default());
+        let (mut rights, mut fetches) = (Rights::of(User::Anonymous), Fetches::default());
         rights.assigned(start);
         let said = |rights: &mut Rights, fetches: &Fetches, now| {
             let before = rights.refusal.as_ref().map(|refusal| refusal.next);
@@ -107,7 +123,7 @@ mod tests {
     #[test]
     fn a_group_that_takes_us_in_has_refused_before() {
         let start = Instant::now();
-        let (mut rights, fetches) = (Rights::default(), Fetches::default());
+        let (mut rights, fetches) = (Rights::of(User::Anonymous), Fetches::default());
         rights.note(&KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed), start);
         assert!(rights.remind(&fetches, start + Duration::from_secs(90)));
         rights.assigned(start + Duration::from_secs(91));

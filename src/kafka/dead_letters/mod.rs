@@ -44,27 +44,43 @@ pub struct Listed {
     pub letter: Letter,
     /// How often.
     pub redriven: u32,
+    /// Why it would be refused again if it were put back, where that was asked for and is certain.
+    pub refused: Option<String>,
 }
+
+/// Why a letter's record would be refused again.
+type Prediction<'p> = dyn Fn(&Letter, Record) -> Option<String> + 'p;
 
 /// The letters that `filter` means, the oldest first.
 ///
 /// # Errors
 /// The topic cannot be read to its end.
 pub fn list(config: &Config, filter: &Filter) -> Result<Vec<Listed>, Error> {
+    predicted(config, filter, &|_, _| None)
+}
+
+/// The same, and of each what is predicted.
+fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> Result<Vec<Listed>, Error> {
     let from = filter.since.map_or(Span::Beginning, Span::Time);
     let mut range = Range::open(&config.kafka, &topic(config), &from)?;
     let mut letters = Vec::new();
     let mut redriven: BTreeMap<Place, u32> = BTreeMap::new();
     while let Some(record) = range.next()? {
         match Entry::of(&record) {
-            Entry::Letter(letter) if filter.matches(&letter) => letters.push(letter),
+            Entry::Letter(letter) if filter.matches(&letter) => {
+                let refused = prediction(&letter, record);
+                letters.push((letter, refused));
+            }
             Entry::Letter(_) => {}
             Entry::Redriven(mark) => mark.redriven.into_iter().for_each(|place| *redriven.entry(place).or_default() += 1),
             Entry::Other => tracing::debug!(partition = record.partition, offset = record.offset, "neither letter nor mark"),
         }
     }
-    letters.sort_by_key(|letter| (letter.time, letter.place));
-    let listed = |letter: Letter| Listed { redriven: redriven.get(&letter.place).copied().unwrap_or_default(), letter };
+    letters.sort_by_key(|(letter, _)| (letter.time, letter.place));
+    let listed = |(letter, refused): (Letter, Option<String>)| {
+        let redriven = redriven.get(&letter.place).copied().unwrap_or_default();
+        Listed { letter, redriven, refused }
+    };
     Ok(letters.into_iter().map(listed).collect())
 }
 

@@ -9,7 +9,7 @@
 //! The order matters: what is read before the fence may miss a mark that is just being committed. A letter is put back if and
 //! only if its mark is there, so a redrive that was killed goes on where it ended.
 
-use super::{Filter, Listed, at, list, raw, topic};
+use super::{Filter, Listed, at, predicted, raw, topic};
 use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, OUTPUT_TOO_LARGE};
 use crate::event::redrive::{Letter, MARK_LETTERS, Place, RedrivenEvent, again};
@@ -17,11 +17,11 @@ use crate::event::{Lineage, Output, Record};
 use crate::kafka::command::{CommandError, Writer};
 use crate::kafka::error::Error;
 use crate::kafka::range::{Range, Span};
+use crate::kafka::topics;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Letters to be put back.
-#[derive(Debug, Clone)]
 pub struct Redrive<'c> {
     /// The settings.
     pub config: &'c Config,
@@ -29,6 +29,8 @@ pub struct Redrive<'c> {
     pub filter: Filter,
     /// Also those that were put back before.
     pub again: bool,
+    /// Why a record would be refused however often it is put back, which the role knows that reads its topic.
+    pub refused: &'c dyn Fn(&Record) -> Option<String>,
 }
 
 /// What becomes of a letter.
@@ -41,12 +43,12 @@ pub enum Fate {
 }
 
 /// What to know about a letter that is put back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// Nothing.
     Plain,
-    /// It has no value, or an empty one, and will be refused once more.
-    Empty,
+    /// It will be refused once more, with these settings and for this reason.
+    Refused(String),
     /// It stands in for the outputs of a record, and that record is put back, if its topic still has it.
     Original,
 }
@@ -95,7 +97,7 @@ impl Redrive<'_> {
     /// # Errors
     /// The topic cannot be read to its end.
     pub fn plan(&self) -> Result<Vec<(Listed, Fate)>, Error> {
-        let letters = list(self.config, &self.filter)?;
+        let letters = predicted(self.config, &self.filter, &|letter, record| self.refused_again(letter, record))?;
         Ok(letters.into_iter().map(|listed| (listed.clone(), self.fate(&listed))).collect())
     }
 
@@ -105,6 +107,10 @@ impl Redrive<'_> {
     /// Kafka; what was reported until then stays.
     pub fn run(&self, report: &mut Progress<'_>) -> Result<(), CommandError> {
         let kafka = &self.config.kafka;
+        // Whether there are such topics, and a broker to ask, is said better here than by a transaction.
+        for topic in [topic(self.config), raw(self.config)] {
+            topics::partitions(kafka, &topic)?;
+        }
         let writer = Writer::start(kafka, &self.config.group("redrive"))?;
         let mut open: BTreeMap<Place, (Listed, Note)> = BTreeMap::new();
         for (listed, fate) in self.plan()? {
@@ -118,7 +124,7 @@ impl Redrive<'_> {
         while let Some(record) = range.next()? {
             let place = Place { partition: record.partition, offset: record.offset };
             let Some((listed, note)) = open.remove(&place) else { continue };
-            match self.output(&raw, record, &listed, note)? {
+            match self.output(&raw, record, &listed, &note)? {
                 Ok(output) => batch.push(listed, note, output),
                 Err(unfit) => report(&listed, &Fate::Left(unfit)),
             }
@@ -133,7 +139,7 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    fn fate(&self, Listed { letter, redriven }: &Listed) -> Fate {
+    fn fate(&self, Listed { letter, redriven, refused }: &Listed) -> Fate {
         if *redriven > 0 && !self.again {
             return Fate::Left(Unfit::Redriven);
         }
@@ -141,11 +147,20 @@ impl Redrive<'_> {
         if self.home(letter, lineage).is_none() {
             return Fate::Left(Unfit::Origin(lineage.input.topic.clone()));
         }
-        Fate::Back(match letter.size {
-            None if letter.reason == OUTPUT_TOO_LARGE => Note::Original,
-            None | Some(0) => Note::Empty,
-            Some(_) => Note::Plain,
+        Fate::Back(match refused {
+            _ if is_stand_in(letter) => Note::Original,
+            Some(reason) => Note::Refused(reason.clone()),
+            None => Note::Plain,
         })
+    }
+
+    /// Why the record of a letter would be refused as it would be put back.
+    fn refused_again(&self, letter: &Letter, record: Record) -> Option<String> {
+        let lineage = letter.lineage.clone().filter(|_| !is_stand_in(letter))?;
+        let timestamp = lineage.timestamp;
+        let Output { topic, key, value, headers, .. } = again(&self.home(letter, &lineage)?, record, lineage);
+        let Place { partition, offset } = letter.place;
+        (self.refused)(&Record { topic, partition, offset, timestamp, key, value, headers: Some(headers) })
     }
 
     /// The topic that a letter goes back to: the raw one, or for a failure event that could not be read, that of failures.
@@ -157,9 +172,9 @@ impl Redrive<'_> {
     }
 
     /// The record to be written for a letter.
-    fn output(&self, raw: &Arc<str>, record: Record, listed: &Listed, note: Note) -> Result<Result<Output, Unfit>, Error> {
+    fn output(&self, raw: &Arc<str>, record: Record, listed: &Listed, note: &Note) -> Result<Result<Output, Unfit>, Error> {
         let Some(lineage) = listed.letter.lineage.clone() else { return Ok(Err(Unfit::NoOrigin)) };
-        if note != Note::Original {
+        if *note != Note::Original {
             let home = self.home(&listed.letter, &lineage).unwrap_or_else(|| raw.clone());
             return Ok(Ok(again(&home, record, lineage)));
         }
@@ -185,7 +200,7 @@ impl Redrive<'_> {
         outputs.extend(marks.into_values().map(|redriven| RedrivenEvent { redriven }.output(&dead_letters, now)));
         writer.transact(&outputs, None)?;
         for (listed, note) in &letters {
-            report(listed, &Fate::Back(*note));
+            report(listed, &Fate::Back(note.clone()));
         }
         Ok(())
     }
@@ -201,6 +216,11 @@ impl Batch {
     fn is_full(&self) -> bool {
         self.letters.len() >= BATCH_LETTERS || self.bytes >= BATCH_BYTES
     }
+}
+
+/// Whether a letter stands in for the outputs of a record.
+fn is_stand_in(letter: &Letter) -> bool {
+    letter.size.is_none() && letter.reason == OUTPUT_TOO_LARGE
 }
 
 /// From the first to behind the last of `places` in each partition.
@@ -235,13 +255,15 @@ mod tests {
             lineage: record.map(|record| Lineage::itself(&record)),
             size,
         };
-        Listed { letter, redriven }
+        Listed { letter, redriven, refused: None }
     }
 
     #[test]
     fn only_what_came_from_the_raw_topic_goes_back_and_once() {
         let config = Config::default();
-        let fate = |again: bool, listed: &Listed| Redrive { config: &config, filter: Filter::default(), again }.fate(listed);
+        let fate = |again: bool, listed: &Listed| {
+            Redrive { config: &config, filter: Filter::default(), again, refused: &|_| None }.fate(listed)
+        };
         let raw = Some("mail.raw");
         assert_eq!(fate(false, &listed("base64", raw, Some(3), 0)), Fate::Back(Note::Plain));
         assert_eq!(fate(false, &listed("base64", raw, Some(3), 1)), Fate::Left(Unfit::Redriven));
@@ -252,15 +274,14 @@ mod tests {
         );
         let unreadable = listed("failure_unreadable", Some("mail.failures"), Some(3), 0);
         assert_eq!(fate(false, &unreadable), Fate::Back(Note::Plain));
-        let redrive = Redrive { config: &config, filter: Filter::default(), again: false };
+        let redrive = Redrive { config: &config, filter: Filter::default(), again: false, refused: &|_| None };
         assert_eq!(
             redrive.home(&unreadable.letter, unreadable.letter.lineage.as_ref().unwrap()).as_deref(),
             Some("mail.failures")
         );
         assert_eq!(fate(true, &listed("base64", None, Some(3), 0)), Fate::Left(Unfit::NoOrigin));
-        for size in [None, Some(0)] {
-            assert_eq!(fate(false, &listed("null_value", raw, size, 0)), Fate::Back(Note::Empty));
-        }
+        let again = Listed { refused: Some("why".into()), ..listed("null_value", raw, None, 0) };
+        assert_eq!(fate(false, &again), Fate::Back(Note::Refused("why".into())));
         assert_eq!(fate(false, &listed("output_too_large", raw, None, 0)), Fate::Back(Note::Original));
     }
 

@@ -11,6 +11,7 @@ use crate::kafka::group::Group;
 use crate::kafka::log_id::LogIds;
 use crate::kafka::range::{Range, Span};
 use crate::kafka::sole::{self, GroupError, Member};
+use crate::kafka::topics;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -114,6 +115,8 @@ pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Resu
     if !topics.contains(&target.topic) {
         return Err(SkipError::NotRead { topic: target.topic.clone(), topics });
     }
+    // Whether there is such a topic, and a broker to ask, is said better here than by what follows.
+    topics::partitions(&config.kafka, &target.topic)?;
     let group = &*reader.id;
     sole::nobody_in(&config.kafka, group)?;
     let log = LogIds::new(&config.kafka)?.of(&target.topic)?;

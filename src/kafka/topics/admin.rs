@@ -5,12 +5,12 @@ use super::plan::{Layout, Topic};
 use crate::config::Kafka;
 use crate::kafka::client;
 use crate::kafka::error::{Error, is_passing, of_client};
-use crate::kafka::reader::{METADATA_PATIENCE, Quiet};
+use crate::kafka::reader::{METADATA_PATIENCE, Quiet, no_answer};
 use futures::executor::block_on;
 use rdkafka::admin::OwnedResourceSpecifier as Resource;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,8 @@ pub(super) struct Admin {
 
 impl Admin {
     pub(super) fn new(kafka: &Kafka) -> Result<Self, Error> {
-        let admin = client::admin(kafka)?.create_with_context(Quiet).map_err(of_client)?;
+        let config = client::admin(kafka)?;
+        let admin = config.create_with_context(Quiet::of(&config)).map_err(of_client)?;
         let observer = Quiet::consumer(&client::reader(kafka)?)?;
         Ok(Self { admin, observer })
     }
@@ -37,7 +38,7 @@ impl Admin {
         let mut cluster = Cluster::default();
         let mut broker = None;
         for topic in plan {
-            let (found, some_broker) = match self.found(&topic.name) {
+            let (found, brokers) = match self.found(&topic.name) {
                 Ok(answer) => answer,
                 // Who does not use it need not be allowed to see it.
                 Err(error) if !topic.used => {
@@ -46,7 +47,8 @@ impl Admin {
                 }
                 Err(error) => return Err(error),
             };
-            broker = broker.or(some_broker);
+            cluster.brokers = i32::try_from(brokers.len()).ok().filter(|count| *count > 0).max(cluster.brokers);
+            broker = broker.or(brokers.into_iter().min());
             if let Some(found) = found {
                 cluster.topics.insert(topic.name.clone(), found);
             }
@@ -68,26 +70,27 @@ impl Admin {
         Ok(cluster)
     }
 
-    /// A topic without its settings, if it is there, and the id of some broker.
-    pub(super) fn found(&self, name: &str) -> Result<(Option<Found>, Option<i32>), Error> {
-        let failed = |reason: String| Error::Topic { topic: name.to_owned(), reason };
+    /// A topic without its settings, if it is there, and the ids of the brokers.
+    pub(super) fn found(&self, name: &str) -> Result<(Option<Found>, Vec<i32>), Error> {
         let deadline = Instant::now() + METADATA_PATIENCE;
         loop {
-            let metadata =
-                self.observer.fetch_metadata(Some(name), METADATA_PATIENCE).map_err(|error| failed(error.to_string()))?;
-            let broker = metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).min();
-            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok((None, broker)) };
+            let metadata = self
+                .observer
+                .fetch_metadata(Some(name), METADATA_PATIENCE)
+                .map_err(|error| no_answer(&self.observer, name, &error))?;
+            let brokers = metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).collect();
+            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok((None, brokers)) };
             let error = topic.error().map(RDKafkaErrorCode::from);
             match error {
                 None => {
                     let partitions = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
                     let fewest = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
                     let replication = i32::try_from(fewest.unwrap_or_default()).unwrap_or(i32::MAX);
-                    return Ok((Some(Found { partitions, replication, settings: None }), broker));
+                    return Ok((Some(Found { partitions, replication, settings: None }), brokers));
                 }
-                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok((None, broker)),
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok((None, brokers)),
                 Some(code) if passes(code) && Instant::now() < deadline => std::thread::sleep(AGAIN),
-                Some(code) => return Err(failed(code.to_string())),
+                Some(code) => return Err(no_answer(&self.observer, name, &KafkaError::MetadataFetch(code))),
             }
         }
     }
@@ -115,7 +118,7 @@ impl Admin {
         });
         let new: Vec<NewTopic<'_>> = new.collect();
         let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
-        let failed = |error: rdkafka::error::KafkaError| Error::Topic { topic: names.join(", "), reason: error.to_string() };
+        let failed = |error: KafkaError| Error::Topic { topic: names.join(", "), reason: error.to_string() };
         let made = block_on(self.admin.create_topics(&new, &options())).map_err(failed)?;
         Ok(made.into_iter().map(|made| made.map(drop).map_err(|(_, code)| reason(code))).collect())
     }
@@ -134,7 +137,7 @@ fn options() -> AdminOptions {
 }
 
 fn passes(code: RDKafkaErrorCode) -> bool {
-    is_passing(&rdkafka::error::KafkaError::MetadataFetch(code))
+    is_passing(&KafkaError::MetadataFetch(code))
 }
 
 /// Values by name; none when there are none at all, which is how a refusal looks.

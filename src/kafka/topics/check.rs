@@ -22,6 +22,8 @@ pub struct Found {
 pub struct Cluster {
     /// The planned topics that exist, by name.
     pub topics: BTreeMap<String, Found>,
+    /// How many brokers there are; none when they do not say.
+    pub brokers: Option<i32>,
     /// How long the position of an idle group is kept; none when this client may not read it.
     pub offsets_retention: Option<Duration>,
 }
@@ -223,12 +225,23 @@ impl Comparison<'_> {
         )
     }
 
+    /// What needs so many replicas, of which each lies on a broker of its own.
+    fn more_replicas(&self, replicas: i32, remedy: &str) -> String {
+        match self.cluster.brokers.filter(|brokers| *brokers < replicas) {
+            Some(brokers) => {
+                format!("the cluster has {brokers} broker(s), and needs {replicas} for more replicas; then {remedy}")
+            }
+            None => remedy.to_owned(),
+        }
+    }
+
     fn missing(&mut self, topic: &Topic) {
         // As its siblings are, if there are any.
         let sibling = self.cluster.topics.values().max_by_key(|found| found.partitions);
         let default = Layout::default();
+        let most = self.cluster.brokers.unwrap_or(default.replication);
         let (partitions, replication) =
-            sibling.map_or((default.partitions, default.replication), |found| (found.partitions, found.replication));
+            sibling.map_or((default.partitions, default.replication.min(most)), |found| (found.partitions, found.replication));
         let in_sync = default.in_sync.min(replication);
         let command = format!(
             "verdmarc topics create --partitions {partitions} --replication-factor {replication} --min-insync-replicas {in_sync}"
@@ -338,11 +351,12 @@ impl Comparison<'_> {
             let remedy = if replication > default {
                 self.set(topic, "min.insync.replicas", default)
             } else {
-                "give it three replicas, then min.insync.replicas=2".to_owned()
+                self.more_replicas(default + 1, &format!("give it three replicas, then min.insync.replicas={default}"))
             };
             self.warn(topic, Deviation::OneCopy { in_sync, replication }, remedy);
         } else if in_sync == replication {
-            let remedy = format!("give it {} replicas (kafka-reassign-partitions.sh)", replication + 1);
+            let replicas = replication + 1;
+            let remedy = self.more_replicas(replicas, &format!("give it {replicas} replicas (kafka-reassign-partitions.sh)"));
             self.warn(topic, Deviation::NoSpare { in_sync, replication }, remedy);
         }
     }

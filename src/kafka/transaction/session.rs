@@ -155,6 +155,7 @@ impl Session {
         match is_fenced(code) {
             true if open >= self.time_out() => Error::Expired { open, reason },
             true => Error::Fenced(reason),
+            false if code == RDKafkaErrorCode::TransactionalIdAuthorizationFailed => self.producer.denied_id(&self.id),
             false => Error::Transaction(reason),
         }
     }

@@ -12,7 +12,7 @@ fn cluster(config: &Config) -> Cluster {
         Found { partitions: layout.partitions, replication: layout.replication, settings: Some(settings) }
     };
     let topics = plan(config).iter().map(|topic| (topic.name.clone(), found(topic))).collect();
-    Cluster { topics, offsets_retention: Some(Duration::from_millis(7 * DAY)) }
+    Cluster { topics, brokers: Some(3), offsets_retention: Some(Duration::from_millis(7 * DAY)) }
 }
 
 fn config() -> Config {
@@ -189,4 +189,27 @@ fn state_grows_first_and_nothing_shrinks() {
     assert_eq!(of("mail.raw"), Some((Some(30), None)));
     assert_eq!(of("mail.verdicts"), Some((None, None)));
     assert_eq!(of("mail.failures"), Some((Some(12), Some(20))));
+}
+
+#[test]
+fn only_what_the_brokers_allow_is_offered() {
+    for (brokers, expected) in [
+        (Some(1), "--replication-factor 1 --min-insync-replicas 1"),
+        (Some(2), "--replication-factor 2 --min-insync-replicas 2"),
+        (Some(5), "--replication-factor 3 --min-insync-replicas 2"),
+        (None, "--replication-factor 3 --min-insync-replicas 2"),
+    ] {
+        let report = report(|_, cluster| *cluster = Cluster { brokers, ..Cluster::default() });
+        assert!(!report.errors.is_empty());
+        assert!(report.errors.iter().all(|problem| problem.remedy.ends_with(expected)), "{:?}", report.errors);
+    }
+    let alone = report(|_, cluster| {
+        cluster.brokers = Some(1);
+        for found in cluster.topics.values_mut() {
+            found.replication = 1;
+            found.settings.as_mut().unwrap().insert("min.insync.replicas".into(), "1".into());
+        }
+    });
+    let remedy = &alone.warnings[0].remedy;
+    assert!(remedy.starts_with("the cluster has 1 broker(s), and needs 3 for more replicas"), "{remedy}");
 }
