@@ -43,6 +43,7 @@ test: setup-build setup-tests setup-broker ## Run all tests: published suites, o
 	@$(MAKE) conformance
 	@$(MAKE) crosscheck
 	@$(MAKE) readers
+	@$(MAKE) asyncapi
 	$(call step,cargo test)
 	@$(CARGO) test --locked --quiet $(TEST_FEATURES)
 
@@ -63,6 +64,11 @@ readers: setup-build setup-tests ## Have reports of made-up messages read by sch
 	$(call step,readers)
 	@$(CARGO) test --locked --quiet --no-run $(TEST_FEATURES)
 	@scripts/readers $(VERDMARC)
+
+.PHONY: asyncapi
+asyncapi: setup-tests ## Have AsyncAPI's own parser check schemas/asyncapi.yaml
+	$(call step,asyncapi)
+	@scripts/asyncapi
 
 .PHONY: mutants
 mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail

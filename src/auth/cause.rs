@@ -80,7 +80,7 @@ pub enum DkimCause {
     IdentityMismatch,
     /// l= is larger than the body.
     LengthBeyondBody,
-    /// l= is smaller than the body (F-17).
+    /// l= is smaller than the body.
     LengthShort,
     /// x= passed before the message arrived, or x= is not after t=.
     Expired,
@@ -160,7 +160,7 @@ impl DkimCause {
     }
 }
 
-/// A status of Amazon SES (E-10).
+/// A status of Amazon SES.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SesStatus {
@@ -205,7 +205,7 @@ pub enum SpfCause {
     NothingMatched,
     /// The domain has no SPF record.
     NoRecord,
-    /// The identity is no domain that DNS could hold (RFC 7208 4.3), or no RFC 5321 path (F-15).
+    /// The identity is no domain that DNS could hold (RFC 7208 4.3), or no RFC 5321 path.
     NoDomain,
     /// The client's address is not known.
     ClientUnknown,

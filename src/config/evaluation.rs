@@ -11,29 +11,33 @@ use serde::{Deserialize, Serialize};
 pub struct Evaluation {
     /// The authserv-id of what this receiver writes (RFC 8601 2.5). Default `verdmarc`.
     pub authserv_id: String,
-    /// Further authserv-ids of this receiver, whose incoming fields are forged (D-9). Default none.
+    /// Further authserv-ids of this receiver, whose incoming fields are forged. Default none.
     pub own_authserv_ids: Vec<String>,
     /// Networks whose clients are not external, so that SPF cannot judge them. Default loopback, private, link-local and unique-local.
     #[schemars(with = "Vec<String>")]
     pub trusted_networks: Vec<IpNet>,
-    /// How the organizational domain is found. Default `treewalk` (RFC 9989).
+    /// How the organizational domain is found: `treewalk` (by DNS, RFC 9989) or `psl` (by the public suffix list, RFC 7489).
+    /// Default `treewalk`.
     pub discovery: Discovery,
-    /// Treat a DMARC record without `psd` at a public suffix as the suffix's own (A30). Default true.
+    /// Treat a DMARC record without `psd` at a public suffix as the suffix's own. Default true.
     pub psl_guard: bool,
-    /// How the DKIM status is chosen from several signatures. Default `aligned`.
+    /// Which signature gives the DKIM status PASS: `aligned` (only one of the author domain) or `any_pass` (any that passes).
+    /// Default `aligned`.
     pub dkim_verdict: DkimVerdictRule,
-    /// What a DKIM key in testing mode (`t=y`) means. Default `count`.
+    /// A DKIM key in testing mode (`t=y`): `count` (a pass counts, and is flagged) or `literal` (the signature counts as absent).
+    /// Default `count`.
     pub testing_key: TestingKey,
-    /// What an SPF pass means whose record permits nearly everybody (F-22). Default `flag`.
+    /// An SPF pass by a record that permits nearly everybody: `flag` (it counts, and is flagged) or `ignore` (it does not count).
+    /// Default `flag`.
     pub permissive_spf: PermissiveSpf,
     /// ARC sealers (d= of the seal) whose word that a message was authentic suggests not to enforce. Default none.
     pub trusted_sealers: Vec<Domain>,
     /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`: at most 32 visible ASCII
     /// characters without colon. Default `X-`.
     pub header_prefix: String,
-    /// Convert a message without a single CRLF from LF first (F-20). Default true.
+    /// Convert a message without a single CRLF from LF first. Default true.
     pub convert_bare_lf: bool,
-    /// Drop one mbox line on top, `From ` behind any number of `>` (G.4). Default false.
+    /// Drop one mbox line on top, `From ` behind any number of `>`. Default false.
     pub strip_mbox_line: bool,
     /// Limits on what one message may cost.
     pub limits: Limits,
@@ -94,7 +98,7 @@ pub enum Discovery {
     Psl,
 }
 
-/// How the DKIM status is chosen from several signatures (E-30).
+/// How the DKIM status is chosen from several signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DkimVerdictRule {
@@ -114,7 +118,7 @@ pub enum TestingKey {
     Literal,
 }
 
-/// What an SPF pass means whose record permits nearly everybody (F-22).
+/// What an SPF pass means whose record permits nearly everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PermissiveSpf {

@@ -31,7 +31,7 @@ impl Default for Reports {
 }
 
 impl Reports {
-    /// The format of a policy domain's reports (B72).
+    /// The format of a policy domain's reports.
     pub fn profile_of(&self, domain: &Domain) -> Profile {
         match (self.profile, self.other_profile_for.contains(domain)) {
             (Profile::Rfc9990, false) | (Profile::Compat7489, true) => Profile::Rfc9990,
@@ -40,7 +40,7 @@ impl Reports {
     }
 }
 
-/// Which messages reports count (B17).
+/// Which messages reports count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
@@ -50,7 +50,7 @@ pub enum Content {
     All,
 }
 
-/// What a row says was done with a message that failed (B4).
+/// What a row says was done with a message that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Applied {
@@ -60,7 +60,7 @@ pub enum Applied {
     None,
 }
 
-/// Format of a report (B72).
+/// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Profile {
     /// RFC 9990, with its namespace.

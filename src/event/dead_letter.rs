@@ -1,4 +1,8 @@
-//! Refused records: their bytes unchanged, why and whence in headers.
+//! Refused records: their bytes unchanged, the reason and the origin in headers.
+
+mod reason;
+
+pub use reason::DeadLetterReason;
 
 use super::lineage::{self, Lineage};
 use super::raw::Refusal;
@@ -6,7 +10,7 @@ use super::{Headers, Input, Output, Record};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
-/// Prefix of the headers that say why and whence.
+/// Prefix of the headers that hold the reason and the origin.
 pub const PREFIX: &str = "verdmarc-";
 /// Header of the reason, a code that stays the same from version to version.
 pub const REASON: &str = "verdmarc-reason";
@@ -33,13 +37,13 @@ pub fn letter(topic: &Arc<str>, record: Record, lineage: &Lineage, (code, error)
 }
 
 /// Reason of the dead letter of a failure event that cannot be read.
-pub const FAILURE_UNREADABLE: &str = "failure_unreadable";
+pub const FAILURE_UNREADABLE: &str = DeadLetterReason::FailureUnreadable.code();
 
 /// Reason of the dead letter of a failure event whose window is over.
-pub const TOO_LATE: &str = "too_late";
+pub const TOO_LATE: &str = DeadLetterReason::TooLate.code();
 
 /// Reason of a dead letter that stands in for outputs that no topic takes.
-pub const OUTPUT_TOO_LARGE: &str = "output_too_large";
+pub const OUTPUT_TOO_LARGE: &str = DeadLetterReason::OutputTooLarge.code();
 
 /// Stands in for outputs that no topic takes: which record they answer, their topics and sizes, and the SHA-256 of all of them. The
 /// record itself is in the raw topic for as long as that keeps it.
@@ -86,7 +90,7 @@ mod tests {
     use crate::event::Stamp;
 
     #[test]
-    fn a_dead_letter_keeps_the_bytes_and_says_why_and_whence() {
+    fn a_dead_letter_keeps_the_bytes_and_says_the_reason_and_the_origin() {
         let record = Record {
             topic: "mail.raw".into(),
             partition: 3,

@@ -18,13 +18,13 @@ pub const FAILURE: &str = "verdmarc.failure.v1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FailureEvent {
-    /// The record that held the message: the identity of this failure (B60).
+    /// The record that held the message: the identity of this failure.
     pub input: Input,
     /// When the message arrived: it decides the window.
     #[serde(with = "super::time")]
     #[schemars(with = "Timestamp")]
     pub arrival: Timestamp,
-    /// The policy domain: one report each (B10).
+    /// The policy domain: one report each.
     pub policy_domain: Domain,
     /// The policy in force, defaults filled in, `rua` included.
     pub policy: PublishedPolicy,
@@ -40,7 +40,7 @@ pub struct FailureEvent {
     pub row: Row,
 }
 
-/// A row of an aggregate report (B11).
+/// A row of an aggregate report.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
@@ -59,7 +59,7 @@ pub struct Row {
     pub spf_aligned: bool,
     /// Why something else was done than was asked for, sorted.
     pub overrides: Vec<Override>,
-    /// Signatures, at most 100, the telling ones first (B13).
+    /// Signatures, at most 100, the telling ones first.
     pub dkim: Vec<DkimRow>,
     /// SPF.
     pub spf: SpfRow,
@@ -127,7 +127,7 @@ impl From<Policy> for Disposition {
     }
 }
 
-/// Why something else was done than the published policy asks for (B4).
+/// Why something else was done than the published policy asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Override {

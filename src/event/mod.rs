@@ -9,12 +9,14 @@
 //! | `report` | reports as they travel, and what a closed window came to |
 //! | `control` | what operators ask of a role |
 //! | `reason` | reason codes |
+//! | `codes` | how a closed list of codes is declared |
 //! | `lineage` | which record a message first came in |
 //! | `dead_letter` | refused records with their reason |
 //! | `redrive` | the dead-letter topic as it is read, and marks of what was put back |
 //! | `topic_id` | what tells a topic from another of the same name |
 //! | `schemas` | JSON Schemas of the events |
 
+mod codes;
 mod control;
 pub mod dead_letter;
 mod failure;

@@ -24,6 +24,7 @@ fn schema(name: &str) -> Value {
         "control.redriven.v1" => generator.into_root_schema_for::<RedrivenEvent>(),
         _ => generator.into_root_schema_for::<VerdictEvent>(),
     };
+    schema.insert("$id".into(), json!(format!("urn:verdmarc:schema:{name}")));
     schema.insert("title".into(), json!(format!("verdmarc.{name}")));
     schema.to_value()
 }

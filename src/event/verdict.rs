@@ -77,7 +77,7 @@ pub struct StatusBlock {
     pub status: SesStatus,
 }
 
-/// SES's `receipt` (E-2).
+/// SES's `receipt`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
@@ -101,7 +101,7 @@ pub struct Receipt {
     pub dkim_verdict: StatusBlock,
     /// DMARC.
     pub dmarc_verdict: StatusBlock,
-    /// The effective policy, on FAIL only (E-20).
+    /// The effective policy, on FAIL only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dmarc_policy: Option<Policy>,
 }
@@ -113,7 +113,7 @@ pub struct CopiedStatus {
     pub status: String,
 }
 
-/// SES's `mail` (E-3).
+/// SES's `mail`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mail<'m> {
@@ -325,7 +325,7 @@ pub struct ReasonDetail {
     pub detail: Detail,
 }
 
-/// A record's tags, defaults filled in (B3).
+/// A record's tags, defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PublishedPolicy {
     /// For the policy domain itself.
@@ -348,13 +348,13 @@ pub struct PublishedPolicy {
     pub rua: Vec<ReportAddress>,
 }
 
-/// What the receiver might do; enforcing it is the subscriber's (A47).
+/// What the receiver might do; enforcing it is the subscriber's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SuggestedAction {
     /// The action.
     pub action: Action,
-    /// What to answer in SMTP, for `reject` and `defer` (A49).
+    /// What to answer in SMTP, for `reject` and `defer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smtp_reply: Option<String>,
 }

@@ -9,7 +9,7 @@ use crate::dns::Domain;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The result words of DMARC (A45).
+/// The result words of DMARC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DmarcResult {

@@ -53,7 +53,7 @@ pub enum Policies {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordFault {
-    /// Several DMARC records at the name: all were discarded (A12).
+    /// Several DMARC records at the name: all were discarded.
     SeveralRecords,
     /// `p` is missing.
     MissingPolicy,

@@ -1,5 +1,7 @@
 //! Why a record of mail.raw is refused: a closed list of what a producer can do wrong.
 
+use crate::event::dead_letter::DeadLetterReason;
+
 /// A breach of the producer's contract. [`Refusal::code`] is what stands in the dead letter for machines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -114,32 +116,37 @@ impl Refusal {
 
     /// The reason as a word that stays the same from version to version.
     pub fn code(&self) -> &'static str {
+        self.reason().code()
+    }
+
+    /// The entry of the list of all reasons.
+    pub fn reason(&self) -> DeadLetterReason {
         match self {
-            Self::NullValue => "null_value",
-            Self::EmptyValue => "empty_value",
-            Self::TooLarge { .. } => "too_large",
-            Self::TooManyHeaders { .. } => "too_many_headers",
-            Self::HeadersUnreadable => "headers_unreadable",
-            Self::ContentType { .. } => "content_type",
-            Self::DuplicateAttribute { .. } => "duplicate_attribute",
+            Self::NullValue => DeadLetterReason::NullValue,
+            Self::EmptyValue => DeadLetterReason::EmptyValue,
+            Self::TooLarge { .. } => DeadLetterReason::TooLarge,
+            Self::TooManyHeaders { .. } => DeadLetterReason::TooManyHeaders,
+            Self::HeadersUnreadable => DeadLetterReason::HeadersUnreadable,
+            Self::ContentType { .. } => DeadLetterReason::ContentType,
+            Self::DuplicateAttribute { .. } => DeadLetterReason::DuplicateAttribute,
             Self::Attribute { name, .. } => match *name {
-                "id" => "attribute_id",
-                "type" => "attribute_type",
-                "time" => "attribute_time",
-                "clientip" => "attribute_clientip",
-                "datasha256" => "attribute_datasha256",
-                _ => "attribute_specversion",
+                "id" => DeadLetterReason::AttributeId,
+                "type" => DeadLetterReason::AttributeType,
+                "time" => DeadLetterReason::AttributeTime,
+                "clientip" => DeadLetterReason::AttributeClientip,
+                "datasha256" => DeadLetterReason::AttributeDatasha256,
+                _ => DeadLetterReason::AttributeSpecversion,
             },
-            Self::EventType { .. } => "event_type",
-            Self::Structured { .. } => "structured",
-            Self::Base64 { .. } => "base64",
-            Self::Lineage(_) => "lineage",
-            Self::ClaimValue => "claim_check_value",
-            Self::ClaimReference { .. } => "claim_check_reference",
-            Self::ClaimPrefix { .. } => "claim_check_prefix",
-            Self::ClaimMissing { .. } => "claim_check_missing",
-            Self::ClaimEmpty { .. } => "claim_check_empty",
-            Self::ClaimChecksum { .. } => "claim_check_checksum",
+            Self::EventType { .. } => DeadLetterReason::EventType,
+            Self::Structured { .. } => DeadLetterReason::Structured,
+            Self::Base64 { .. } => DeadLetterReason::Base64,
+            Self::Lineage(_) => DeadLetterReason::Lineage,
+            Self::ClaimValue => DeadLetterReason::ClaimCheckValue,
+            Self::ClaimReference { .. } => DeadLetterReason::ClaimCheckReference,
+            Self::ClaimPrefix { .. } => DeadLetterReason::ClaimCheckPrefix,
+            Self::ClaimMissing { .. } => DeadLetterReason::ClaimCheckMissing,
+            Self::ClaimEmpty { .. } => DeadLetterReason::ClaimCheckEmpty,
+            Self::ClaimChecksum { .. } => DeadLetterReason::ClaimCheckChecksum,
         }
     }
 }

@@ -1,0 +1,141 @@
+//! What users read: help, settings, schemas, lists of codes, and the list that stands in the README.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+use verdmarc::event::dead_letter::DeadLetterReason;
+use verdmarc::event::{Reason, schemas};
+
+fn verdmarc(arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
+    let output = command.args(arguments).env_remove("VERDMARC_CONFIG").output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The help of a command and of all below it, each with its name.
+fn help(command: &[&str], texts: &mut Vec<(String, String)>) {
+    let text = verdmarc(&[command, &["--help"]].concat());
+    let below: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    for name in below {
+        help(&[command, &[name]].concat(), texts);
+    }
+    texts.push((format!("verdmarc {} --help", command.join(" ")), text));
+}
+
+/// Everything that is written for users and can be had without Kafka, each with its name.
+fn texts() -> Vec<(String, String)> {
+    let mut texts = schemas::files();
+    help(&[], &mut texts);
+    assert!(texts.iter().any(|(name, _)| name == "verdmarc dead-letters list --help"), "commands below commands are found");
+    help(&["conformance"], &mut texts);
+    texts.push(("verdmarc config print".into(), verdmarc(&["config", "print"])));
+    texts.extend(Reason::ALL.iter().map(|reason| (format!("reason {}", reason.code()), reason.meaning().to_owned())));
+    let letters = DeadLetterReason::ALL.iter();
+    texts.extend(letters.map(|reason| (format!("dead-letter reason {}", reason.code()), reason.meaning().to_owned())));
+    for file in ["README.md", "CHANGELOG.md"] {
+        texts.push((file.into(), std::fs::read_to_string(project(file)).unwrap()));
+    }
+    texts
+}
+
+fn project(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Whether a word is an identifier of the internal documents: A11, F-20, G.4, or the name of one.
+fn is_internal(word: &str) -> bool {
+    let mut characters = word.chars();
+    let is_letter = characters.next().is_some_and(|letter| ('A'..='H').contains(&letter));
+    let number = characters.as_str().trim_start_matches(['-', '.']);
+    let is_number = (1..=2).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit());
+    is_letter && is_number || ["kafka.md", "architecture.md", "authentication-and-reports"].iter().any(|name| word.contains(name))
+}
+
+#[test]
+fn no_internal_rule_id_stands_in_what_users_read() {
+    for id in ["A11", "F-20", "D-9", "G.4", "kafka.md"] {
+        assert!(is_internal(id), "{id}");
+    }
+    let found: Vec<String> = texts()
+        .iter()
+        .flat_map(|(name, text)| {
+            let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '-' && letter != '.');
+            words
+                .map(|word| word.trim_matches(['.', '-']))
+                .filter(|word| is_internal(word))
+                .map(move |id| format!("{name}: {id}"))
+        })
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn every_schema_has_an_id_of_its_own() {
+    let ids: BTreeSet<String> = schemas::files()
+        .iter()
+        .filter(|(name, _)| name != "asyncapi.yaml")
+        .map(|(_, text)| serde_json::from_str::<Value>(text).unwrap()["$id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), schemas::NAMES.len());
+    assert!(ids.contains("urn:verdmarc:schema:verdict.v1"), "{ids:?}");
+}
+
+/// The words that a schema allows, when it is a list of words.
+fn choices(schema: &Value) -> Vec<&str> {
+    let of_list = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    let of_one = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten().filter_map(|entry| entry.get("const"));
+    of_list.chain(of_one).filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn config_print_lists_the_choices_of_each_word_setting() {
+    let root = schemars::schema_for!(verdmarc::config::Config).to_value();
+    let definitions = root["$defs"].as_object().unwrap();
+    let mut words = 0;
+    for (table, definition) in definitions {
+        for (key, property) in definition.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let Some(name) = property.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) else {
+                continue;
+            };
+            let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
+            for choice in choices(&definitions[name]) {
+                words += 1;
+                assert!(
+                    description.contains(&format!("`{choice}`")),
+                    "{table}.{key} does not name its choice `{choice}`: {description}"
+                );
+            }
+        }
+    }
+    assert!(words > 15, "settings with words are found: {words}");
+}
+
+const BEGIN: &str = "<!-- the dead-letter reasons, written by `VERDMARC_WRITE_GOLDEN=1 cargo test --test texts` -->\n";
+const END: &str = "<!-- end of the dead-letter reasons -->\n";
+
+/// `VERDMARC_WRITE_GOLDEN=1` writes the list instead of comparing with it.
+#[test]
+fn the_readme_lists_every_dead_letter_reason() {
+    let path = project("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("the list has its marks");
+    let (found, after) = rest.split_once(END).expect("the list has its marks");
+    let rows = DeadLetterReason::ALL.iter().map(|reason| format!("| `{}` | {} |\n", reason.code(), reason.meaning()));
+    let expected = "\n| Reason | Meaning |\n|---|---|\n".to_owned() + &rows.collect::<String>() + "\n";
+    if std::env::var_os("VERDMARC_WRITE_GOLDEN").is_some() {
+        return std::fs::write(&path, [before, BEGIN, &expected, END, after].concat()).unwrap();
+    }
+    assert_eq!(found, expected, "run with VERDMARC_WRITE_GOLDEN=1 and look at the change");
+}
