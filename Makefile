@@ -37,13 +37,14 @@ demo: setup-build ## Run the whole way on an embedded broker: mail in, verdicts 
 	@$(VERDMARC) demo $(ARGS)
 
 .PHONY: test
-test: setup-build setup-tests setup-broker ## Run all tests: published suites, own cases, crosscheck, readers, units, Apache Kafka
+test: setup-build setup-tests setup-broker ## Run all tests: published suites, own cases, crosscheck, readers, README, units, Apache Kafka
 	$(call step,building)
 	@$(CARGO) test --locked --no-run $(TEST_FEATURES)
 	@$(MAKE) conformance
 	@$(MAKE) crosscheck
 	@$(MAKE) readers
 	@$(MAKE) asyncapi
+	@$(MAKE) readme
 	$(call step,cargo test)
 	@$(CARGO) test --locked --quiet $(TEST_FEATURES)
 
@@ -69,6 +70,12 @@ readers: setup-build setup-tests ## Have reports of made-up messages read by sch
 asyncapi: setup-tests ## Have AsyncAPI's own parser check schemas/asyncapi.yaml
 	$(call step,asyncapi)
 	@scripts/asyncapi
+
+.PHONY: readme
+readme: setup-build setup-tests setup-broker ## Run every example of the README against Apache Kafka
+	$(call step,readme)
+	@$(CARGO) test --locked --quiet --no-run $(TEST_FEATURES)
+	@scripts/readme $(VERDMARC)
 
 .PHONY: mutants
 mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail
