@@ -4,8 +4,9 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use verdmarc::event::dead_letter::DeadLetterReason;
 use verdmarc::event::{Reason, schemas};
 
@@ -82,6 +83,19 @@ fn no_internal_rule_id_stands_in_what_users_read() {
 }
 
 #[test]
+fn plain_words_stand_in_what_users_read() {
+    let odd = ["judge", "judged", "judges", "mend", "mended", "mends", "whence"];
+    let found: Vec<String> = texts()
+        .iter()
+        .flat_map(|(name, text)| {
+            let words = text.split(|letter: char| !letter.is_alphanumeric());
+            words.map(str::to_lowercase).filter(|word| odd.contains(&word.as_str())).map(move |word| format!("{name}: {word}"))
+        })
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
 fn every_schema_has_an_id_of_its_own() {
     let ids: BTreeSet<String> = schemas::files()
         .iter()
@@ -120,6 +134,44 @@ fn config_print_lists_the_choices_of_each_word_setting() {
         }
     }
     assert!(words > 15, "settings with words are found: {words}");
+}
+
+/// The demo's output until it waits for more, the process, and what it says from then on.
+fn demo() -> (Vec<String>, Child, Lines<BufReader<ChildStdout>>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
+    let mut process = command.args(["demo", "--keep"]).env_remove("VERDMARC_CONFIG").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut said: Vec<String> = Vec::new();
+    while said.last().is_none_or(|line| !line.starts_with("Ctrl-C")) {
+        said.push(lines.next().unwrap().unwrap());
+    }
+    (said, process, lines)
+}
+
+#[test]
+fn the_demo_fits_100_columns_and_suggests_a_message_that_fails() {
+    let (said, mut process, mut lines) = demo();
+    for line in &said {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    assert!(said.iter().any(|line| line.starts_with("✓ the outcome is the one")), "the mark is explained: {said:#?}");
+    let row = |line: &String| -> Option<usize> { line.strip_suffix('✓')?.split_whitespace().next()?.parse().ok() };
+    let numbers: Vec<usize> = said.iter().filter_map(row).collect();
+    assert!(numbers.len() > 60 && numbers.is_sorted(), "rows stand in the order sent: {numbers:?}");
+    let (now, begins) = (jiff::Timestamp::now(), said.iter().filter(|line| line.contains(" dmarc@")));
+    let begins: Vec<jiff::Timestamp> = begins.filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
+    assert!(!begins.is_empty() && begins.iter().all(|begin| *begin <= now), "no window lies in the future: {begins:?}");
+
+    let shown = said.iter().map(String::as_str).skip_while(|line| !line.starts_with("  export "));
+    let commands: Vec<&str> = shown.take_while(|line| !line.starts_with("  verdmarc tail")).collect();
+    let folder = PathBuf::from(env!("CARGO_BIN_EXE_verdmarc")).parent().unwrap().display().to_string();
+    let script = format!("PATH={folder}:$PATH\n{}", commands.join("\n"));
+    let sent = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(sent.status.success(), "{script}: {}", String::from_utf8_lossy(&sent.stderr));
+    let verdict = lines.by_ref().map(Result::unwrap).find(|line| !line.is_empty()).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(verdict.contains("FAIL reject") && verdict.contains("bank.example"), "{verdict}");
 }
 
 const BEGIN: &str = "<!-- the dead-letter reasons, written by `VERDMARC_WRITE_GOLDEN=1 cargo test --test texts` -->\n";

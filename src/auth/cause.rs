@@ -168,9 +168,9 @@ pub enum SesStatus {
     Pass,
     /// It failed.
     Fail,
-    /// No policy or signature to judge by.
+    /// There is no policy or signature.
     Gray,
-    /// It could not be judged.
+    /// It could not be evaluated.
     ProcessingFailed,
     /// Not looked at, for spam and viruses only.
     Disabled,

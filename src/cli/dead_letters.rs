@@ -16,7 +16,7 @@ use std::io::{ErrorKind, Write as _};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List refused records: when, why, whence, and whether they were put back.
+    /// List refused records: when, why, from where, and whether they were put back.
     List(List),
     /// Show one refused record: its headers and its value.
     Show(Show),
@@ -204,8 +204,7 @@ fn counts(listed: &[Listed], as_json: bool) -> String {
     text
 }
 
-const HEADING: &str =
-    "place       when                  reason                  origin                     attempt       size  redriven";
+const HEADING: &str = "record    when                  reason                 origin             attempt      size  put back";
 
 fn line(Listed { letter, redriven, .. }: &Listed) -> String {
     let when = letter.time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"));
@@ -222,7 +221,7 @@ fn line(Listed { letter, redriven, .. }: &Listed) -> String {
         times => format!("{times} times"),
     };
     let (place, reason) = (letter.place.to_string(), letter.reason.escape_debug().to_string());
-    format!("{place:<10}  {when:<20}  {reason:<22}  {origin:<25}  {attempt:>7} {size:>10}  {redriven}")
+    format!("{place:<8}  {when:<20}  {reason:<21}  {origin:<17}  {attempt:>7}  {size:>8}  {redriven}")
 }
 
 fn json_line(Listed { letter, redriven, .. }: &Listed) -> String {
@@ -269,12 +268,12 @@ fn description(record: &Record) -> String {
     let optional = |bytes: Option<&[u8]>| bytes.map_or_else(|| "null".to_owned(), escaped);
     let time = record.timestamp.map_or_else(|| "-".to_owned(), |stamp| stamp.time.to_string());
     let mut text =
-        format!("place: {}/{}\ntime: {time}\nkey: {}\n", record.partition, record.offset, optional(record.key.as_deref()));
+        format!("record: {}/{}\ntime: {time}\nkey: {}\n", record.partition, record.offset, optional(record.key.as_deref()));
     for (name, value) in record.headers.iter().flat_map(crate::event::Headers::iter) {
         let _ = writeln!(text, "{}: {}", name.escape_debug(), optional(value));
     }
     let Some(value) = &record.value else { return text + "\nThe value is null.\n" };
-    let kind = if matches!(Entry::of(record), Entry::Redriven(_)) { ", a mark of letters that were put back" } else { "" };
+    let kind = if matches!(Entry::of(record), Entry::Redriven(_)) { ", a mark of records that were put back" } else { "" };
     let _ = writeln!(text, "\nThe value has {} bytes{kind}:", value.len());
     let decoded = String::from_utf8_lossy(value.get(..value.len().min(PREVIEW * 4)).unwrap_or_default()).into_owned();
     let shown: String = decoded.chars().take(PREVIEW).collect();
@@ -341,7 +340,7 @@ fn fate_line(Listed { letter, .. }: &Listed, fate: &Fate, done: bool) -> String 
         Fate::Back(Note::Original) => format!("{verb}: the record that it speaks of, if the raw topic still has it"),
         Fate::Left(unfit) => format!("left: {}", unfit.to_string().escape_debug()),
     };
-    format!("{:<10}  {:<22}  {what}\n", letter.place.to_string(), letter.reason.escape_debug().to_string())
+    format!("{:<8}  {:<21}  {what}\n", letter.place.to_string(), letter.reason.escape_debug().to_string())
 }
 
 fn summary(tally: &Tally, done: bool) -> String {

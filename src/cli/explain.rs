@@ -65,7 +65,7 @@ impl Explanation<'_> {
         let style = status_style(status);
         write!(f, "DMARC {style}{}{style:#}", status.as_str())?;
         if let Some(policy) = receipt.dmarc_policy {
-            write!(f, ", policy {style}{policy}{style:#}")?;
+            write!(f, ", owner requests {style}{policy}{style:#}")?;
         }
         for (name, status) in [("SPF", receipt.spf_verdict.status), ("DKIM", receipt.dkim_verdict.status)] {
             let style = status_style(status);
@@ -78,7 +78,7 @@ impl Explanation<'_> {
         match &self.event.authentication.author_domain {
             Some(domain) => row(f, "author", format_args!("{domain}, the domain of the From field")),
             None if self.event.envelope.authenticated => row(f, "author", "not looked at: the sender authenticated"),
-            None => row(f, "author", "no author domain can be had from the From field, so DMARC has nothing to judge"),
+            None => row(f, "author", "no author domain can be had from the From field, so DMARC has nothing to check"),
         }
     }
 
@@ -124,7 +124,7 @@ impl Explanation<'_> {
         }
         let suggested = &authentication.suggested_action;
         let action = match suggested.action {
-            Action::None => "nothing because of DMARC",
+            Action::None => "no action because of DMARC",
             Action::Quarantine => "quarantine",
             Action::Reject => "reject",
             Action::Defer => "defer",
@@ -169,14 +169,14 @@ fn policy(f: &mut Formatter<'_>, dmarc: &DmarcBlock) -> fmt::Result {
             if let (Some(published), Some(effective)) = (dmarc.published_policy, dmarc.effective_policy) {
                 let lowered =
                     if published == effective { String::new() } else { format!(", lowered to {effective} because of t=y") };
-                row(f, "", format_args!("asks for {published} for this author domain{lowered}"))?;
+                row(f, "", format_args!("requests {published} for this author domain{lowered}"))?;
             }
             if let Some(organization) = &dmarc.organizational_domain {
                 row(f, "", format_args!("the organizational domain is {organization}"))?;
             }
             Ok(())
         }
-        _ if dmarc.result == DmarcResult::TempError => row(f, "policy", "cannot be known now"),
+        _ if dmarc.result == DmarcResult::TempError => row(f, "policy", "unknown: DNS did not answer"),
         _ if dmarc.result == DmarcResult::PermError => Ok(()),
         _ => row(f, "policy", "none found"),
     }
@@ -272,7 +272,7 @@ fn outcome(dmarc: &DmarcBlock) -> String {
         DmarcResult::Pass => "pass: an authenticated identifier is aligned with the author domain".into(),
         DmarcResult::Fail => {
             let policy = dmarc.effective_policy.map_or("none", crate::auth::dmarc::Policy::as_str);
-            format!("fail: no authenticated identifier is aligned with the author domain; the domain owner asks for {policy}")
+            format!("fail: no authenticated identifier is aligned with the author domain; the domain owner requests {policy}")
         }
         DmarcResult::None => "none: there is no policy to apply".into(),
         DmarcResult::TempError if dmarc.reasons.contains(&Reason::DnsUnanswered) => {

@@ -48,9 +48,9 @@ enum Command {
     Tail(tail::Arguments),
     /// See it work: a broker, DNS and some sixty messages in this process.
     Demo(demo::Arguments),
-    /// Judge messages from files and explain the verdicts.
+    /// Check messages from files and explain the verdicts.
     Verify(verify::Verify),
-    /// Judge conformance cases.
+    /// Check conformance cases.
     #[command(hide = true)]
     Conformance(conformance::Conformance),
     /// Evaluate a verdict again from its evidence.
@@ -72,7 +72,7 @@ enum Command {
     /// List what is being counted, and close it early.
     #[command(subcommand)]
     Windows(windows::Command),
-    /// Mend the aggregate role's positions.
+    /// Repair the aggregate role's positions.
     #[command(subcommand)]
     Aggregate(aggregate::Command),
 }

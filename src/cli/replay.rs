@@ -21,7 +21,7 @@ pub struct Replay {
     /// A verdict event.
     #[arg(value_name = "FILE")]
     event: PathBuf,
-    /// The message that it judged.
+    /// The message that it is about.
     #[arg(long, value_name = "FILE")]
     message: PathBuf,
     /// What if organizational domains were found like this.

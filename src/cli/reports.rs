@@ -132,13 +132,16 @@ fn list(config: &Config, List { json, selection }: &List) -> Result<Exit, Failur
     Ok(Exit::Ok)
 }
 
-const HEADING: &str = "id                                from                  policy domain                  part       rows   messages  reports to\n";
+const HEADING: &str = "id            from                  policy domain               part     rows  messages  reports to\n";
+
+/// Characters of an id in the table: enough for `show`. All of them are in the JSON.
+const SHOWN_OF_ID: usize = 12;
 
 fn line(Report { attributes, .. }: &Report) -> String {
     let (from, late) = (shown::time(attributes.begin), shown::late(attributes.generation));
     format!(
-        "{:<32}  {from:<20}  {:<30} {:>4} {:>10} {:>10}  {}{late}",
-        attributes.id.escape_debug().to_string(),
+        "{:<12}  {from:<20}  {:<26}  {:>4} {:>8}  {:>8}  {}{late}",
+        attributes.id.chars().take(SHOWN_OF_ID).collect::<String>().escape_debug().to_string(),
         attributes.policy_domain,
         attributes.part + 1,
         attributes.rows,

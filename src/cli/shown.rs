@@ -14,6 +14,11 @@ pub(super) fn addresses(all: &[ReportAddress], between: &str) -> String {
     all.join(between).escape_debug().to_string()
 }
 
+/// A number of things, in words: `1 report`, `2 reports`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A note behind what was counted late.
 pub(super) fn late(generation: u32) -> String {
     if generation > 0 { format!(" (late, {generation})") } else { String::new() }

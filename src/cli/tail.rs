@@ -1,12 +1,13 @@
 //! `verdmarc tail`
 
+use super::explain::{shown, status_style};
+use super::shown::count;
 use super::{Exit, Failure, Settings};
 use crate::auth::cause::SesStatus;
 use crate::event::redrive::Entry;
 use crate::event::{FailureEvent, Record, VerdictEvent};
 use crate::kafka::{Reader, Start};
 use crate::telemetry;
-use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
@@ -53,14 +54,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let start = if arguments.from_beginning { Start::Beginning } else { Start::End };
     let reader = Reader::new(&config.kafka, &[&topic], start)?;
-    let mut shown = 0;
-    while arguments.limit.is_none_or(|limit| shown < limit) {
+    if !arguments.json {
+        writeln!(anstream::stdout(), "{}", heading(arguments.topic))?;
+    }
+    let mut written = 0;
+    while arguments.limit.is_none_or(|limit| written < limit) {
         let Some(record) = reader.next(PATIENCE)? else { continue };
         let line = if arguments.json { json(arguments.topic, &record) } else { line(arguments.topic, &record) };
         writeln!(anstream::stdout(), "{line}")?;
-        shown += 1;
+        written += 1;
     }
     Ok(Exit::Ok)
+}
+
+/// The line over the others, whose columns are theirs.
+fn heading(topic: Topic) -> String {
+    match topic {
+        Topic::Verdicts => format!("{:<20}  {:<17}  {:<20}  why  [message id]", "arrival", "DMARC", "author domain"),
+        Topic::Failures => {
+            format!("{:<20}  {:<11}  {:<20}  {:<15}  policy", "arrival", "disposition", "author domain", "source")
+        }
+        Topic::DeadLetters => format!("{:<21}  {:<17}  error", "reason", "origin"),
+    }
 }
 
 fn json(topic: Topic, record: &Record) -> String {
@@ -81,19 +96,19 @@ fn line(topic: Topic, record: &Record) -> String {
         Topic::Failures => serde_json::from_slice(value).map(|event| failure_line(&event)),
         Topic::DeadLetters => Ok(dead_letter_line(record)),
     };
-    line.unwrap_or_else(|error| format!("{}/{} at {}: unreadable: {error}", record.topic, record.partition, record.offset))
+    line.unwrap_or_else(|error| format!("{}/{}/{} cannot be read: {error}", record.topic, record.partition, record.offset))
 }
 
 /// One verdict: status, author domain, why.
 pub(super) fn verdict_line(event: &VerdictEvent) -> String {
     let receipt = &event.receipt;
     let dmarc = receipt.dmarc_verdict.status;
-    let style = style(dmarc);
+    let style = status_style(dmarc);
     let policy = receipt.dmarc_policy.map(|policy| format!(" {policy}")).unwrap_or_default();
     let author = event.authentication.author_domain.as_ref().map_or("-", crate::dns::Domain::as_str);
     let status = format!("{}{policy}", dmarc.as_str());
-    let mut line = format!("{:.0}  {style}{status:<17}{style:#}  {author:<28}  {}", receipt.timestamp, why(event));
-    let _ = write!(line, "  [{}]", event.mail.message_id.escape_debug());
+    let mut line = format!("{:.0}  {style}{status:<17}{style:#}  {author:<20}  {}", receipt.timestamp, why(event));
+    let _ = write!(line, "  [{}]", shown(&event.mail.message_id));
     line
 }
 
@@ -123,43 +138,56 @@ pub(super) fn why(event: &VerdictEvent) -> String {
 
 fn failure_line(event: &FailureEvent) -> String {
     let row = &event.row;
-    let policy = style(SesStatus::Fail);
+    let style = status_style(SesStatus::Fail);
     format!(
-        "{:.0}  {policy}{:<10}{policy:#}  {:<28}  from {} by {}, {} reporting address(es)",
+        "{:.0}  {style}{:<11}{style:#}  {:<20}  {:<15}  policy of {}",
         event.arrival,
         row.disposition.as_str(),
         row.header_from,
         row.source_ip,
         event.policy_domain,
-        event.report_addresses.len()
     )
 }
 
 fn dead_letter_line(record: &Record) -> String {
     if let Entry::Redriven(mark) = Entry::of(record) {
-        return format!("{} dead letter(s) of partition {} put back", mark.redriven.len(), record.partition);
+        let letters = count(mark.redriven.len(), "record");
+        return format!("{:<21}  {letters} of partition {} put back", "-", record.partition);
     }
     let said = |name: &str| {
         let value = record.headers.as_ref().and_then(|headers| headers.get(name));
-        value.map(|value| String::from_utf8_lossy(value).escape_debug().to_string()).unwrap_or_default()
+        value.map(|value| shown(&String::from_utf8_lossy(value))).unwrap_or_default()
     };
-    let style = style(SesStatus::ProcessingFailed);
-    format!(
-        "{style}{:<22}{style:#}  {}/{} at {}: {}",
-        said("verdmarc-reason"),
-        said("verdmarc-origin-topic"),
-        said("verdmarc-origin-partition"),
-        said("verdmarc-origin-offset"),
-        said("verdmarc-error")
-    )
+    let style = status_style(SesStatus::ProcessingFailed);
+    let origin = ["verdmarc-origin-topic", "verdmarc-origin-partition", "verdmarc-origin-offset"].map(said).join("/");
+    format!("{style}{:<21}{style:#}  {origin:<17}  {}", said("verdmarc-reason"), said("verdmarc-error"))
 }
 
-/// The colour of a status.
-pub(super) fn style(status: SesStatus) -> Style {
-    match status {
-        SesStatus::Pass => AnsiColor::Green.on_default(),
-        SesStatus::Fail => AnsiColor::Red.on_default().bold(),
-        SesStatus::Gray | SesStatus::Disabled => AnsiColor::BrightBlack.on_default(),
-        SesStatus::ProcessingFailed => AnsiColor::Yellow.on_default(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Headers;
+
+    #[test]
+    fn a_text_that_is_escaped_already_is_not_escaped_again() {
+        let error = r"content-type is `text/\u{202e}\\html`; write message/rfc822";
+        let headers = Headers::default()
+            .with("verdmarc-reason", "content_type")
+            .with("verdmarc-error", error)
+            .with("verdmarc-origin-topic", "mail\u{202e}raw")
+            .with("verdmarc-origin-partition", "3")
+            .with("verdmarc-origin-offset", "41");
+        let record = Record {
+            topic: "mail.dead-letters".into(),
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: Some(headers),
+        };
+        let line = dead_letter_line(&record);
+        assert!(line.contains(error), "{line}");
+        assert!(line.contains(r"mail\u{202e}raw/3/41"), "{line}");
     }
 }

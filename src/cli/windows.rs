@@ -97,14 +97,13 @@ fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
     Ok(groups)
 }
 
-const HEADING: &str =
-    "from                  policy domain                        rows   messages  closes at             reports to\n";
+const HEADING: &str = "from                  policy domain                   rows  messages  closes at             reports to\n";
 
 fn line(group: &OpenGroup) -> String {
     let due = group.due.map_or_else(|| "now".to_owned(), shown::time);
     let addresses = if group.addresses.is_empty() { "nobody".to_owned() } else { shown::addresses(&group.addresses, " ") };
     format!(
-        "{:<20}  {:<30} {:>10} {:>10}  {due:<20}  {}{}\n",
+        "{:<20}  {:<26}  {:>8}  {:>8}  {due:<20}  {}{}\n",
         shown::time(group.window.begin),
         group.policy_domain,
         group.rows,
@@ -123,7 +122,8 @@ fn close(config: &Config, arguments: &Close) -> Result<Exit, Failure> {
     let records = close_requests(config, arguments.at, partitions);
     Producer::new(&config.kafka)?.write_all(&records, PATIENCE)?;
     let which = arguments.at.map_or_else(|| "every window".to_owned(), |at| format!("the window of {at}"));
-    writeln!(anstream::stdout(), "asked in {partitions} partitions of {topic} that {which} closes; see `verdmarc reports list`")?;
+    let asked = shown::count(usize::try_from(partitions).unwrap_or_default(), "partition");
+    writeln!(anstream::stdout(), "{which}: closing requested in {asked}; reports follow shortly (verdmarc reports list)")?;
     Ok(Exit::Ok)
 }
 

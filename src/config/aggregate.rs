@@ -34,7 +34,7 @@ pub struct AggregateRole {
     /// Failures read and not committed, above which reading pauses. Default 200 000.
     pub budget_records: usize,
     /// Whether the role stops reading when most records are no failure events. False makes dead letters of
-    /// all of them, however many there are: for one start, after the writer was mended. Default true.
+    /// all of them, however many there are: for one start, after the writer was repaired. Default true.
     pub refusal_stop: bool,
     /// Milliseconds that a stop waits for what was read to be committed. Default 20 000.
     pub drain_ms: u64,

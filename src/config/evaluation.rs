@@ -13,7 +13,7 @@ pub struct Evaluation {
     pub authserv_id: String,
     /// Further authserv-ids of this receiver, whose incoming fields are forged. Default none.
     pub own_authserv_ids: Vec<String>,
-    /// Networks whose clients are not external, so that SPF cannot judge them. Default loopback, private, link-local and unique-local.
+    /// Networks whose clients are not external, so that SPF cannot check them. Default loopback, private, link-local and unique-local.
     #[schemars(with = "Vec<String>")]
     pub trusted_networks: Vec<IpNet>,
     /// How the organizational domain is found: `treewalk` (by DNS, RFC 9989) or `psl` (by the public suffix list, RFC 7489).

@@ -23,7 +23,7 @@ pub struct Receiver {
     pub extra_contact_info: Option<String>,
     /// Further authserv-ids of this receiver. Authentication-Results that arrive with one of them are removed. Default none.
     pub own_authserv_ids: Vec<String>,
-    /// Networks whose clients are not external, so that SPF cannot judge them. Default loopback, private, link-local and
+    /// Networks whose clients are not external, so that SPF cannot check them. Default loopback, private, link-local and
     /// unique-local networks.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]

@@ -32,7 +32,7 @@ pub struct VerdictRole {
     /// Bytes of outputs in one commit, about. Default 32 MiB.
     pub commit_bytes: usize,
     /// Whether the role stops reading when most records break the producer's contract. False makes dead letters of
-    /// all of them, however many there are: for one start, after the writer was mended. Default true.
+    /// all of them, however many there are: for one start, after the producer was repaired. Default true.
     pub refusal_stop: bool,
     /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Ending the open transaction and
     /// leaving the group may take another 20 s where brokers do not answer. Default 20 000.

@@ -81,12 +81,12 @@ pub struct DkimRow {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpfRow {
-    /// The domain that was judged; absent when there was none.
+    /// The domain that was checked; absent when there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
     /// The result.
     pub result: ResultWord,
-    /// The name in HELO, only when no domain was judged and it is one.
+    /// The name in HELO, only when no domain was checked and it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helo: Option<Domain>,
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Settings, written as JSON once for all messages that they judge.
+/// Settings, written as JSON once for all messages that are evaluated with them.
 #[derive(Debug, Clone)]
 pub struct EvaluationBlock(Arc<RawValue>);
 

@@ -193,7 +193,7 @@ pub struct SpfBlock {
     pub result: ResultWord,
     /// Why.
     pub reason: SpfCause,
-    /// The domain that was judged.
+    /// The domain that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
     /// Which identity that is.
@@ -212,7 +212,7 @@ pub struct SpfBlock {
     pub detail: Option<Detail>,
 }
 
-/// The identity that SPF judged.
+/// The identity that SPF checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SpfScope {

@@ -19,7 +19,7 @@ pub struct Conformance {
     /// Files with one case a line.
     #[arg(required = true, value_name = "FILE.jsonl")]
     files: Vec<PathBuf>,
-    /// Judge nothing: print for each case one JSON line of what was found.
+    /// Compare nothing: print for each case one JSON line of what was found.
     #[arg(long)]
     results: bool,
     /// How organizational domains are found, where a case does not say.

@@ -8,7 +8,7 @@ mod zone;
 
 use super::envelope::{Sent, new_id, read_messages};
 use super::verify::EnvelopeArgs;
-use super::{Exit, Failure, tail};
+use super::{Exit, Failure, shown, tail};
 use crate::aggregate::Settings;
 use crate::claim_check::ClaimChecks;
 use crate::config::Config;
@@ -47,6 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Real DNS may take longer than its deadline of 15 s.
 const PATIENCE_WITH_DNS: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(100);
+/// After this the signature that is made to expire has expired, whatever second it was made in.
+const EXPIRY: Duration = Duration::from_secs(2);
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut config = arguments.settings.load()?;
@@ -86,7 +88,7 @@ fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
     let ids: Vec<String> = (1..=scenarios.len()).map(|number| format!("demo-{number:02}")).collect();
     let records: Result<Vec<_>, Failure> =
         scenarios.iter().zip(&ids).map(|(scenario, id)| scenario.record(id, &topic, &keys, now)).collect();
-    let records = records?;
+    let (records, signed) = (records?, Instant::now());
     writeln!(
         out,
         "An embedded broker at {}, a zone in memory, {} records to mail.raw.",
@@ -94,23 +96,28 @@ fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
         records.len()
     )?;
     writeln!(out, "The verdict role joins its group, which takes three seconds.\n")?;
-    Producer::new(&stage.config.kafka)?.write_all(&records, PATIENCE)?;
     table::head(&mut out)?;
     let by_key: BTreeMap<&[u8], (usize, &Scenario)> =
         ids.iter().zip(&scenarios).enumerate().map(|(index, (id, scenario))| (id.as_bytes(), (index + 1, scenario))).collect();
-    let mut counts = Counts::default();
+    // The role joins its group meanwhile.
+    std::thread::sleep(EXPIRY.saturating_sub(signed.elapsed()));
+    Producer::new(&stage.config.kafka)?.write_all(&records, PATIENCE)?;
+    let (mut counts, mut rows) = (Counts::default(), InOrder::default());
     let deadline = Instant::now() + PATIENCE;
     while !counts.are_complete(scenarios.len()) && Instant::now() < deadline {
         let Some(record) = stage.reader.next(POLL)? else { continue };
-        let known = record.key.as_deref().and_then(|key| by_key.get(key));
-        stage.show(&record, known.copied(), &mut counts, &mut out)?;
+        let known = record.key.as_deref().and_then(|key| by_key.get(key)).copied();
+        let mut row = Vec::new();
+        stage.show(&record, known, &mut counts, &mut row)?;
+        rows.take(known.map_or(0, |(number, _)| number), row, &mut out)?;
     }
+    rows.rest(&mut out)?;
     let missing = scenarios.len().saturating_sub(counts.verdicts() + counts.refused);
     counts.unexpected += missing + counts.fails().abs_diff(counts.failures) + counts.verdicts().abs_diff(counts.annotated);
     counts.unexpected += usize::from(!reports::close(&stage, counts.failures, &mut out)?);
     counts.summary(&mut out, scenarios.len(), started.elapsed())?;
     if keep {
-        stage.keep(&mut out, "the demo's zone in memory")?;
+        stage.keep(&mut out, "the demo's zone in memory", SPOOF)?;
     }
     stage.close()?;
     Ok(if counts.unexpected == 0 { Exit::Ok } else { Exit::Differs })
@@ -133,7 +140,12 @@ fn given(config: Config, arguments: &Arguments) -> Result<Exit, Failure> {
         .zip(&ids)
         .map(|((_, message), id)| Sent { id, message, envelope: &arguments.envelope }.binary(&topic))
         .collect();
-    writeln!(out, "An embedded broker at {}, real DNS, {} message(s) to mail.raw.", stage.config.kafka.brokers, records.len())?;
+    writeln!(
+        out,
+        "An embedded broker at {}, real DNS, {} to mail.raw.",
+        stage.config.kafka.brokers,
+        shown::count(records.len(), "message")
+    )?;
     writeln!(out, "The verdict role joins its group, which takes three seconds.\n")?;
     Producer::new(&stage.config.kafka)?.write_all(&records, PATIENCE)?;
     let (mut counts, deadline) = (Counts::default(), Instant::now() + PATIENCE_WITH_DNS);
@@ -147,13 +159,49 @@ fn given(config: Config, arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let answered = counts.verdicts() + counts.refused;
     if arguments.keep {
-        stage.keep(&mut out, "real DNS")?;
+        stage.keep(&mut out, "real DNS", OWN)?;
     }
     stage.close()?;
     if answered < messages.len() {
-        return Err(Failure::new(Exit::Kafka, format!("{} message(s) without verdict", messages.len() - answered)));
+        return Err(Failure::new(Exit::Kafka, format!("{} got no verdict", shown::count(messages.len() - answered, "message"))));
     }
     Ok(Exit::Ok)
+}
+
+/// A message that fails by the demo's zone, to be sent while it is kept.
+const SPOOF: &str = r"  printf 'From: news@bank.example\nSubject: Your account\n\nPlease log in.\n' |
+    verdmarc send - --client-ip 203.0.113.66 --helo evil.example --mail-from x@evil.example";
+
+/// One of the user's own, to be sent while the demo is kept.
+const OWN: &str = "  verdmarc send message.eml --client-ip 192.0.2.10 --helo mail.example.org --mail-from ann@example.org";
+
+/// Rows in the order of their numbers, each held back until those before it are written.
+#[derive(Debug, Default)]
+struct InOrder {
+    held: BTreeMap<usize, Vec<u8>>,
+    written: usize,
+}
+
+impl InOrder {
+    /// Takes row `number`, from 1, and writes what no longer waits. Rows of number 0 wait for nothing.
+    fn take(&mut self, number: usize, row: Vec<u8>, out: &mut impl Write) -> std::io::Result<()> {
+        if number <= self.written {
+            return out.write_all(&row);
+        }
+        if !row.is_empty() {
+            self.held.insert(number, row);
+        }
+        while let Some(row) = self.held.remove(&(self.written + 1)) {
+            self.written += 1;
+            out.write_all(&row)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what still waits: something before it is missing.
+    fn rest(&mut self, out: &mut impl Write) -> std::io::Result<()> {
+        std::mem::take(&mut self.held).values().try_for_each(|row| out.write_all(row))
+    }
 }
 
 /// The running pieces.
@@ -232,11 +280,11 @@ impl Stage {
     }
 
     /// Shows what else is sent, until a signal ends the process.
-    fn keep(&self, out: &mut impl Write, dns: &str) -> Result<(), Failure> {
+    fn keep(&self, out: &mut impl Write, dns: &str, example: &str) -> Result<(), Failure> {
         let brokers = &self.config.kafka.brokers;
         writeln!(out, "\nStill running, with {dns}. Send more from another terminal:\n")?;
         writeln!(out, "  export VERDMARC_KAFKA__BROKERS={brokers}")?;
-        writeln!(out, "  verdmarc send message.eml --client-ip 192.0.2.10 --helo bank.example --mail-from news@bank.example")?;
+        writeln!(out, "{example}")?;
         writeln!(out, "  verdmarc tail verdicts --from-beginning\n\nCtrl-C ends it.\n")?;
         let mut counts = Counts::default();
         loop {

@@ -36,10 +36,11 @@ pub(super) fn close(stage: &Stage, failures: usize, out: &mut impl Write) -> Res
     let unasked: u64 = closed.iter().map(|closed| closed.no_reporting_address).sum();
     writeln!(
         out,
-        "\nThe aggregate role counted {failures} failures. Its window is closed by request: {} reports,",
-        reports.len()
+        "\nThe aggregate role counted {failures} failures. Its windows are closed by request: {}, and {}",
+        shown::count(reports.len(), "report"),
+        shown::count(usize::try_from(unasked).unwrap_or(usize::MAX), "failure")
     )?;
-    writeln!(out, "{unasked} failure(s) of domains that ask for none.\n")?;
+    writeln!(out, "of domains that ask for none.\n")?;
     writeln!(out, "{:<28} {:<20} {:>8} {:>5}  reports to", "policy domain", "from", "messages", "rows")?;
     for Report { attributes, .. } in &reports {
         let (from, to) = (shown::time(attributes.begin), shown::addresses(&attributes.addresses, " "));

@@ -11,7 +11,7 @@ use crate::auth::dmarc::Policy;
 use crate::cli::envelope::Sent;
 use crate::cli::verify::EnvelopeArgs;
 use crate::event::{Headers, Output};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// One message or broken record, and what must come of it.
@@ -26,7 +26,6 @@ pub(super) struct Scenario {
     signatures: Vec<Signature>,
     changes: Vec<Change>,
     form: Form,
-    arrives_late: bool,
 }
 
 /// What must come of a scenario.
@@ -76,7 +75,6 @@ fn mail(title: &'static str, from: &'static str) -> Scenario {
         signatures: Vec::new(),
         changes: Vec::new(),
         form: Form::Binary,
-        arrives_late: false,
     }
 }
 
@@ -109,11 +107,6 @@ impl Scenario {
         Self { authenticated: Some(user), ..self }
     }
 
-    /// Arrives five minutes ahead of the clock, which is within the tolerance: what expires sooner has expired then.
-    fn late(self) -> Self {
-        Self { arrives_late: true, ..self }
-    }
-
     fn passes(self, spf: SesStatus, dkim: SesStatus) -> Self {
         self.expect(spf, dkim, SesStatus::Pass, None)
     }
@@ -141,7 +134,7 @@ impl Scenario {
     /// The record for mail.raw.
     pub(super) fn record(&self, id: &str, topic: &Arc<str>, keys: &Keys, now: Timestamp) -> Result<Output, Failure> {
         let message = self.message(id, keys, now)?;
-        let envelope = self.envelope(now);
+        let envelope = self.envelope();
         let sent = Sent { id, message: &message, envelope: &envelope };
         let plain = |value: Vec<u8>, headers| Output {
             topic: topic.clone(),
@@ -159,14 +152,14 @@ impl Scenario {
         })
     }
 
-    fn envelope(&self, now: Timestamp) -> EnvelopeArgs {
+    fn envelope(&self) -> EnvelopeArgs {
         EnvelopeArgs {
             client_ip: self.client.and_then(|(ip, _, _)| ip.parse().ok()),
             helo: self.client.map(|(_, helo, _)| helo.to_owned()),
             mail_from: self.client.map(|(_, _, mail_from)| mail_from.to_owned()),
             rcpt: vec!["you@receiver.example".to_owned()],
             authenticated: self.authenticated.map(str::to_owned),
-            arrival: self.arrives_late.then(|| now.saturating_add(SignedDuration::from_mins(5)).unwrap_or(now)),
+            arrival: None,
         }
     }
 

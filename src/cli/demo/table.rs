@@ -3,7 +3,7 @@
 use super::scenarios::{Expected, Scenario};
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;
-use crate::cli::tail::style;
+use crate::cli::explain::status_style as style;
 use crate::event::VerdictEvent;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
@@ -36,16 +36,17 @@ const BOLD: Style = Style::new().bold();
 /// The line over the table.
 pub(super) fn head(out: &mut impl Write) -> io::Result<()> {
     let (number, title, from, spf, dkim, dmarc) = ("#", "what arrives", "author domain", "SPF", "DKIM", "DMARC");
-    writeln!(out, "{BOLD}{number:>3} {title:<50} {from:<26} {spf:<11} {dkim:<11} {dmarc:<17}{BOLD:#}")
+    writeln!(out, "✓ the outcome is the one that must come of it, ✗ it is another; ERROR stands for PROCESSING_FAILED\n")?;
+    writeln!(out, "{BOLD}{number:>3} {title:<40} {from:<21} {spf:<6} {dkim:<6} {dmarc}{BOLD:#}")
 }
 
 /// One line; a second one when it is not as expected.
 pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outcome: &Outcome<'_>) -> io::Result<()> {
-    write!(out, "{number:>3} {:<50} ", scenario.title)?;
+    write!(out, "{number:>3} {:<40} ", scenario.title)?;
     match outcome {
         Outcome::Refused(reason) => {
             let style = style(SesStatus::ProcessingFailed);
-            write!(out, "{DIM}{:<26} {:<11} {:<11}{DIM:#} {style}refused: {:<8}{style:#}", "-", "-", "-", reason.escape_debug())?;
+            write!(out, "{style}refused: {:<44}{style:#}", reason.escape_debug().to_string())?;
         }
         Outcome::Verdict(event) => verdict(out, event)?,
     }
@@ -65,11 +66,11 @@ pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outc
 pub(super) fn verdict(out: &mut impl Write, event: &VerdictEvent) -> io::Result<()> {
     let receipt = &event.receipt;
     let author = event.authentication.author_domain.as_ref().map_or("-", crate::dns::Domain::as_str);
-    write!(out, "{author:<26} ")?;
+    write!(out, "{author:<21} ")?;
     for status in [receipt.spf_verdict.status, receipt.dkim_verdict.status] {
         let style = style(status);
-        let word = if status == SesStatus::ProcessingFailed { "PROC_FAILED" } else { status.as_str() };
-        write!(out, "{style}{word:<11}{style:#} ")?;
+        let word = if status == SesStatus::ProcessingFailed { "ERROR" } else { status.as_str() };
+        write!(out, "{style}{word:<6}{style:#} ")?;
     }
     let dmarc = receipt.dmarc_verdict.status;
     let style = style(dmarc);

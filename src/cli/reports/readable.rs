@@ -26,45 +26,47 @@ pub(in crate::cli) fn readable(report: &Report) -> Result<String, Failure> {
     let rows = rows(&report.xml()?)?;
     let attributes = &report.attributes;
     let mut text = format!(
-        "Report {}\nabout {} by {}\n{} to {}, {} message(s) in {} row(s)\nfor {}\n\n",
+        "Report {}\nabout {} by {}\n{} to {}, {} in {}\nfor {}\n\n",
         attributes.id.escape_debug(),
         attributes.policy_domain,
         attributes.submitter,
         shown::time(attributes.begin),
         shown::time(attributes.end),
-        attributes.messages,
-        attributes.rows,
+        shown::count(usize::try_from(attributes.messages).unwrap_or(usize::MAX), "message"),
+        shown::count(usize::try_from(attributes.rows).unwrap_or(usize::MAX), "row"),
         shown::addresses(&attributes.addresses, ", ")
     );
-    let _ = writeln!(text, "{:>8}  {:<24} {:<26} {:<11} {:<34} DKIM", "messages", "source", "author domain", "done", "SPF");
+    let _ = writeln!(text, "{:>8}  {:<15}  {:<20}  {:<11}  checks", "messages", "source", "author domain", "disposition");
     for row in rows.iter().take(MOST_ROWS) {
         let _ = writeln!(
             text,
-            "{:>8}  {:<24} {:<26} {:<11} {:<34} {}",
+            "{:>8}  {:<15}  {:<20}  {:<11}  SPF {}",
             row.count,
             row.source,
             row.from,
             row.disposition,
-            row.spf.join(" "),
-            signatures(&row.dkim)
+            row.spf.join(" ")
         );
+        for signature in signatures(&row.dkim) {
+            let _ = writeln!(text, "{:62}DKIM {signature}", "");
+        }
         if !row.reasons.is_empty() {
             let _ = writeln!(text, "{:>8}  because: {}", "", row.reasons.join(", "));
         }
     }
     if let Some(more) = rows.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
-        let _ = writeln!(text, "{more} more row(s)");
+        let _ = writeln!(text, "and {}", shown::count(more, "more row"));
     }
     Ok(text)
 }
 
-/// Signatures, equal ones counted.
-fn signatures(all: &[String]) -> String {
+/// Signatures, one a line, equal ones counted.
+fn signatures(all: &[String]) -> Vec<String> {
     let said = all.chunk_by(|a, b| a == b).map(|equal| match equal {
         [one] => one.clone(),
         several => format!("{} ({} times)", several[0], several.len()),
     });
-    if all.is_empty() { "no signature".to_owned() } else { said.collect::<Vec<_>>().join(", ") }
+    if all.is_empty() { vec!["no signature".to_owned()] } else { said.collect() }
 }
 
 fn rows(xml: &str) -> Result<Vec<Row>, Failure> {

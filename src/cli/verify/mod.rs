@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Judge a message and explain the verdict.
+/// Check a message and explain the verdict.
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The message as received; `-` for standard input. Several messages only as `.mbox`.

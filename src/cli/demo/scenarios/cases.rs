@@ -65,7 +65,7 @@ fn direct() -> Vec<Scenario> {
             .passes(Pass, Pass),
         mail("direct, unsigned", BANK).by_bank().passes(Pass, Gray),
         mail("through a mailer in the SPF record", SHOP).by_mailer("offers@shop.example").passes(Pass, Gray),
-        mail("bounces to a subdomain, relaxed alignment", SHOP).by_mailer("b@bounce.shop.example").passes(Pass, Gray),
+        mail("bounces to a subdomain, relaxed", SHOP).by_mailer("b@bounce.shop.example").passes(Pass, Gray),
         mail("own server, signature broken on the way", SHOP)
             .by_mailer("offers@shop.example")
             .signed("shop.example", Key::Rsa)
@@ -73,7 +73,7 @@ fn direct() -> Vec<Scenario> {
             .passes(Pass, Fail),
         mail("over IPv6", CLUB).by("2001:db8:1::25", "mx.club.example", "club@club.example").passes(Pass, Gray),
         mail("SPF record that redirects", "a@acme.example").by("192.0.2.10", "acme.example", "a@acme.example").passes(Pass, Gray),
-        mail("bounce with null MAIL FROM, judged by HELO", "Mailer <mailer-daemon@bank.example>")
+        mail("bounce with null MAIL FROM, by HELO", "Mailer <mailer-daemon@bank.example>")
             .by("192.0.2.11", "mx.bank.example", "<>")
             .passes(Pass, Gray),
         mail("international domain name", "Jürgen <info@bücher.example>")
@@ -86,7 +86,7 @@ fn direct() -> Vec<Scenario> {
 
 fn forwarded() -> Vec<Scenario> {
     vec![
-        mail("forwarded, SPF breaks, RSA signature holds", BANK)
+        mail("forwarded, SPF breaks, RSA holds", BANK)
             .relayed("bounce@bank.example")
             .signed("bank.example", Key::Rsa)
             .passes(Fail, Pass),
@@ -134,7 +134,7 @@ fn spoofed() -> Vec<Scenario> {
         mail("spoof of a domain without SPF", "a@nospf.example")
             .by("203.0.113.66", "x", "a@nospf.example")
             .fails(Gray, Gray, Reject),
-        mail("look-alike domain", "Bank <news@bank.example.evil.example>").by_evil().gray(Pass, Gray),
+        mail("look-alike domain", "Bank <news@bank.evil.example>").by_evil().gray(Pass, Gray),
     ]
 }
 
@@ -153,15 +153,14 @@ fn tampered() -> Vec<Scenario> {
             .fails(Fail, Fail, Reject),
         mail("signature expired", BANK)
             .relayed("bounce@bank.example")
-            .signature(Signature { expires: Some(60), ..signature })
-            .late()
+            .signature(Signature { expires: Some(1), ..signature })
             .fails(Fail, Fail, Reject),
         mail("key revoked", BANK).relayed("bounce@bank.example").signed("bank.example", Key::Revoked).fails(Fail, Fail, Reject),
         mail("key in testing mode, t=y", BANK)
             .relayed("bounce@bank.example")
             .signed("bank.example", Key::Testing)
             .passes(Fail, Pass),
-        mail("signed message replayed under a second From", BANK)
+        mail("signed, replayed under a second From", BANK)
             .by_evil()
             .signature(signature)
             .then(Change::Prepend("From: ceo@shop.example\r\n"))
@@ -175,14 +174,14 @@ fn policies() -> Vec<Scenario> {
         mail("strict alignment, SPF of a subdomain", strict)
             .by("192.0.2.21", "x", "a@mail.strict.example")
             .fails(Pass, Gray, Reject),
-        mail("strict alignment, signature of a subdomain", strict)
+        mail("strict alignment, subdomain signs", strict)
             .by_forwarder()
             .signed("mail.strict.example", Key::Rsa)
             .fails(Pass, Gray, Reject),
         mail("strict alignment, exact signature", strict).by_forwarder().signed("strict.example", Key::Rsa).passes(Pass, Pass),
         mail("spoof of a subdomain, sp=reject", "a@news.shop.example").by_evil().fails(Pass, Gray, Reject),
         mail("spoof of a subdomain, sp=none", "a@old.acme.example").by_evil().fails(Pass, Gray, Policy::None),
-        mail("spoof of a name that is not there, np=quarantine", "a@ghost.acme.example").by_evil().fails(Pass, Gray, Quarantine),
+        mail("spoof of a missing name, np=quarantine", "a@ghost.acme.example").by_evil().fails(Pass, Gray, Quarantine),
         mail("spoof, policy in testing, t=y", "a@testing.example").by_evil().fails(Pass, Gray, Quarantine),
         mail("below a public suffix with psd=y", "a@tax.gov.example")
             .by("192.0.2.40", "relay.tax.gov.example", "b@relay.tax.gov.example")
@@ -214,7 +213,7 @@ fn broken_dns() -> Vec<Scenario> {
     vec![
         mail("policy lookup: SERVFAIL", "a@flaky.example").by_evil().undecided(Pass, Gray),
         mail("policy lookup: no answer", "a@slow.example").by_evil().undecided(Pass, Gray),
-        mail("key lookup: SERVFAIL, nothing else aligned", "a@keyless.example")
+        mail("key lookup: SERVFAIL, nothing aligned", "a@keyless.example")
             .by_forwarder()
             .signed("keyless.example", Key::Rsa)
             .undecided(Pass, Failed),
