@@ -136,11 +136,22 @@ fn config_print_lists_the_choices_of_each_word_setting() {
     assert!(words > 15, "settings with words are found: {words}");
 }
 
+/// A process that ends with its test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The demo's output until it waits for more, the process, and what it says from then on.
-fn demo() -> (Vec<String>, Child, Lines<BufReader<ChildStdout>>) {
+fn demo() -> (Vec<String>, Ended, Lines<BufReader<ChildStdout>>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
-    let mut process = command.args(["demo", "--keep"]).env_remove("VERDMARC_CONFIG").stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut process =
+        Ended(command.args(["demo", "--keep"]).env_remove("VERDMARC_CONFIG").stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
     let mut said: Vec<String> = Vec::new();
     while said.last().is_none_or(|line| !line.starts_with("Ctrl-C")) {
         said.push(lines.next().unwrap().unwrap());
@@ -150,7 +161,7 @@ fn demo() -> (Vec<String>, Child, Lines<BufReader<ChildStdout>>) {
 
 #[test]
 fn the_demo_fits_100_columns_and_suggests_a_message_that_fails() {
-    let (said, mut process, mut lines) = demo();
+    let (said, _process, mut lines) = demo();
     for line in &said {
         assert!(line.chars().count() <= 100, "{line}");
     }
@@ -169,8 +180,6 @@ fn the_demo_fits_100_columns_and_suggests_a_message_that_fails() {
     let sent = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(sent.status.success(), "{script}: {}", String::from_utf8_lossy(&sent.stderr));
     let verdict = lines.by_ref().map(Result::unwrap).find(|line| !line.is_empty()).unwrap();
-    process.kill().unwrap();
-    process.wait().unwrap();
     assert!(verdict.contains("FAIL reject") && verdict.contains("bank.example"), "{verdict}");
 }
 
