@@ -73,10 +73,7 @@ fn syntax(text: &[u8]) {
             assert!(every && parse_record(&whole(b"?all")).is_ok());
             assert!(matches!(parse_record(&whole(b"all:x")), Err(SyntaxError::Term { .. })));
         }
-        Err(SyntaxError::Character { octet, position }) => {
-            assert_eq!(text[*position], *octet);
-            assert!(!matches!(octet, b' '..=b'~'));
-        }
+        Err(SyntaxError::Character { position, .. }) => assert!(!matches!(text[*position], b' '..=b'~')),
         Err(SyntaxError::Repeated { name }) => {
             let modifier = [name.as_bytes(), b"="].concat();
             let is_modifier =
