@@ -18,7 +18,7 @@ use crate::kafka::command::{CommandError, Writer};
 use crate::kafka::error::Error;
 use crate::kafka::range::{Range, Span};
 use crate::kafka::topics;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Letters to be put back.
@@ -108,12 +108,14 @@ impl Redrive<'_> {
     pub fn run(&self, report: &mut Progress<'_>) -> Result<(), CommandError> {
         let kafka = &self.config.kafka;
         // Whether there are such topics, and a broker to ask, is said better here than by a transaction.
-        for topic in [topic(self.config), raw(self.config)] {
-            topics::partitions(kafka, &topic)?;
-        }
+        topics::partitions(kafka, &topic(self.config))?;
         let writer = Writer::start(kafka, &self.config.group("redrive"))?;
         let mut open: BTreeMap<Place, (Listed, Note)> = BTreeMap::new();
-        for (listed, fate) in self.plan()? {
+        let plan = self.plan()?;
+        for home in self.homes(&plan) {
+            topics::partitions(kafka, &home)?;
+        }
+        for (listed, fate) in plan {
             match fate {
                 Fate::Back(note) => drop(open.insert(listed.letter.place, (listed, note))),
                 Fate::Left(_) => report(&listed, &fate),
@@ -137,6 +139,12 @@ impl Redrive<'_> {
             report(&listed, &Fate::Left(Unfit::Gone));
         }
         Ok(())
+    }
+
+    /// The topics that letters go back to.
+    fn homes(&self, plan: &[(Listed, Fate)]) -> BTreeSet<Arc<str>> {
+        let back = plan.iter().filter(|(_, fate)| matches!(fate, Fate::Back(_)));
+        back.filter_map(|(Listed { letter, .. }, _)| self.home(letter, letter.lineage.as_ref()?)).collect()
     }
 
     fn fate(&self, Listed { letter, redriven, refused }: &Listed) -> Fate {

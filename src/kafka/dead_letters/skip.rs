@@ -2,7 +2,7 @@
 
 use super::topic;
 use crate::config::{Config, Kafka};
-use crate::event::dead_letter::letter;
+use crate::event::dead_letter::{DeadLetterReason, letter};
 use crate::event::{Lineage, Record, TopicId};
 use crate::kafka::command::{CommandError, Writer};
 use crate::kafka::committed::Committed;
@@ -102,7 +102,7 @@ impl From<Error> for SkipError {
 }
 
 /// The reason of letters made here.
-const REASON: &str = "skipped_by_operator";
+const REASON: DeadLetterReason = DeadLetterReason::SkippedByOperator;
 
 /// Writes the record to the dead letters and sets the position behind it of the group that reads its topic, both or neither; returns
 /// it. Unless `act` is set it only says whether that could be done.
@@ -129,7 +129,7 @@ pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Resu
         }
         let writer = Writer::start(&config.kafka, &format!("{group}.skip"))?;
         let lineage = Lineage::of(&record).unwrap_or_else(|_| Lineage::itself(&record));
-        let why = (REASON, "an operator had the group pass over it");
+        let why = (REASON.code(), "an operator had the group pass over it");
         let outputs = [letter(&topic(config), record.clone(), &lineage, why)];
         let behind = Committed { next: target.offset + 1, log };
         member.commit(&writer, &outputs, &target.topic, [(target.partition, behind)])?;
