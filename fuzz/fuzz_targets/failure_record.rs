@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
     let (key, value) = data.split_at(data.len().min(18));
     let mut restore = Restore::new(Arc::new(settings()), 0, 1).unchecked(true);
     if restore.take(key, Some(value)).is_ok() {
-        let _ = restore.finish(None).map(close);
+        let _ = restore.finish(None, None).map(close);
     }
     let headers = Headers::default().with("ce_type", "verdmarc.failure.v1");
     let record = Record {
