@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What all partitions of a process hold.
+/// Memory that all partitions of a process hold.
 #[derive(Debug)]
 pub struct Memory {
     limit: usize,
@@ -18,7 +18,7 @@ impl Memory {
     }
 }
 
-/// What one partition holds of it.
+/// The share of one partition in it.
 #[derive(Debug)]
 pub(super) struct Held {
     bytes: usize,

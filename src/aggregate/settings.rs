@@ -25,7 +25,7 @@ pub struct Settings {
     pub group_bytes: usize,
     /// Bytes of memory of one partition.
     pub partition_bytes: usize,
-    /// What all partitions of the process hold.
+    /// Memory that all partitions of the process hold.
     pub memory: Arc<Memory>,
     /// Where what comes out goes.
     pub targets: Targets,

@@ -29,7 +29,7 @@ pub struct ArcOutcome {
     pub oldest_pass: u32,
     /// Why, for people: lower case, no characters that need quoting.
     pub text: &'static str,
-    /// What trusted sealers say of the message, when the chain passes and the newest sealer is one.
+    /// The word of trusted sealers about the message, when the chain passes and the newest sealer is one.
     pub vouched: Option<Vouched>,
 }
 

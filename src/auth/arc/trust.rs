@@ -16,7 +16,7 @@ pub struct Vouched {
     pub passed: Vec<Passed>,
 }
 
-/// What trusted sealers say of a message whose chain `sets`, from instance 1 up, passes. The newest message signature has to cover
+/// The word of trusted sealers about a message whose chain `sets`, from instance 1 up, passes. The newest message signature has to cover
 /// From: otherwise it says nothing about this author domain.
 pub(super) fn vouched(sets: &[ArcSet<'_>], trusted: &[Domain]) -> Option<Vouched> {
     let newest = sets.last()?;

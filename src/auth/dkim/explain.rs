@@ -1,7 +1,7 @@
 //! What is wrong with a signature in particular, for people. Made only for signatures that do not pass.
 
 use super::header::NameIndex;
-use super::key::{KeyRecord, KeyRecords, sorted_texts};
+use super::key::{KeyRecord, KeyRecords, MAX_RECORDS, sorted_texts};
 use super::signature::{Broken, Signature};
 use super::tags::TagList;
 use super::{BodyHashes, Canonicalization};
@@ -12,9 +12,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use std::fmt::{self, Display, Formatter};
-
-/// Most key records that are told of.
-const MAX_RECORDS: usize = 3;
 
 /// The tag that breaks a rule about the field itself, and what is wrong with it.
 pub(super) fn broken(broken: Broken, tags: &TagList) -> Detail {

@@ -177,7 +177,7 @@ pub(crate) fn key_name(selector: &Domain, domain: &Domain) -> Option<QueryName> 
 }
 
 /// Most records at one name that are tried for a signature.
-const MAX_RECORDS: usize = 3;
+pub(super) const MAX_RECORDS: usize = 3;
 
 /// The key records of an answer, in octet order, so that the order in which they came does not matter. At least one.
 pub(crate) struct KeyRecords {

@@ -65,9 +65,7 @@ impl Evaluation<'_> {
             SpfCause::NamesLimit => {
                 Detail::new(format_args!("{term}: {at} has more than {} mail exchangers", limits.spf_names_per_term))
             }
-            SpfCause::IncludedNone if stop.at.as_str().contains('.') => {
-                Detail::new(format_args!("{term}: {at} has no SPF record"))
-            }
+            SpfCause::IncludedNone => Detail::new(format_args!("{term}: {at} has no SPF record")),
             SpfCause::InvalidAnswer => Detail::new(format_args!("{term}: the DNS answer for {at} cannot be used")),
             SpfCause::QueryBudget => {
                 Detail::new(format_args!("{term}: more than {} DNS questions were needed", limits.spf_questions))
