@@ -3,6 +3,7 @@
 //! A call that got no answer says no more than that. Why is in a line of the library's log, which comes from a thread of its own.
 
 use super::error::{Error, is_lost_connection};
+use super::rebootstrap::Rebootstrap;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -14,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Connection {
     brokers: String,
     user: User,
+    pub(super) rebootstrap: Rebootstrap,
     /// Why a connection failed last.
     failed: Mutex<Option<String>>,
 }
@@ -39,7 +41,7 @@ impl Connection {
     /// Of a client with these settings.
     pub(super) fn of(config: &ClientConfig) -> Self {
         let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
-        Self { brokers, user: User::of(config), failed: Mutex::default() }
+        Self { brokers, user: User::of(config), rebootstrap: Rebootstrap::of(config), failed: Mutex::default() }
     }
 
     /// Who the client is.

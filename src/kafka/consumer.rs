@@ -211,6 +211,11 @@ impl Desk {
         self.backlog.is_enough()
     }
 
+    /// Whether no broker has answered the consumer for so long, although one did before.
+    pub(super) fn is_unanswered(&self, patience: Duration) -> bool {
+        self.fetches.is_silent(patience, Instant::now())
+    }
+
     /// Takes what the library's statistics say.
     pub(super) fn observe(&mut self, statistics: &[u8]) {
         self.fetches.note(statistics, self.assignment.partitions(), &self.paused, Instant::now());

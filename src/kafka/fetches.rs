@@ -124,6 +124,11 @@ impl Fetches {
         }
     }
 
+    /// Whether brokers answered once and none has for so long at `now`.
+    pub(super) fn is_silent(&self, patience: Duration, now: Instant) -> bool {
+        self.answered.is_some_and(|at| now.saturating_duration_since(at) >= patience)
+    }
+
     /// Topics that the brokers refuse to hand out.
     pub(super) fn refused(&self) -> &BTreeSet<Arc<str>> {
         &self.refused

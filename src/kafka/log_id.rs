@@ -53,8 +53,16 @@ impl LogIds {
                 }
                 Some(presence)
             }
-            Answer::NotYet | Answer::Nothing => None,
+            Answer::NotYet | Answer::Nothing => {
+                self.unanswered();
+                None
+            }
         }
+    }
+
+    /// Notes that a question has had no answer.
+    fn unanswered(&self) {
+        self.client.context().connection.rebootstrap.unanswered(self.client.client());
     }
 
     /// Who this client is to the brokers.
@@ -113,7 +121,7 @@ impl Logs {
     pub(super) fn ask(&self, ids: &LogIds) -> Confirmation {
         let topics: BTreeSet<Arc<str>> = self.0.keys().cloned().collect();
         let question = if topics.is_empty() { None } else { Question::ask(&ids.client, &topics, PATIENCE) };
-        Confirmation { logs: self.clone(), question, since: Instant::now() }
+        Confirmation { logs: self.clone(), question, ids: ids.clone(), since: Instant::now() }
     }
 
     /// Whether this is where they are.
@@ -133,6 +141,7 @@ impl Logs {
 pub(super) struct Confirmation {
     logs: Logs,
     question: Option<Question>,
+    ids: LogIds,
     since: Instant,
 }
 
@@ -145,7 +154,10 @@ impl Confirmation {
         match question.answer(patience) {
             Answer::Is(presence) => self.logs.confirmed_by(&presence),
             Answer::NotYet if self.since.elapsed() < PATIENCE + MARGIN => Confirmed::NotYet,
-            Answer::NotYet | Answer::Nothing => Confirmed::Unanswered,
+            Answer::NotYet | Answer::Nothing => {
+                self.ids.unanswered();
+                Confirmed::Unanswered
+            }
         }
     }
 }

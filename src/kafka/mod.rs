@@ -70,6 +70,7 @@ mod places;
 mod producer;
 mod range;
 mod reader;
+mod rebootstrap;
 mod refusals;
 pub mod repair;
 mod restore;

@@ -1,5 +1,5 @@
-//! What the library knows of topics and positions and its Rust wrapper does not show: a topic's id, and the metadata of a position
-//! as octets. One of the modules with `unsafe`.
+//! What the library offers and its Rust wrapper does not show: a topic's id, the metadata of a position as octets, and more brokers to
+//! connect to. One of the modules with `unsafe`.
 
 #![allow(unsafe_code, reason = "the library's functions have no safe wrapper")]
 
@@ -7,6 +7,7 @@ use super::reader::Quiet;
 use crate::event::TopicId;
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as native;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,6 +152,12 @@ pub(super) fn metadata(list: &TopicPartitionList, topic: &str, partition: i32) -
         let Some(element) = element.as_ref().filter(|element| !element.metadata.is_null()) else { return Vec::new() };
         std::slice::from_raw_parts(element.metadata.cast::<u8>(), element.metadata_size).to_vec()
     }
+}
+
+/// Has a client connect to these brokers too, unless it knows them.
+pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &CStr) {
+    // SAFETY: client and list live for the call, and the library copies the list.
+    unsafe { native::rd_kafka_brokers_add(client.native_ptr(), brokers.as_ptr()) };
 }
 
 fn millis(duration: Duration) -> c_int {

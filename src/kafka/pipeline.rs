@@ -11,6 +11,7 @@ use super::error::{Error, is_occupied, of_client};
 use super::group::Group;
 use super::instance::Instance;
 use super::membership::Membership;
+use super::rebootstrap::{Rebootstrap, SILENCE};
 use super::start::Starts;
 use super::state::{Stateful, States};
 use super::status::Status;
@@ -225,7 +226,8 @@ impl Pipeline {
             desk.fence()?;
         }
         let member = if intake.state.is_some() { client::counting } else { client::consumer };
-        let member = Member { config: member(kafka, &group, &instance)?, topics: intake.topics.clone() };
+        let config = member(kafka, &group, &instance)?;
+        let member = Member { topics: intake.topics.clone(), rebootstrap: Rebootstrap::of(&config), config };
         let consumer = member.consumer(Context::new(desk))?;
         let coverage = match (kafka.protocol, client::is_static(kafka, &instance)) {
             (Protocol::Classic, true) => Some(Coverage::watch(Arc::downgrade(&consumer), kafka, &group, &intake.topics)?),
@@ -277,6 +279,7 @@ impl Pipeline {
 struct Member {
     config: ClientConfig,
     topics: Vec<String>,
+    rebootstrap: Rebootstrap,
 }
 
 impl Member {
@@ -426,6 +429,9 @@ impl Owner {
         }
         if let Some((code, reason)) = self.consumer.client().fatal_error().filter(|(code, _)| !is_occupied(*code)) {
             return Err(desk.gone(code, reason));
+        }
+        if desk.is_unanswered(SILENCE) {
+            self.member.rebootstrap.unanswered(self.consumer.client());
         }
         desk.turn(&self.consumer)
     }

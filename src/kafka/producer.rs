@@ -85,6 +85,12 @@ impl Producer {
         &self.inner
     }
 
+    /// Notes that no broker has answered for a while.
+    pub(super) fn unanswered(&self) {
+        let client = self.inner.client();
+        client.context().connection.rebootstrap.unanswered(client);
+    }
+
     /// Why the library's producer cannot go on, if it cannot.
     pub(super) fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.inner.client().fatal_error()

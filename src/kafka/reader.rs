@@ -132,15 +132,13 @@ fn is_refusal(error: &KafkaError) -> bool {
 /// The oldest offset of a partition and the one behind the newest that this client may see. After an error the partition's leader is
 /// asked for anew, for the next try: a client that does not read the topic would go on with the leader that it knew, because the
 /// library asks again only for topics that are read.
-pub(super) fn log<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &str,
-    partition: i32,
-    patience: Duration,
-) -> Result<(i64, i64), Error> {
+///
+/// A client that gets no answer at all is given its brokers again.
+pub(super) fn log(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), Error> {
     let found = consumer.fetch_watermarks(topic, partition, patience).inspect_err(|_| {
-        // Whether this is answered shows at the next try.
-        let _ = consumer.fetch_metadata(Some(topic), patience);
+        if consumer.fetch_metadata(Some(topic), patience).is_err() {
+            consumer.context().connection.rebootstrap.unanswered(consumer.client());
+        }
     });
     found.map_err(of_topic(topic))
 }

@@ -15,6 +15,7 @@ use super::failpoint::{self, Mutant};
 use super::log_id::{Confirmation, Confirmed, LogIds, Logs};
 use super::membership::Membership;
 use super::producer::{Batch as Deliveries, Progress, Sending};
+use super::rebootstrap::SILENCE;
 use super::watch::{self, Beats, Watch};
 use crate::config::Kafka;
 use crate::event::Output;
@@ -464,6 +465,9 @@ impl Worker {
                     return Err(Trouble::Abort(Abort::because("delivery reports do not come")));
                 }
                 Progress::Open => {
+                    if started.elapsed() > SILENCE {
+                        self.session.producer().unanswered();
+                    }
                     if failpoint::pretends("taken-away") {
                         self.abort.store(true, Ordering::Release);
                     }

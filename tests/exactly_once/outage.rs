@@ -140,3 +140,29 @@ fn what_the_brokers_refuse_at_the_start_ends_the_role_before_any_mail_comes() {
         assert!(process.has_logged("ransaction"), "{}", fleet.tails());
     });
 }
+
+/// The library forgets its brokers then, and would not ask for them again by itself (librdkafka#5301).
+#[test]
+fn a_role_goes_on_after_all_brokers_stood_still_together() {
+    alone(LIMIT, || {
+        let broker = Broker::start(Options::default());
+        let stream = Stream::new(&broker, "fenced-", 4);
+        let fleet = stream.fleet();
+        let mut processes = vec![fleet.start("a", &[])];
+        processes[0].wait_for("\"assigned\"");
+        for _ in 0..3 {
+            broker.pause();
+            // Longer than the session of a broker.
+            std::thread::sleep(Duration::from_secs(5));
+            broker.resume();
+            // The cluster fences its broker only now, and takes it back; the test's own producer would suffer from it too.
+            for _ in 0..8 {
+                broker.end_offsets(&stream.topic("mail.raw"));
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            stream.produce(mail(50));
+            wait_with_restarts(&stream, &fleet, &mut processes);
+        }
+        stream.assert_exactly_once(&fleet);
+    });
+}

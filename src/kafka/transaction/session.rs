@@ -6,9 +6,11 @@ use crate::kafka::error::{Error, classified, is_fenced};
 use crate::kafka::failpoint;
 use crate::kafka::membership::TransactionError;
 use crate::kafka::producer::{Inner, Producer};
+use crate::kafka::rebootstrap::SILENCE;
 use crate::kafka::watch::Beats;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -31,13 +33,24 @@ pub(super) struct Session {
     begun: Option<Instant>,
     /// Whether its commit was asked for.
     committing: bool,
+    /// Since when calls are to be made again.
+    unanswered: Cell<Option<Instant>>,
 }
 
 impl Session {
     /// Makes a producer that has not fenced anybody yet.
     pub(super) fn new(kafka: &Kafka, id: &str, beats: Beats, closing: Arc<AtomicBool>) -> Result<Self, Error> {
         let producer = Producer::transactional(kafka, id)?;
-        Ok(Self { kafka: kafka.clone(), id: id.to_owned(), producer, closing, beats, begun: None, committing: false })
+        Ok(Self {
+            kafka: kafka.clone(),
+            id: id.to_owned(),
+            producer,
+            closing,
+            beats,
+            begun: None,
+            committing: false,
+            unanswered: Cell::default(),
+        })
     }
 
     pub(super) fn producer(&self) -> &Producer {
@@ -62,6 +75,16 @@ impl Session {
     pub(super) fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
         let ended = call(self.producer.inner());
         self.beats.beat();
+        match &ended {
+            Err(error) if error.retriable => {
+                let since = self.unanswered.get().unwrap_or_else(Instant::now);
+                self.unanswered.set(Some(since));
+                if since.elapsed() >= SILENCE {
+                    self.producer.unanswered();
+                }
+            }
+            _ => self.unanswered.set(None),
+        }
         ended
     }
 

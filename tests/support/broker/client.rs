@@ -162,14 +162,14 @@ impl Client {
 
     /// The offset after the last record of each partition. The records that end transactions count.
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
-        ends(&self.reader(Isolation::Uncommitted), topic)
+        self.ends(Isolation::Uncommitted, topic)
     }
 
     /// For each partition the offset that readers of committed records do not pass: the first record of its oldest open
     /// transaction, or its end when there is none.
     pub fn last_stable_offsets(&self, topic: &str) -> Vec<i64> {
         self.settle();
-        ends(&self.reader(Isolation::Committed), topic)
+        self.ends(Isolation::Committed, topic)
     }
 
     /// The position that `group` has committed for each partition of `topic`. That of an open transaction is not.
@@ -181,12 +181,14 @@ impl Client {
     /// The same while transactions may be ending.
     pub fn committed_so_far(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
         // A reader of committed records would be made to wait for the end of an open transaction.
-        let consumer: BaseConsumer =
-            self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create().unwrap();
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition_range(topic, 0, partitions(&consumer, topic) - 1);
         // Its coordinator may be away for a moment, or another one.
-        let positions = eventually(&format!("positions of {group}"), || consumer.committed_offsets(asked.clone(), PATIENCE).ok());
+        let positions = eventually(&format!("positions of {group}"), || {
+            let consumer: BaseConsumer =
+                self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create().unwrap();
+            let mut asked = TopicPartitionList::new();
+            asked.add_partition_range(topic, 0, partitions(&consumer, topic)? - 1);
+            consumer.committed_offsets(asked, TIMEOUT).ok()
+        });
         positions
             .elements()
             .iter()
@@ -257,9 +259,19 @@ impl Client {
         config.set("group.id", "fixture").set("enable.auto.commit", "false").create().unwrap()
     }
 
+    /// Where the partitions of a topic end for such a reader. Each try has a client of its own: one that was told of no brokers, as
+    /// by a cluster that stood still, may never ask again (librdkafka#5301).
+    fn ends(&self, isolation: Isolation, topic: &str) -> Vec<i64> {
+        eventually(&format!("the ends of {topic}"), || {
+            let consumer = self.reader(isolation);
+            let end = |partition| consumer.fetch_watermarks(topic, partition, TIMEOUT).ok().map(|(_, end)| end);
+            (0..partitions(&consumer, topic)?).map(end).collect::<Option<Vec<i64>>>()
+        })
+    }
+
     fn read(&self, topic: &str, isolation: Isolation) -> Vec<Found> {
+        let mut left: BTreeMap<i32, i64> = (0..).zip(self.ends(isolation, topic)).filter(|(_, end)| *end > 0).collect();
         let consumer = self.reader(isolation);
-        let mut left: BTreeMap<i32, i64> = (0..).zip(ends(&consumer, topic)).filter(|(_, end)| *end > 0).collect();
         let ends = left.clone();
         let mut assignment = TopicPartitionList::new();
         for partition in left.keys() {
@@ -294,20 +306,10 @@ impl Client {
     }
 }
 
-fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
-    eventually(&format!("the partitions of {topic}"), || {
-        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
-        i32::try_from(metadata.topics().first()?.partitions().len()).ok().filter(|count| *count > 0)
-    })
-}
-
-fn ends(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
-    let end = |partition| {
-        eventually(&format!("the end of {topic} {partition}"), || {
-            consumer.fetch_watermarks(topic, partition, TIMEOUT).ok().map(|(_, end)| end)
-        })
-    };
-    (0..partitions(consumer, topic)).map(end).collect()
+/// None when no broker answers, or the topic is not there.
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Option<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
+    i32::try_from(metadata.topics().first()?.partitions().len()).ok().filter(|count| *count > 0)
 }
 
 fn read_out(record: &impl Message) -> Found {
