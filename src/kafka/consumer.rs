@@ -25,6 +25,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -59,8 +60,11 @@ pub(super) struct Desk {
     backlog: Backlog,
     collected: mpsc::Receiver<(Slot, Outcome)>,
     in_flight: Option<Cut>,
-    /// Partitions whose log may not be the one that it was: they are begun again between two batches.
+    /// Partitions whose log may not be the one that it was, or that others may have had meanwhile: they are begun again between two
+    /// batches.
     doubtful: BTreeSet<Partition>,
+    /// The member id under which the partitions that are held were assigned.
+    member: Option<CString>,
     waits: Waits,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
@@ -111,6 +115,7 @@ impl Desk {
             collected,
             in_flight: None,
             doubtful: BTreeSet::new(),
+            member: None,
             waits: Waits::default(),
             paused: BTreeSet::new(),
             refusals: Refusals::new(intake.refusal_stop.is_some()),
@@ -364,6 +369,9 @@ impl Desk {
         }
         // Not in the group at this moment: a rebalance will tell.
         let Some(membership) = Membership::of(consumer) else { return Ok(()) };
+        if self.is_taken_in_anew(Some(&membership)) {
+            return self.begin_again(consumer);
+        }
         // A state is written as it is, so its batch holds all that was applied.
         let limits = if self.states.is_some() { (usize::MAX, usize::MAX) } else { (self.batch_records, self.commit_bytes) };
         let mut cut = self.assignment.cut(limits.0, limits.1).unwrap_or_default();

@@ -23,6 +23,8 @@ pub enum Mutant {
     Deltas,
     /// A batch is committed whichever topic has the name by now.
     UnconfirmedLog,
+    /// What was assigned to a member that the group has removed is kept when it is taken in again.
+    FormerMember,
 }
 
 impl Mutant {
@@ -38,6 +40,7 @@ impl Mutant {
             Self::UncheckedMarker => "unchecked-marker",
             Self::Deltas => "deltas",
             Self::UnconfirmedLog => "unconfirmed-log",
+            Self::FormerMember => "former-member",
         };
         std::env::var_os("VERDMARC_MUTANT").is_some_and(|on| on == name)
     }

@@ -4,14 +4,17 @@ use super::{Desk, list};
 use crate::event::Record;
 use crate::kafka::assignment::Partition;
 use crate::kafka::error::{Error, rebalance};
+use crate::kafka::failpoint::Mutant;
 use crate::kafka::ledger::Regressed;
 use crate::kafka::log;
+use crate::kafka::membership::Membership;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +33,7 @@ impl Desk {
         }
         self.session_over = false;
         tracing::info!(partitions = %names(&partitions), "assigned");
+        self.is_taken_in_anew(Membership::of(consumer).as_ref());
         let assigned = self.assignment.assign(partitions);
         self.places.assign(&assigned);
         self.starts.ask(assigned);
@@ -82,6 +86,27 @@ impl Desk {
             let Record { topic, partition, .. } = record;
             tracing::warn!(%topic, partition, "{regressed}: it is looked up which log this is");
         }
+    }
+
+    /// Whether the group knows this process under another member id than before. What is held is begun again then: the group had
+    /// removed the member, and others may have read and committed meanwhile. A static member is not told of that by the library when
+    /// it learns of it while it rejoins (librdkafka 2.12.1, `rd_kafka_cgrp_handle_JoinGroup`): it keeps its partitions, and the
+    /// brokers would accept their stale positions under the new membership.
+    pub(super) fn is_taken_in_anew(&mut self, membership: Option<&Membership>) -> bool {
+        let member = membership.map(Membership::member);
+        if member == self.member.as_deref() || Mutant::FormerMember.is_on() {
+            return false;
+        }
+        let had = std::mem::replace(&mut self.member, member.map(CStr::to_owned));
+        self.doubtful.extend(self.assignment.partitions().cloned());
+        let is_anew = !self.doubtful.is_empty();
+        if is_anew {
+            tracing::warn!(
+                had = had.unwrap_or_default().to_string_lossy().as_ref(),
+                "the group has taken this member in anew: others may have had its partitions meanwhile"
+            );
+        }
+        is_anew
     }
 
     /// Begins partitions again whose log may not be the one that it was, as if they were assigned now. Between two batches: what one
