@@ -251,3 +251,67 @@ fn network(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{DkimRow, SpfRow};
+
+    fn domain(name: &str) -> Domain {
+        Domain::parse(name).unwrap()
+    }
+
+    fn row(spf: SpfRow, spf_aligned: bool, dkim: &[(&str, ResultWord)]) -> Row {
+        Row {
+            source_ip: [192, 0, 2, 1].into(),
+            header_from: domain("author.example"),
+            envelope_from: None,
+            disposition: Disposition::Reject,
+            dkim_aligned: false,
+            spf_aligned,
+            overrides: Vec::new(),
+            dkim: dkim
+                .iter()
+                .map(|(name, result)| DkimRow { domain: domain(name), selector: domain("s"), result: *result })
+                .collect(),
+            spf,
+        }
+    }
+
+    #[test]
+    fn spf_names_the_domain_that_it_judged_and_never_the_author_domain_in_its_place() {
+        let spf = |domain: Option<&str>, helo: Option<&str>, result| SpfRow {
+            domain: domain.map(self::domain),
+            result,
+            helo: helo.map(self::domain),
+        };
+        let (pass, none) = (ResultWord::Pass, ResultWord::None);
+        let judged = Spf::Judged { domain: "bounce.example", result: pass };
+        let aligned = Spf::Judged { domain: "owner.example", result: pass };
+        let (nothing, helo) = (Spf::NotJudged { helo: None }, Spf::NotJudged { helo: Some("client.example") });
+        for (event, is_aligned, exact, collapsed) in [
+            (spf(Some("bounce.example"), None, pass), false, judged, nothing),
+            (spf(Some("bounce.example"), None, pass), true, judged, aligned),
+            (spf(None, Some("client.example"), none), false, helo, nothing),
+            (spf(None, None, none), false, nothing, nothing),
+        ] {
+            let (row, mut names) = (row(event, is_aligned, &[]), Names::default());
+            let row = Canonical::of(&row);
+            for (row, expected) in [(row.clone(), exact), (row.collapsed(Collapse::Identifiers, "owner.example"), collapsed)] {
+                let key = row.keep(&mut names);
+                assert_eq!(key.to_report(&names, 1).spf, expected, "{row:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn b13_signatures_that_passed_come_first_in_a_report() {
+        let (pass, fail) = (ResultWord::Pass, ResultWord::Fail);
+        let spf = SpfRow { domain: None, result: ResultWord::None, helo: None };
+        let row = row(spf, false, &[("a.example", fail), ("b.example", pass), ("c.example", fail), ("d.example", pass)]);
+        let mut names = Names::default();
+        let key = Canonical::of(&row).keep(&mut names);
+        let found: Vec<_> = key.to_report(&names, 1).dkim.iter().map(|signature| (signature.domain, signature.result)).collect();
+        assert_eq!(found, [("b.example", pass), ("d.example", pass), ("a.example", fail), ("c.example", fail)]);
+    }
+}

@@ -163,24 +163,26 @@ fn f36_invalid_utf8_is_replaced_in_the_event() {
 
 #[test]
 fn b13_signatures_of_a_row_begin_with_aligned_passes_then_other_passes() {
-    let scene = Scene::from("a@victim.example")
-        .dmarc("victim.example", "p=reject; adkim=s; aspf=s")
-        .signed("other.example")
-        .signed_with("victim.example", "late", &["from", "to"], Some(super::scene::NOW - 30), "")
-        .signed("mail.victim.example");
-    let mut scene = scene.spf_pass("bad.test");
-    scene.envelope.helo = Some("mx.bad.test".into());
-    let mut origin = scene.origin();
-    origin.report_scope = ReportScope { content: Content::All, ..ReportScope::default() };
-    let order = |scene: &Scene| {
+    let victim = || Scene::from("a@victim.example").dmarc("victim.example", "p=reject; adkim=s; aspf=s").helo("mx.bad.test");
+    let order = |scene: Scene| {
+        let scene = scene.spf_pass("bad.test");
+        let mut origin = scene.origin();
+        origin.report_scope = ReportScope { content: Content::All, ..ReportScope::default() };
         let outputs = verdmarc::verdict::outputs(&scene.message(), &scene.envelope, scene.verdict(), &origin);
         let rows = outputs.failure.unwrap().row.dkim;
         rows.iter().map(|row| (row.domain.to_string(), row.result.as_str())).collect::<Vec<_>>()
     };
     let row = |domain: &str, result| (domain.to_owned(), result);
-    assert_eq!(order(&scene), [row("mail.victim.example", "pass"), row("other.example", "pass"), row("victim.example", "fail")]);
-    let passing = scene.clone().signed("victim.example");
-    assert_eq!(order(&passing)[..2], [row("victim.example", "pass"), row("mail.victim.example", "pass")]);
+    // Each is signed above those before it.
+    let failing = victim()
+        .signed("other.example")
+        .signed_with("victim.example", "late", &["from", "to"], Some(super::scene::NOW - 30), "")
+        .signed("mail.victim.example");
+    let failed = row("victim.example", "fail");
+    assert_eq!(order(failing), [row("mail.victim.example", "pass"), row("other.example", "pass"), failed]);
+    let passing = victim().signed("victim.example").signed("other.example").signed("mail.victim.example");
+    let others = [row("mail.victim.example", "pass"), row("other.example", "pass")];
+    assert_eq!(order(passing), [&[row("victim.example", "pass")][..], &others].concat());
 }
 
 #[test]
@@ -208,9 +210,13 @@ fn a_name_that_is_an_ipv4_address_stands_in_no_row() {
 }
 
 #[test]
-fn a_row_names_helo_only_when_spf_judged_no_domain() {
-    let helo = |scene: Scene| scene.failure().unwrap().row.spf.helo.map(|helo| helo.to_string());
-    assert_eq!(helo(Scene::spoof().mail_from("no path").helo("mx.bad.test")), Some("mx.bad.test".into()));
-    assert_eq!(helo(Scene::spoof().mail_from("no path").helo("localhost")), None);
-    assert_eq!(helo(Scene::spoof().helo("mx.bad.test")), None);
+fn a_row_names_the_domain_that_spf_judged_or_else_the_name_in_helo() {
+    let spf = |scene: Scene| {
+        let spf = scene.failure().unwrap().row.spf;
+        [spf.domain, spf.helo].map(|name| name.map(|name| name.to_string()))
+    };
+    let name = |name: &str| Some(name.to_owned());
+    assert_eq!(spf(Scene::spoof().mail_from("no path").helo("mx.bad.test")), [None, name("mx.bad.test")]);
+    assert_eq!(spf(Scene::spoof().mail_from("no path").helo("localhost")), [None, None]);
+    assert_eq!(spf(Scene::spoof().helo("mx.bad.test")), [name("bad.test"), None]);
 }

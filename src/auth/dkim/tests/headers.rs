@@ -20,6 +20,19 @@ fn relaxed_fields_are_unfolded_reduced_and_lower_case() {
 }
 
 #[test]
+fn a_field_that_ends_the_message_without_a_line_end_is_signed_with_one() {
+    for (canonicalization, signed) in
+        [(Canonicalization::Simple, &b"Subject: a  b\r\n"[..]), (Canonicalization::Relaxed, b"subject:a b\r\n")]
+    {
+        for raw in [&b"Subject: a  b\r\n"[..], b"Subject: a  b"] {
+            let mut out = Vec::new();
+            put_field(&field(raw), canonicalization, &mut out);
+            assert_eq!(out.escape_ascii().to_string(), signed.escape_ascii().to_string(), "{canonicalization:?}");
+        }
+    }
+}
+
+#[test]
 fn the_value_of_b_is_left_out_with_the_space_around_it() {
     let raw = b"DKIM-Signature: a=x; b = abc\r\n d ; bh=b=\r\n";
     let blank = 9..18;
