@@ -77,6 +77,11 @@ readme: setup-build setup-tests setup-broker ## Run every example of the README 
 	@$(CARGO) test --locked --quiet --no-run $(TEST_FEATURES)
 	@scripts/readme $(VERDMARC)
 
+.PHONY: test-grpc
+test-grpc: setup-build setup-tests ## Have telemetry arrive over gRPC too, at a receiver that others wrote
+	$(call step,telemetry over gRPC)
+	@$(CARGO) test --locked --quiet --features "failpoints grpc $(VENDORED)" --test telemetry
+
 .PHONY: mutants
 mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail
 	@scripts/mutants $(CARGO) test --locked --quiet $(TEST_FEATURES)

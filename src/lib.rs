@@ -20,7 +20,8 @@
 //! | [`config`] | settings |
 //! | [`kafka`] | the only place that knows rdkafka |
 //! | [`roles`] | what `verdmarc run` runs |
-//! | [`telemetry`] | log lines |
+//! | [`metrics`] | the table of all metrics, and the figures that are counted |
+//! | [`telemetry`] | log lines, the endpoint for supervisors, what is exported to a collector |
 //! | [`cli`] | one file a command |
 
 pub mod aggregate;
@@ -35,6 +36,7 @@ pub mod event;
 pub mod kafka;
 pub mod location;
 pub mod message;
+pub mod metrics;
 pub mod report;
 pub mod roles;
 pub mod telemetry;

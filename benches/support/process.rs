@@ -83,6 +83,11 @@ pub struct Role {
 
 impl Role {
     pub fn start(broker: &Client, topics: &Topics, corpus: &Corpus) -> Self {
+        Self::start_with(broker, topics, corpus, &[])
+    }
+
+    /// With further settings.
+    pub fn start_with(broker: &Client, topics: &Topics, corpus: &Corpus, more: &[(&str, String)]) -> Self {
         let zone = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
         serde_json::to_writer(zone.as_file(), &corpus.zone.to_json()).unwrap();
         let settings = [
@@ -97,6 +102,7 @@ impl Role {
         let mut command = Command::new(env!("CARGO_BIN_EXE_verdmarc"));
         command.args(["run", "--roles", "verdict"]).stdin(Stdio::null());
         command.envs(settings.map(|(name, value)| (format!("VERDMARC_{name}"), value)));
+        command.envs(more.iter().map(|(name, value)| (format!("VERDMARC_{name}"), value)));
         Self { child: Measured(command.spawn().unwrap()), _zone: zone }
     }
 

@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::window::{Calendar, Window};
 use crate::dns::Domain;
 use crate::event::{CloseWindows, FailureEvent, Output, TopicId};
+use crate::metrics::Staged;
 use crate::report::Collapse;
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
@@ -33,6 +34,12 @@ pub struct Totals {
     pub no_reporting_address: u64,
     /// Windows closed, each generation by itself.
     pub windows_closed: u64,
+    /// When one was closed last, in seconds since 1970.
+    pub last_closed: u64,
+    /// Records that cannot be read.
+    pub unreadable: u64,
+    /// Records of unknown type.
+    pub skipped: u64,
 }
 
 impl Totals {
@@ -46,6 +53,9 @@ impl Totals {
         self.reported += other.reported;
         self.no_reporting_address += other.no_reporting_address;
         self.windows_closed += other.windows_closed;
+        self.last_closed = self.last_closed.max(other.last_closed);
+        self.unreadable += other.unreadable;
+        self.skipped += other.skipped;
         self
     }
 }
@@ -61,6 +71,8 @@ pub struct Counts {
     pub rows: usize,
     /// Bytes of memory, about.
     pub bytes: usize,
+    /// When the next window with rows is to be closed, in seconds since 1970.
+    pub next_close: Option<i64>,
 }
 
 /// A group's place within its window.
@@ -119,10 +131,12 @@ pub struct State {
     /// Windows that end here or before are over.
     pub(super) over: i64,
     changes: Changes,
-    /// What the transaction under way holds, in case it is taken back.
+    /// What the transaction under way holds, in case it is aborted.
     in_flight: Option<Changes>,
     pub(super) held: Held,
-    totals: Totals,
+    totals: Staged<Totals>,
+    /// When a batch was cut last.
+    cut_at: i64,
 }
 
 impl Open {
@@ -161,7 +175,8 @@ impl State {
             changes: Changes::default(),
             in_flight: None,
             held,
-            totals: Totals::default(),
+            totals: Staged::default(),
+            cut_at: 0,
         }
     }
 
@@ -170,7 +185,7 @@ impl State {
     pub fn count(&mut self, event: &FailureEvent, taken: i64) -> bool {
         let window = self.settings.calendar.window(event.arrival.as_second());
         if taken > self.settings.calendar.over(window) || self.is_over(window) {
-            self.totals.too_late += 1;
+            self.totals.count().too_late += 1;
             return false;
         }
         let under_pressure = self.held.is_beyond(Level::Pressed);
@@ -198,8 +213,8 @@ impl State {
             self.changes.rows.push((place, placed.row));
             self.changes.bytes += placed.written;
         }
-        self.totals.counted += 1;
-        self.totals.merged += u64::from(placed.collapse != Collapse::Exact);
+        self.totals.count().counted += 1;
+        self.totals.count().merged += u64::from(placed.collapse != Collapse::Exact);
         true
     }
 
@@ -317,6 +332,8 @@ impl State {
     /// What a transaction writes that commits the position `next`: absolute values of what changed, the marker, and when it is its
     /// turn the next step of a closing. The transaction before must have ended.
     pub fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
+        self.totals.cut();
+        self.cut_at = now.as_second();
         let changes = std::mem::take(&mut self.changes);
         let mut outputs = Vec::with_capacity(changes.rows.len() + changes.abouts.len() + 2);
         let (settings, partition) = (self.settings.clone(), self.destination.partition);
@@ -375,16 +392,23 @@ impl State {
     pub fn committed(&mut self) {
         self.over = self.over_after();
         self.in_flight = None;
+        self.totals.commit();
+        let closed = u64::try_from(self.cut_at).unwrap_or(0);
         for open in self.windows.values_mut() {
             let Some(step) = open.closing.as_mut().and_then(Closing::committed) else { continue };
             self.held.change(step.freed, 0);
             let (before, after) = step.sums;
-            self.totals.reports += after.reports - before.reports;
-            self.totals.reported += after.messages - before.messages;
-            self.totals.no_reporting_address += after.no_reporting_address - before.no_reporting_address;
+            self.totals.committed_too(|totals| {
+                totals.reports += after.reports - before.reports;
+                totals.reported += after.messages - before.messages;
+                totals.no_reporting_address += after.no_reporting_address - before.no_reporting_address;
+                if step.done {
+                    totals.windows_closed += 1;
+                    totals.last_closed = closed;
+                }
+            });
             if step.done {
                 open.closing = None;
-                self.totals.windows_closed += 1;
             }
         }
         let over = self.over;
@@ -411,15 +435,29 @@ impl State {
         }
     }
 
-    /// Sums since the partition was taken over.
+    /// Counts a record that cannot be read.
+    pub fn note_unreadable(&mut self) {
+        self.totals.count().unreadable += 1;
+    }
+
+    /// Counts a record of unknown type.
+    pub fn note_skipped(&mut self) {
+        self.totals.count().skipped += 1;
+    }
+
+    /// Sums since the partition was taken over, of what is committed.
     pub fn totals(&self) -> Totals {
-        self.totals
+        *self.totals.committed()
     }
 
     /// What is held now.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts { bytes: self.held.bytes(), ..Counts::default() };
-        for open in self.windows.values() {
+        for (window, open) in &self.windows {
+            if !open.groups.is_empty() {
+                let due = open.due(*window, &self.settings.calendar);
+                counts.next_close = Some(counts.next_close.map_or(due, |next| next.min(due)));
+            }
             let groups = open.groups.values().chain(open.closing.iter().flat_map(Closing::groups));
             let before = counts.groups;
             for group in groups {

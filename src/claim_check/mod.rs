@@ -17,6 +17,7 @@ mod tests;
 use crate::config;
 use crate::event::raw::{Body, DataRef, Refusal};
 use crate::location::{Prefix, Root};
+use crate::metrics::CLAIM_CHECKS;
 use aws_lc_rs::digest::{SHA256, digest};
 use object::Object;
 use object_store::ObjectStore;
@@ -102,7 +103,15 @@ impl ClaimChecks {
     pub async fn message<'b>(&self, body: &'b Body<'_>) -> Result<Message<'b>, Unfetched> {
         match body {
             Body::Inline(bytes) => Ok(Message::Inline(bytes)),
-            Body::Reference(reference) => self.fetch(reference).await.map(Message::Fetched),
+            Body::Reference(reference) => {
+                let fetched = self.fetch(reference).await;
+                CLAIM_CHECKS.add(match &fetched {
+                    Ok(_) => 0,
+                    Err(Unfetched::Refused(_)) => 1,
+                    Err(Unfetched::Unavailable(_)) => 2,
+                });
+                fetched.map(Message::Fetched)
+            }
         }
     }
 

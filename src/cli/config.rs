@@ -23,6 +23,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
                 super::run::warn(&warning);
             }
             crate::telemetry::check(&config.log)?;
+            crate::telemetry::check_export(&config.telemetry)?;
             crate::kafka::check_settings(&config.kafka)?;
             if config.dns.zone.is_some() {
                 crate::dns::configured(&config.dns)?;

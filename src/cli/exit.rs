@@ -135,6 +135,18 @@ impl From<crate::telemetry::FilterError> for Failure {
     }
 }
 
+impl From<crate::telemetry::ExportError> for Failure {
+    fn from(error: crate::telemetry::ExportError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<crate::telemetry::StartError> for Failure {
+    fn from(error: crate::telemetry::StartError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 impl From<crate::telemetry::health::ListenError> for Failure {
     fn from(error: crate::telemetry::health::ListenError) -> Self {
         Self::new(Exit::of_io(error.reason.kind()), error.to_string())

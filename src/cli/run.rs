@@ -5,9 +5,10 @@ use crate::aggregate::Settings as Counting;
 use crate::claim_check::ClaimChecks;
 use crate::config::Config;
 use crate::kafka::{Status, Stop, Tally};
+use crate::roles;
 use crate::roles::verdict::Statuses;
+use crate::telemetry::Telemetry;
 use crate::telemetry::health::Roles;
-use crate::{roles, telemetry};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -43,7 +44,7 @@ impl Role {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let config = arguments.settings.load()?;
-    telemetry::start(&config.log)?;
+    let telemetry = crate::telemetry::begin(&config)?;
     super::files::raise_limit();
     let roles = chosen(&arguments.roles, &config)?;
     require_brokers(&config)?;
@@ -54,9 +55,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         tracing::info!("{line}");
     }
     let runtime = super::runtime()?;
-    let ended = runtime.block_on(run_all(&config, &roles));
+    let ended = runtime.block_on(run_all(&config, &roles, &telemetry));
     // A file system or a resolver that hangs must not hold the process back.
     runtime.shutdown_background();
+    telemetry.shutdown();
     ended
 }
 
@@ -92,15 +94,19 @@ fn not_run(roles: &[Role], asked: &[Role], config: &Config) -> Vec<String> {
 }
 
 /// Runs the roles side by side. When one ends, whatever the reason, the others are stopped; the first error is the process's.
-async fn run_all(config: &Config, roles: &[Role]) -> Result<Exit, Failure> {
+async fn run_all(config: &Config, roles: &[Role], telemetry: &Telemetry) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     let lane = Arc::new(Status::default());
     let shown = (roles.contains(&Role::Verdict) && config.verdict.retries).then(|| (roles::verdict::LANE, lane.clone()));
     let statuses = roles.iter().map(|role| (role.name(), Arc::new(Status::default())));
     let statuses: Roles = Arc::new(statuses.chain(shown).collect());
-    if let Some(address) = config.health.listen {
-        telemetry::health::serve(address, statuses.clone()).await?;
+    let exports_metrics = config.telemetry.export().is_some_and(|export| export.metrics);
+    if config.health.listen.is_some() || exports_metrics {
+        let scrapes = telemetry.measure(statuses.clone());
+        if let Some(address) = config.health.listen {
+            crate::telemetry::health::serve(address, statuses.clone(), scrapes).await?;
+        }
     }
     let running = roles.iter().zip(statuses.iter()).map(|(role, (name, status))| {
         let (stop, lane) = (stop.clone(), lane.clone());

@@ -38,7 +38,7 @@ pub struct Kafka {
     pub heartbeat_interval_ms: u64,
     /// Milliseconds without a poll after which a consumer's partitions go to another. Default 300 000.
     pub max_poll_interval_ms: u64,
-    /// Milliseconds for which a record's delivery is tried before its batch is taken back and written again. Default 10 000.
+    /// Milliseconds for which a record's delivery is tried before its batch is aborted and written again. Default 10 000.
     pub delivery_timeout_ms: u64,
     /// Milliseconds that a record waits for others to share a request. Default 20, what brokers seldom take to answer: while records
     /// that have waited so long stand behind an unanswered request of their partition, librdkafka polls without a pause.

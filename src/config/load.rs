@@ -64,10 +64,15 @@ impl Source {
         for variable in self.variables.iter().filter_map(Variable::read) {
             figment = figment.merge(variable);
         }
-        let config: Config = figment.extract().map_err(|errors| invalid(&figment, errors))?;
+        let mut config: Config = figment.extract().map_err(|errors| invalid(&figment, errors))?;
         let moved = misplaced(&figment);
         if !moved.is_empty() {
             return Err(ConfigError::Invalid(moved));
+        }
+        let mut problems = Vec::new();
+        config.telemetry.take_from(&self.variables, &mut problems);
+        if !problems.is_empty() {
+            return Err(ConfigError::Invalid(problems));
         }
         config.validate()?;
         Ok(config)
@@ -170,6 +175,7 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
         }
         // A property's value may be a secret.
         Kind::InvalidType(..) if key.starts_with("kafka.propert") => "write names and values of properties".to_owned(),
+        Kind::InvalidType(..) if key.starts_with("telemetry.headers") => "write names and values of header fields".to_owned(),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
             format!("found {}, write {}", words::found(found), words::wanted(&key, expected))
         }

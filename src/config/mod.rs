@@ -12,6 +12,7 @@ mod log;
 mod print;
 mod receiver;
 mod reports;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -30,6 +31,7 @@ pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};
 pub use receiver::Receiver;
 pub use reports::{Applied, Content, Profile, Reports};
+pub use telemetry::{Export, Headers, OtlpProtocol, Ratio, ResourceAttributes, Telemetry, TraceParent};
 pub use topics::Topics;
 pub use verdict::{Mail, VerdictRole};
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub health: Health,
     /// Log lines on standard error.
     pub log: Log,
+    /// Metrics, traces and logs for an OpenTelemetry collector.
+    pub telemetry: Telemetry,
 }
 
 fn group(prefix: &str, role: &str) -> String {
@@ -121,6 +125,7 @@ impl Config {
         self.aggregate.validate(&mut problems);
         self.topics.validate(&mut problems);
         self.claim_check.validate(&mut problems);
+        self.telemetry.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Contradictory(problems)) }
     }
 
@@ -133,6 +138,7 @@ impl Config {
                 self.evaluation.authserv_id
             ));
         }
+        warnings.extend(self.telemetry.warnings());
         warnings
     }
 }

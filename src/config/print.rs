@@ -7,10 +7,11 @@ use std::fmt::Write;
 const HIDDEN: &str = "***";
 
 impl Config {
-    /// The settings as TOML, each with what it means. Of properties of librdkafka only the names are shown, and `***`.
+    /// The settings as TOML, each with what it means. Of properties of librdkafka and of header fields of
+    /// exports only the names are shown, and `***`.
     pub fn to_documented_toml(&self) -> String {
         let mut shown = self.clone();
-        for value in shown.kafka.properties.0.values_mut() {
+        for value in shown.kafka.properties.0.values_mut().chain(shown.telemetry.headers.0.values_mut()) {
             HIDDEN.clone_into(value);
         }
         let values = toml::Table::try_from(&shown).unwrap_or_default();

@@ -4,6 +4,7 @@
 mod tests;
 
 use super::{Answer, Outcome, Question, Record, Resolver, Unanswered};
+use crate::metrics::DNS_CACHE;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use std::collections::HashMap;
@@ -11,6 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+/// Where an answer came from, as [`crate::metrics::labels::CACHE`] lists it.
+const HIT: usize = 0;
+const JOINED: usize = 1;
+const MISS: usize = 2;
 
 /// What a [`Cache`] may keep, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,12 +143,15 @@ impl<R: Resolver + 'static> Cache<R> {
         if let Some(Listed { landed, seat, .. }) = flights.listed.get(question)
             && let Some(seat) = seat.upgrade()
         {
+            DNS_CACHE.add(JOINED);
             return Err(Flight { landed: landed.clone(), seat });
         }
         // A flight may have landed between the caller's look into the cache and the lock: it keeps its answer first.
         if let Some(answer) = self.shared.at_hand(question) {
+            DNS_CACHE.add(HIT);
             return Ok(answer);
         }
+        DNS_CACHE.add(MISS);
         flights.begun += 1;
         let number = flights.begun;
         let listing = || Listing { inner: self.shared.clone(), question: question.clone(), number };
@@ -224,12 +233,17 @@ fn capped(answer: Arc<Answer>, time: Duration) -> (Duration, Arc<Answer>) {
 
 impl<R: Resolver + 'static> Resolver for Cache<R> {
     fn at_hand(&self, question: &Question) -> Option<Arc<Answer>> {
-        self.shared.at_hand(question).or_else(|| self.shared.resolver.at_hand(question))
+        let answer = self.shared.at_hand(question);
+        if answer.is_some() {
+            DNS_CACHE.add(HIT);
+        }
+        answer.or_else(|| self.shared.resolver.at_hand(question))
     }
 
     fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>> {
         async move {
             if let Some(answer) = self.shared.at_hand(question) {
+                DNS_CACHE.add(HIT);
                 return answer;
             }
             match self.flight(question) {

@@ -10,6 +10,7 @@ mod tests;
 use self::sockets::Sockets;
 use super::places::{Heard, Place, PlaceLimits, Places, SLICE};
 use super::{Answer, Outcome, Question, Record, RecordType, Resolver, Unanswered};
+use crate::metrics::{self, DNS_IN_FLIGHT, DNS_QUESTIONS, DNS_WAITING, Histogram};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use hickory_resolver::config::{NameServerConfig, ResolverOpts};
@@ -177,7 +178,10 @@ impl NetworkResolver {
     async fn ask(&self, question: &Question) -> Answer {
         let (mut left, mut vain) = (self.longest, 0);
         loop {
+            let waits = DNS_WAITING.enter();
             let mut place = self.places.take(&question.name, vain).await;
+            drop(waits);
+            let _in_flight = DNS_IN_FLIGHT.enter();
             let start = Instant::now();
             match self.ask_from(&mut place, question, left).await {
                 Asked::Answered(answer) => return answer,
@@ -269,7 +273,45 @@ impl Resolver for NetworkResolver {
     }
 
     fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>> {
-        self.ask(question).map(Arc::new).boxed()
+        async move {
+            let measured = Measured { begun: Instant::now(), outcome: DEADLINE };
+            let answer = self.ask(question).await;
+            measured.ended(&answer.outcome);
+            Arc::new(answer)
+        }
+        .boxed()
+    }
+}
+
+/// A question that is counted when it ends, or when nobody waits for its answer any more.
+struct Measured {
+    begun: Instant,
+    outcome: usize,
+}
+
+/// The deadline passed, as [`crate::metrics::labels::DNS`] lists it.
+const DEADLINE: usize = 8;
+
+impl Measured {
+    fn ended(mut self, outcome: &Outcome) {
+        self.outcome = match outcome {
+            Outcome::Records(_) => 0,
+            Outcome::NoData => 1,
+            Outcome::NxDomain => 2,
+            Outcome::Invalid => 3,
+            Outcome::TempError(Unanswered::Timeout) => 4,
+            Outcome::TempError(Unanswered::ServFail) => 5,
+            Outcome::TempError(Unanswered::Refused) => 6,
+            Outcome::TempError(Unanswered::Network) => 7,
+            Outcome::TempError(Unanswered::Deadline | Unanswered::Budget) => DEADLINE,
+        };
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        DNS_QUESTIONS.add(self.outcome);
+        metrics::record(Histogram::Dns, self.begun.elapsed());
     }
 }
 

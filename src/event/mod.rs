@@ -34,6 +34,7 @@ mod topic_id;
 mod verdict;
 
 pub use control::{CLOSE_WINDOWS, CloseWindows};
+pub use dead_letter::DeadLetterReason;
 pub use failure::{Disposition, DkimRow, FAILURE, FailureEvent, Override, Row, SpfRow};
 pub use headers::Headers;
 pub use lineage::Lineage;

@@ -1,13 +1,15 @@
 //! The partitions that are ours: their ledgers, and what they hold in memory. Pure bookkeeping, no client library.
 
-use super::budget::{Budget, Load};
+use super::budget::{Budget, Load, Use};
 use super::committed::Committed;
 use super::error::Error;
 use super::ledger::{Generation, Ledger, Misplaced, Regressed};
 use super::log_id::Logs;
 use super::sentinel::Sentinel;
 use crate::event::{Output, Record, TopicId};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::metrics::Counted;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A partition of a topic.
@@ -62,14 +64,16 @@ pub(super) struct Done {
     pub(super) offset: i64,
     /// The outputs stand in for others that no topic took.
     pub(super) stands_in: bool,
+    /// What is counted when they are committed.
+    pub(super) counted: Counted,
     weight: usize,
 }
 
 impl Done {
-    fn new(offset: i64, outputs: Vec<Output>, stands_in: bool) -> Self {
+    fn new(offset: i64, outputs: Vec<Output>, counted: Counted, stands_in: bool) -> Self {
         // The library copies what it sends, so that what is on its way is held twice.
         let weight = outputs.iter().map(Output::weight).sum::<usize>() * 2;
-        Self { outputs: outputs.into(), offset, stands_in, weight }
+        Self { outputs: outputs.into(), offset, stands_in, counted, weight }
     }
 }
 
@@ -81,6 +85,8 @@ struct Held {
     /// Where reading began, when the group has not committed that and is to do so soon.
     uncommitted_start: Option<i64>,
     bytes: usize,
+    /// Offsets and timestamps of the records that are held.
+    taken: VecDeque<(i64, Timestamp)>,
     /// Whether reading was to leave it alone when that was last asked.
     full: bool,
 }
@@ -162,7 +168,8 @@ impl Assignment {
         for partition in partitions {
             self.generations += 1;
             let generation = Generation(self.generations);
-            let held = Held { ledger: Ledger::new(generation), log: None, uncommitted_start: None, bytes: 0, full: false };
+            let (ledger, taken) = (Ledger::new(generation), VecDeque::new());
+            let held = Held { ledger, log: None, uncommitted_start: None, bytes: 0, taken, full: false };
             self.partitions.insert(partition.clone(), held);
             assigned.push((partition, generation));
         }
@@ -220,6 +227,7 @@ impl Assignment {
         held.ledger.charge(record.offset)?;
         let weight = record.weight() + extra;
         held.bytes += weight;
+        held.taken.extend(record.timestamp.as_ref().map(|stamp| (record.offset, stamp.time)));
         Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra }))
     }
 
@@ -250,9 +258,9 @@ impl Assignment {
     }
 
     /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
-    pub(super) fn complete(&mut self, slot: Slot, outputs: Vec<Output>) -> Result<bool, Error> {
+    pub(super) fn complete(&mut self, slot: Slot, outputs: Vec<Output>, counted: Counted) -> Result<bool, Error> {
         let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
-        let done = Done::new(slot.offset, outputs, false);
+        let done = Done::new(slot.offset, outputs, counted, false);
         let weight = done.weight;
         match held.ledger.complete(slot.generation, slot.offset, done) {
             Ok(()) => {
@@ -273,10 +281,10 @@ impl Assignment {
     }
 
     /// Puts other outputs in the place of those that `index` of a cut names, which no topic takes.
-    pub(super) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>) -> Result<(), Error> {
+    pub(super) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>, counted: Counted) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
         let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
-        let done = Done::new(entry.offset, outputs, true);
+        let done = Done::new(entry.offset, outputs, counted, true);
         held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
         held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))
     }
@@ -321,12 +329,13 @@ impl Assignment {
         self.settle(&cut.positions, |held, next| {
             let done = held.ledger.committed(next)?;
             held.uncommitted_start = None;
+            while held.taken.pop_front_if(|(offset, _)| *offset < next).is_some() {}
             held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
             Ok(())
         })
     }
 
-    /// Takes a batch back, so that it is cut again.
+    /// A batch was aborted: it is cut again.
     pub(super) fn aborted(&mut self, positions: &[Position]) -> Result<(), Error> {
         self.settle(positions, |held, next| held.ledger.aborted(next))
     }
@@ -366,6 +375,16 @@ impl Assignment {
     /// Records that a cut would take.
     pub(super) fn ready(&self) -> usize {
         self.partitions.values().map(|held| held.ledger.ready()).sum()
+    }
+
+    /// The timestamp of the oldest record that is held.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.partitions.values().filter_map(|held| held.taken.front().map(|(_, time)| *time)).min()
+    }
+
+    /// How much of the budget is used, with `besides` bytes of what was ours.
+    pub(super) fn used(&self, besides: usize) -> Use {
+        self.budget.used(self.load(besides))
     }
 
     /// Whether as much is held as the budget allows, with `besides` bytes of what was ours.

@@ -12,6 +12,13 @@ pub(super) struct Budget {
     pub(super) partition_records: usize,
 }
 
+/// Parts of the budget that are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Use {
+    pub(super) records: f64,
+    pub(super) bytes: f64,
+}
+
 /// What is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Load {
@@ -29,6 +36,13 @@ impl Budget {
     /// Whether all partitions together hold what is allowed, or more.
     pub(super) fn is_used_up(&self, all: Load) -> bool {
         all.records >= self.records || all.bytes >= self.bytes
+    }
+
+    /// How much of it `all` is.
+    #[expect(clippy::cast_precision_loss, reason = "a part is shown with a few digits")]
+    pub(super) fn used(&self, all: Load) -> Use {
+        let part = |held: usize, limit: usize| held as f64 / limit as f64;
+        Use { records: part(all.records, self.records), bytes: part(all.bytes, self.bytes) }
     }
 
     /// Whether a partition is to be left alone, given what it holds of what all hold, and whether it was left alone so far. Who is

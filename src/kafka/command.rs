@@ -19,8 +19,8 @@ pub enum CommandError {
     /// Somebody else has started the same command.
     #[error("the same command was started elsewhere and has taken over; nothing of the last step is visible: {0}")]
     Fenced(String),
-    /// The last transaction was taken back.
-    #[error("the last step was taken back, nothing of it is visible: {0}; run the command again")]
+    /// The last transaction was aborted.
+    #[error("the last step was aborted, nothing of it is visible: {0}; run the command again")]
     Aborted(String),
     /// The last transaction may have been committed.
     #[error("whether the last step was committed is unknown: {0}; run the command again, it finds out")]

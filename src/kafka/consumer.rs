@@ -10,6 +10,7 @@ use super::committed::Committed;
 use super::error::{Error, is_fenced};
 use super::failpoint::Mutant;
 use super::fetches::Fetches;
+use super::flow::{self, Flow};
 use super::membership::Membership;
 use super::pipeline::{Handlers, Intake, Outcome, Tally, Work};
 use super::places::Places;
@@ -18,8 +19,9 @@ use super::sentinel::Sentinel;
 use super::start::Starts;
 use super::state::{Applied, States};
 use super::status::{Reading, Status};
-use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Outcome as Ended, Oversized, Transactions};
+use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Cause, Outcome as Ended, Oversized, Transactions};
 use crate::event::{Output, Record};
+use crate::metrics::{Counted, Histogram, record_with};
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -45,6 +47,7 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// Everything the consumer thread works with besides the consumer itself.
 pub(super) struct Desk {
+    role: &'static str,
     /// The topics that are read.
     topics: Vec<String>,
     assignment: Assignment,
@@ -76,6 +79,8 @@ pub(super) struct Desk {
     status: Arc<Status>,
     last_cut: Instant,
     not_before: Instant,
+    /// When its figures were shown last.
+    looked: Option<Instant>,
     commit_interval: Duration,
     commit_records: usize,
     /// As many as that, but for a while after something was refused for its size: what it is shows in a small batch.
@@ -102,6 +107,7 @@ impl Desk {
         let budget =
             Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
         Self {
+            role: intake.role,
             topics: intake.topics.clone(),
             assignment: Assignment::new(budget),
             rights: Rights::of(starts.user()),
@@ -125,6 +131,7 @@ impl Desk {
             status,
             last_cut: now,
             not_before: now,
+            looked: None,
             commit_interval: intake.commit_interval,
             commit_records: intake.commit_records,
             batch_records: intake.commit_records,
@@ -195,8 +202,8 @@ impl Desk {
         self.tally.read += 1;
         match &mut self.states {
             Some(states) => {
-                let Applied { outputs, refused } = states.apply(record)?;
-                self.done(slot, outputs, refused)?;
+                let Applied { outputs, counted, refused } = states.apply(record)?;
+                self.done(slot, outputs, counted, refused)?;
             }
             None => self.dispatch(slot, record),
         }
@@ -275,7 +282,30 @@ impl Desk {
         let is_refused = self.rights.remind(&self.fetches, Instant::now());
         let (oldest, unreadable) = (self.fetches.oldest(), self.fetches.unreadable());
         self.status.publish(self.tally, Reading { starting: self.starts.len(), is_refused, oldest, unreadable });
+        if self.looked.is_none_or(|looked| looked.elapsed() >= flow::INTERVAL) {
+            self.looked = Some(Instant::now());
+            self.status.flows(self.flow());
+        }
         Ok(())
+    }
+
+    /// How much is held, and how far it is behind.
+    fn flow(&self) -> Flow {
+        let assigned = self.assignment.partitions().count();
+        let (starting, paused) = (self.starts.len().min(assigned), self.paused.len());
+        let behind = |partition: &Partition| {
+            let (first, end) = self.fetches.log(partition)?;
+            u64::try_from(end - self.assignment.position(partition).unwrap_or(first)).ok()
+        };
+        let pending = self.assignment.pending();
+        Flow {
+            lag: self.assignment.partitions().filter_map(behind).sum(),
+            oldest: self.assignment.oldest(),
+            partitions: [starting, assigned.saturating_sub(starting + paused), paused],
+            records: [pending, self.assignment.records().saturating_sub(pending)],
+            budget: self.assignment.used(self.places.orphaned()),
+            brokers: self.fetches.brokers(),
+        }
     }
 
     /// Gives the library the partitions whose start is known, and whose state is restored.
@@ -292,9 +322,9 @@ impl Desk {
     fn collect(&mut self) -> Result<(), Error> {
         while let Ok((mut slot, outcome)) = self.collected.try_recv() {
             self.places.give_back(&slot);
-            let (outputs, refused) = match outcome {
-                Outcome::Done(outputs) => (outputs, false),
-                Outcome::Refused(outputs) => (outputs, true),
+            let (outputs, counted, refused) = match outcome {
+                Outcome::Done(outputs, counted) => (outputs, counted, false),
+                Outcome::Refused(outputs, counted) => (outputs, counted, true),
                 Outcome::Later { record, wait } => {
                     if self.assignment.set_aside(&mut slot) {
                         self.waits.hold(slot, record, wait);
@@ -307,15 +337,15 @@ impl Desk {
                     )));
                 }
             };
-            self.done(slot, outputs, refused)?;
+            self.done(slot, outputs, counted, refused)?;
         }
         Ok(())
     }
 
     /// Notes what a record came to.
-    fn done(&mut self, slot: Slot, outputs: Vec<Output>, refused: bool) -> Result<(), Error> {
+    fn done(&mut self, slot: Slot, outputs: Vec<Output>, counted: Counted, refused: bool) -> Result<(), Error> {
         self.tally.refused += u64::from(refused);
-        if self.assignment.complete(slot, outputs)? && self.refusals.note(refused) {
+        if self.assignment.complete(slot, outputs, counted)? && self.refusals.note(refused) {
             self.stop_for_refusals();
         }
         Ok(())
@@ -394,6 +424,7 @@ impl Desk {
 
     fn settle(&mut self, ended: Ended) -> Result<(), Error> {
         let Some(cut) = self.in_flight.take() else { return Ok(()) };
+        record_with(Histogram::Batch, self.last_cut.elapsed(), &[("role", self.role)]);
         if let Some(states) = &mut self.states {
             states.settle(matches!(ended, Ended::Written(_)));
         }
@@ -402,17 +433,30 @@ impl Desk {
                 self.tally.written += written;
                 self.batch_records = self.batch_records.saturating_mul(2).min(self.commit_records);
                 self.tally.commits += 1;
+                let now = Timestamp::now();
+                cut.outputs.iter().for_each(|done| done.counted.commit(now));
                 self.assignment.committed(&cut)
             }
-            Ended::Aborted(abort) => self.take_back(&cut, &abort),
-            Ended::Failed(error) => Err(error),
+            Ended::Aborted(abort) => self.aborted(&cut, &abort),
+            Ended::Failed(error) => {
+                self.tally.failed += 1;
+                Err(error)
+            }
         }
     }
 
-    fn take_back(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
-        tracing::warn!(reason = abort.reason, records = cut.outputs.len(), "a batch was taken back and is written again");
-        self.tally.aborted += 1;
-        self.tally.unconfirmed += u64::from(abort.unconfirmed);
+    fn aborted(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
+        let (role, cause) = (self.role, abort.cause.name());
+        // Brokers that are away would have it said five times a second.
+        let folds = matches!(abort.cause, Cause::Error | Cause::TopicUnconfirmed);
+        let silent = if folds { super::log::again(&format!("{role} {}", abort.reason)) } else { Some(0) };
+        if let Some(silent) = silent {
+            let (reason, records) = (&abort.reason, cut.outputs.len());
+            tracing::warn!(role, cause, reason, records, silent, "a batch was aborted and is written again");
+        }
+        if let Some(aborts) = self.tally.aborts.get_mut(abort.cause as usize) {
+            *aborts += 1;
+        }
         self.assignment.aborted(&cut.positions)?;
         let of_others = self.assignment.partitions().filter(|partition| abort.others.contains(&partition.topic));
         self.doubtful.extend(of_others.cloned());
@@ -437,8 +481,8 @@ impl Desk {
             return Err(Error::TooLarge { topic });
         }
         let Partition { topic, number } = &position.partition;
-        let outputs = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
-        self.assignment.replace(cut, index, outputs)
+        let (outputs, counted) = (self.handlers.oversized)(topic, *number, entry.offset, &entry.outputs);
+        self.assignment.replace(cut, index, outputs, counted)
     }
 
     /// Pauses and resumes what the budget asks for. Only what we paused and still own is resumed.

@@ -4,6 +4,7 @@
 //! partition's `hi_offset`, to -1 when it is a refusal; how long ago a broker answered anything is in `rxidle`.
 
 use super::assignment::Partition;
+use super::flow::Brokers;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub(super) struct Fetches {
     answered: Option<Instant>,
     refused: BTreeSet<Arc<str>>,
     unreadable: u64,
+    /// Where the logs begin, and where what can be read of them ends.
+    ends: BTreeMap<Partition, (i64, i64)>,
+    brokers: Brokers,
 }
 
 /// What was fetched longest ago.
@@ -48,6 +52,34 @@ struct Broker {
     source: String,
     /// Microseconds since it answered, -1 for never on this connection.
     rxidle: i64,
+    /// How long it took to answer.
+    #[serde(default)]
+    rtt: Latency,
+}
+
+/// Of the requests of the last seconds, in microseconds.
+#[derive(Deserialize, Default)]
+struct Latency {
+    p50: i64,
+    p99: i64,
+    max: i64,
+}
+
+/// The connections of a client to its brokers; the coordinator's own is left out.
+fn connections<'b>(brokers: impl Iterator<Item = &'b Broker>) -> Brokers {
+    let mut all = Brokers::default();
+    for broker in brokers.filter(|broker| broker.source != "logical") {
+        let [up, connecting, down] = &mut all.connections;
+        match broker.state.as_str() {
+            "UP" | "UPDATE" => *up += 1,
+            "DOWN" | "INIT" => *down += 1,
+            _ => *connecting += 1,
+        }
+        for (slowest, latency) in all.latency.iter_mut().zip([broker.rtt.p50, broker.rtt.p99, broker.rtt.max]) {
+            *slowest = latency.max(*slowest);
+        }
+    }
+    all
 }
 
 impl Broker {
@@ -69,6 +101,15 @@ struct Fetched {
     broker: i32,
     fetch_state: String,
     hi_offset: i64,
+    /// The oldest record, and the end of what no open transaction holds back; negative as long as nothing is known.
+    #[serde(default = "unknown")]
+    lo_offset: i64,
+    #[serde(default = "unknown")]
+    ls_offset: i64,
+}
+
+fn unknown() -> i64 {
+    -1
 }
 
 const REFUSED: i64 = -1;
@@ -76,7 +117,9 @@ const REFUSED: i64 = -1;
 impl Fetches {
     /// Partitions of these topics are ours, and of no others.
     pub(super) fn assigned<'p>(&mut self, partitions: impl Iterator<Item = &'p Partition>) {
-        let topics: BTreeSet<&Arc<str>> = partitions.map(|partition| &partition.topic).collect();
+        let partitions: BTreeSet<&Partition> = partitions.collect();
+        self.ends.retain(|partition, _| partitions.contains(partition));
+        let topics: BTreeSet<&Arc<str>> = partitions.iter().map(|partition| &partition.topic).collect();
         self.last.retain(|topic, _| topics.contains(topic));
         self.refused.retain(|topic| topics.contains(topic));
         for topic in topics {
@@ -102,10 +145,14 @@ impl Fetches {
         // The coordinator has a connection of its own.
         let nodes: BTreeMap<i32, &Broker> =
             brokers.values().filter(|broker| broker.source != "logical").map(|broker| (broker.nodeid, broker)).collect();
+        self.brokers = connections(brokers.values());
         self.refused.clear();
         for partition in partitions {
             let found = topics.get(&*partition.topic).and_then(|topic| topic.partitions.get(&partition.number.to_string()));
             let Some((found, broker)) = found.and_then(|found| Some((found, *nodes.get(&found.broker)?))) else { continue };
+            if found.ls_offset >= 0 {
+                self.ends.insert(partition.clone(), (found.lo_offset.max(0), found.ls_offset));
+            }
             if found.hi_offset == REFUSED {
                 self.refused.insert(partition.topic.clone());
             }
@@ -132,6 +179,16 @@ impl Fetches {
     /// Topics that the brokers refuse to hand out.
     pub(super) fn refused(&self) -> &BTreeSet<Arc<str>> {
         &self.refused
+    }
+
+    /// Where a partition's log begins, and where what can be read of it ends, when that was last heard.
+    pub(super) fn log(&self, partition: &Partition) -> Option<(i64, i64)> {
+        self.ends.get(partition).copied()
+    }
+
+    /// The connections to brokers.
+    pub(super) fn brokers(&self) -> Brokers {
+        self.brokers
     }
 
     /// Statistics that could not be read.
@@ -191,6 +248,26 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_logs_and_the_answers_of_brokers_are_read() {
+        let text = r#"{"brokers": {
+            "a": {"nodeid": 1, "source": "learned", "state": "UP", "rxidle": 1, "rtt": {"p50": 1, "p99": 20, "max": 30}},
+            "b": {"nodeid": 2, "source": "learned", "state": "TRY_CONNECT", "rxidle": -1, "rtt": {"p50": 5, "p99": 6, "max": 7}},
+            "c": {"nodeid": 1, "source": "logical", "state": "UP", "rxidle": 1, "rtt": {"p50": 500, "p99": 500, "max": 500}},
+            "d": {"nodeid": 3, "source": "configured", "state": "DOWN", "rxidle": -1}},
+            "topics": {"a": {"partitions": {
+                "0": {"broker": 1, "fetch_state": "active", "hi_offset": 9, "lo_offset": 2, "ls_offset": 7},
+                "1": {"broker": 1, "fetch_state": "none", "hi_offset": -1001, "lo_offset": -1001, "ls_offset": -1001}}}}}"#;
+        let ours = [partition("a", 0), partition("a", 1)];
+        let mut fetches = Fetches::default();
+        fetches.assigned(ours.iter());
+        fetches.note(text.as_bytes(), ours.iter(), &BTreeSet::new(), Instant::now());
+        assert_eq!(fetches.brokers(), Brokers { connections: [1, 1, 1], latency: [5, 20, 30] });
+        assert_eq!((fetches.log(&ours[0]), fetches.log(&ours[1])), (Some((2, 7)), None));
+        fetches.assigned(ours[1..].iter());
+        assert_eq!(fetches.log(&ours[0]), None);
+    }
+
+    #[test]
     fn of_several_topics_the_one_that_is_not_fetched_decides_and_with_none_any_answer() {
         let now = Instant::now();
         let ours = [partition("a", 0), partition("b", 0)];
@@ -203,6 +280,7 @@ mod tests {
         assert_eq!(fetches.oldest(), Oldest { topic: Some("a".into()), at: Some(now) });
         fetches.assigned([].into_iter());
         assert_eq!(fetches.oldest(), Oldest { topic: None, at: Some(now) });
+        assert_eq!((fetches.brokers().connections, fetches.log(&ours[0])), ([1, 0, 0], None));
         fetches.note(b"{", [].into_iter(), &BTreeSet::new(), now);
         assert_eq!(fetches.unreadable(), 1);
     }

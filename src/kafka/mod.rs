@@ -15,6 +15,7 @@
 //! | `ends` | where logs end, open transactions included |
 //! | `inquiry` | questions to a thread of their own |
 //! | `fetches` | whether what is read can be fetched |
+//! | `flow` | how much is held, how far it is behind: figures for monitoring |
 //! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction; `session`: the producer under its id |
@@ -56,6 +57,7 @@ mod ends;
 mod error;
 pub mod failpoint;
 mod fetches;
+mod flow;
 mod group;
 mod headers;
 mod inquiry;
@@ -89,6 +91,7 @@ pub use committed::Committed;
 pub use error::Error;
 pub use failpoint::Mutant;
 pub use group::Group;
+pub use instance::Instance;
 pub use log::warn_once;
 pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};
 pub use producer::Producer;
@@ -98,4 +101,4 @@ pub use refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
 pub use sentinel::Sentinel;
 pub use sole::{GroupError, succeeds};
 pub use state::{Applied, PartitionState, Restoring, Stateful};
-pub use status::{Phase, Sample, Status};
+pub use status::{Phase, Status};

@@ -15,10 +15,11 @@ use super::rebootstrap::{Rebootstrap, SILENCE};
 use super::start::Starts;
 use super::state::{Stateful, States};
 use super::status::Status;
-use super::transaction::Transactions;
+use super::transaction::{Cause, Transactions};
 use super::{client, failpoint, headers};
 use crate::config::{Kafka, Protocol};
 use crate::event::{Output, Record};
+use crate::metrics::{Counted, Sample, table};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message};
@@ -31,6 +32,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 /// What is read, and how much of it is held.
 #[derive(Clone)]
 pub struct Intake {
+    /// The role's name, as metrics show it.
+    pub role: &'static str,
     /// The consumer group.
     pub group: Group,
     /// The topics read.
@@ -61,8 +64,8 @@ pub struct Intake {
     pub state: Option<Arc<dyn Stateful>>,
 }
 
-/// Makes the outputs that stand in for those that no topic takes, from the record's topic, partition and offset.
-pub type Oversized = dyn Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + Sync;
+/// Makes the outputs that stand in for those that no topic takes, and what is counted of them, from the record's topic, partition and offset.
+pub type Oversized = dyn Fn(&str, i32, i64, &[Output]) -> (Vec<Output>, Counted) + Send + Sync;
 
 /// What a role knows of its records and a pipeline does not.
 #[derive(Clone)]
@@ -101,10 +104,10 @@ impl Work {
 /// What a record came to.
 #[derive(Debug)]
 pub enum Outcome {
-    /// These outputs; none mean that it is done without any.
-    Done(Vec<Output>),
-    /// These outputs, because it breaks the producer's contract. When most records do, the pipeline reads nothing more.
-    Refused(Vec<Output>),
+    /// These outputs; none mean that it is done without any. The rest is counted when they are committed.
+    Done(Vec<Output>, Counted),
+    /// The same, because it breaks the producer's contract. When most records do, the pipeline reads nothing more.
+    Refused(Vec<Output>, Counted),
     /// Nothing yet: it is to be handed out again after `wait`. Its partition reads nothing new until then.
     Later {
         /// The record.
@@ -154,10 +157,10 @@ pub struct Tally {
     pub written: u64,
     /// Commits.
     pub commits: u64,
-    /// Batches taken back and written again.
-    pub aborted: u64,
-    /// Of those, because no broker said in time whether their topics are still those that were read.
-    pub unconfirmed: u64,
+    /// Transactions that were aborted, by the cause; their batches are written again.
+    pub aborts: [u64; Cause::ALL.len()],
+    /// Transactions that failed and ended the role.
+    pub failed: u64,
     /// Partitions that were begun again because their topic is gone, or another.
     pub begun_again: u64,
     /// Partitions that were read on from the end of a log that had been cut off.
@@ -177,13 +180,35 @@ impl std::ops::Add for Tally {
             read: self.read + other.read,
             written: self.written + other.written,
             commits: self.commits + other.commits,
-            aborted: self.aborted + other.aborted,
-            unconfirmed: self.unconfirmed + other.unconfirmed,
+            aborts: std::array::from_fn(|cause| self.aborts[cause] + other.aborts[cause]),
+            failed: self.failed + other.failed,
             begun_again: self.begun_again + other.begun_again,
             cut_off: self.cut_off + other.cut_off,
             left: self.left + other.left,
             refused: self.refused + other.refused,
         }
+    }
+}
+
+impl Tally {
+    /// Its figures.
+    pub(super) fn samples(&self) -> Vec<Sample> {
+        let mut samples = vec![
+            Sample::new(&table::RECORDS_READ, self.read),
+            Sample::new(&table::RECORDS_WRITTEN, self.written),
+            Sample::new(&table::RECORDS_REFUSED, self.refused),
+            Sample::new(&table::RECORDS_LEFT, self.left),
+            Sample::new(&table::PARTITIONS_BEGUN_AGAIN, self.begun_again),
+            Sample::new(&table::PARTITIONS_CUT_OFF, self.cut_off),
+        ];
+        let outcomes = [("committed", self.commits), ("aborted", self.aborts.iter().sum()), ("failed", self.failed)];
+        for (outcome, transactions) in outcomes {
+            samples.push(Sample::new(&table::TRANSACTIONS, transactions).with("outcome", outcome));
+        }
+        for (cause, aborts) in Cause::ALL.into_iter().zip(self.aborts) {
+            samples.push(Sample::new(&table::TRANSACTION_ABORTS, aborts).with("reason", cause.name()));
+        }
+        samples
     }
 }
 
@@ -218,7 +243,7 @@ impl Pipeline {
         let starts = Starts::new(kafka, &intake.group)?;
         let group = intake.group.id.clone();
         let id = format!("{group}.{}", instance.name);
-        let transactions = Transactions::start(kafka, &id, starts.ids(), intake.revoke)?;
+        let transactions = Transactions::start(kafka, (&id, intake.role), starts.ids(), intake.revoke)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
         let mut desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
         // A static member waits until the group has taken it in: its twin would be fenced, and go on holding the place.

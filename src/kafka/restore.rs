@@ -17,6 +17,7 @@ use super::status::Status;
 use super::transaction::MARGIN;
 use crate::config::Kafka;
 use crate::event::TopicId;
+use crate::metrics::{Histogram, record};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::BTreeSet;
@@ -129,7 +130,7 @@ impl Worker {
     }
 
     fn restore(&self, job: &Job) -> Result<Box<dyn PartitionState>, Ended> {
-        let number = job.partition.number;
+        let (number, begun) = (job.partition.number, Instant::now());
         let partitions = self.partitions(job)?;
         let mut state = self.role.restore(number, partitions);
         self.read(job, number, &mut |key, value| state.take(key, value))?;
@@ -137,7 +138,9 @@ impl Worker {
             self.read(job, 0, &mut |key, value| state.take_of_first(key, value))?;
         }
         let failed = |reason| Error::State { partition: number, reason };
-        Ok(state.finish(job.committed, job.log).map_err(failed)?)
+        let state = state.finish(job.committed, job.log).map_err(failed)?;
+        record(Histogram::Restore, begun.elapsed());
+        Ok(state)
     }
 
     /// Partitions of the input, which the changelog must have too.

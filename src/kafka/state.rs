@@ -20,6 +20,7 @@ use super::start::{Answer, Start};
 use super::status::Status;
 use crate::config::Kafka;
 use crate::event::{Output, Record, TopicId};
+use crate::metrics::Counted;
 use jiff::Timestamp;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -92,6 +93,8 @@ pub trait PartitionState: Send {
 pub struct Applied {
     /// What is to be written because of it.
     pub outputs: Vec<Output>,
+    /// What is counted when that is committed.
+    pub counted: Counted,
     /// It breaks the producer's contract. When most records do, the pipeline stops.
     pub refused: bool,
 }

@@ -1,7 +1,9 @@
 //! What a pipeline is doing, for whoever asks from another thread.
 
 use super::fetches::{Oldest, PATIENCE};
+use super::flow::Flow;
 use super::pipeline::Tally;
+use crate::metrics::{Sample, table};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,6 +39,7 @@ struct Seen {
     at: Instant,
     tally: Tally,
     reading: Reading,
+    flow: Flow,
 }
 
 /// How reading stands.
@@ -70,31 +73,6 @@ impl Reading {
     }
 }
 
-/// One figure of a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
-    /// Its name, without prefix and suffix.
-    pub name: &'static str,
-    /// What it counts.
-    pub help: &'static str,
-    /// Whether it only ever grows.
-    pub grows: bool,
-    /// The figure.
-    pub value: u64,
-}
-
-impl Sample {
-    /// A sum since the process started.
-    pub fn counter(name: &'static str, help: &'static str, value: u64) -> Self {
-        Self { name, help, grows: true, value }
-    }
-
-    /// What there is now.
-    pub fn gauge(name: &'static str, help: &'static str, value: u64) -> Self {
-        Self { name, help, grows: false, value }
-    }
-}
-
 /// What a pipeline is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -120,7 +98,7 @@ impl Status {
     }
 
     pub(super) fn assigned(&self) {
-        // Neither a stop nor a drain is ever taken back.
+        // Neither a stop nor a drain ever ends in another phase.
         let _ = self.phase.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -137,32 +115,26 @@ impl Status {
         let _ = self.measures.set(Box::new(samples));
     }
 
-    /// The role's own figures, and how far its states are restored.
-    pub fn samples(&self) -> Vec<Sample> {
-        let unreadable = self.seen().as_ref().map_or(0, |seen| seen.reading.unreadable);
-        let mut samples =
-            vec![Sample::counter("statistics_unreadable", "Statistics of librdkafka that could not be read.", unreadable)];
+    /// Every figure of the pipeline and its role at `now`.
+    pub fn samples(&self, now: Instant) -> Vec<Sample> {
+        let mut samples = match &*self.seen() {
+            Some(seen) => [seen.tally.samples(), seen.flow.samples(seen.reading.unreadable)].concat(),
+            None => [Tally::default().samples(), Flow::default().samples(0)].concat(),
+        };
+        samples.push(Sample::new(&table::STOPPED_FOR_REFUSALS, u64::from(self.phase() == Phase::Stopped)));
+        samples.push(Sample::new(&table::READY, u64::from(self.not_ready(now).is_none())));
         samples.extend(self.measures.get().into_iter().flat_map(|measures| measures()));
-        if !self.has_state.load(Ordering::Relaxed) {
-            return samples;
+        if self.has_state.load(Ordering::Relaxed) {
+            samples.extend([
+                Sample::new(&table::STATE_RESTORED, self.restored.load(Ordering::Relaxed)),
+                Sample::new(&table::STATE_TO_RESTORE, self.to_restore.load(Ordering::Relaxed)),
+            ]);
         }
-        samples.extend([
-            Sample::counter(
-                "state_records_restored",
-                "Records of the windows topic, the changelog of rows, that were read to restore them.",
-                self.restored.load(Ordering::Relaxed),
-            ),
-            Sample::gauge(
-                "state_records_to_restore",
-                "Records of the windows topic, about, that are still to be read to restore rows.",
-                self.to_restore.load(Ordering::Relaxed),
-            ),
-        ]);
         samples
     }
 
     /// Notes that the role keeps state.
-    pub(super) fn has_state(&self) {
+    pub fn has_state(&self) {
         self.has_state.store(true, Ordering::Relaxed);
     }
 
@@ -198,7 +170,16 @@ impl Status {
     }
 
     pub(super) fn publish(&self, tally: Tally, reading: Reading) {
-        *self.seen() = Some(Seen { at: Instant::now(), tally, reading });
+        let mut seen = self.seen();
+        let flow = seen.take().map(|seen| seen.flow).unwrap_or_default();
+        *seen = Some(Seen { at: Instant::now(), tally, reading, flow });
+    }
+
+    /// Notes how much is held and how far it is behind.
+    pub(super) fn flows(&self, flow: Flow) {
+        if let Some(seen) = &mut *self.seen() {
+            seen.flow = flow;
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Option<Seen>> {

@@ -19,17 +19,19 @@ use super::rebootstrap::SILENCE;
 use super::watch::{self, Beats, Watch};
 use crate::config::Kafka;
 use crate::event::Output;
+use crate::metrics::{Histogram, record_with};
 use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+mod abort;
 mod session;
 
+pub(super) use abort::{Abort, Cause, Oversized};
 pub(super) use session::{BACK_OFF, CALL, MARGIN};
 use session::{Retry, Session};
 
@@ -65,32 +67,14 @@ pub(super) enum Outcome {
     Failed(Error),
 }
 
-/// Why nothing of a batch is visible.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Abort {
-    pub(super) reason: String,
-    /// The entry that no topic takes.
-    pub(super) oversized: Option<Oversized>,
-    /// Whether the reason is ours (a partition was taken away), so that there is no need to wait before trying again.
-    pub(super) wanted: bool,
-    /// Nobody said in time whether the topics are still those that were read.
-    pub(super) unconfirmed: bool,
-    /// Topics that are not.
-    pub(super) others: BTreeSet<Arc<str>>,
-}
-
-/// What of a batch no topic takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Oversized {
-    /// Something that goes to this topic, or nothing by itself: records are refused in the company in which they travel.
-    Somewhere(String),
-    /// This entry.
-    At(usize),
-}
-
-impl Abort {
-    fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), oversized: None, wanted: false, unconfirmed: false, others: BTreeSet::new() }
+impl Outcome {
+    /// The word for it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Written(_) => "committed",
+            Self::Aborted(_) => "aborted",
+            Self::Failed(_) => "failed",
+        }
     }
 }
 
@@ -128,14 +112,20 @@ const LOOK: Duration = Duration::from_millis(1);
 const CONFIRM: Duration = Duration::from_millis(20);
 
 impl Transactions {
-    /// Starts the thread, under a transactional id. An abort that is asked for may take as long as `revoke`.
-    pub(super) fn start(kafka: &Kafka, transactional_id: &str, ids: LogIds, revoke: Duration) -> Result<Self, Error> {
+    /// Starts the thread, under a transactional id and for a role. An abort that is asked for may take as long as `revoke`.
+    pub(super) fn start(
+        kafka: &Kafka,
+        (transactional_id, role): (&str, &'static str),
+        ids: LogIds,
+        revoke: Duration,
+    ) -> Result<Self, Error> {
         // One batch at a time: the next is cut when this one has ended.
         let (orders, receiver) = sync_channel(1);
         let (sender, outcomes) = sync_channel(1);
         let (abort, closing) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let beats = Beats::default();
         let worker = Worker {
+            role,
             session: Session::new(kafka, transactional_id, beats.clone(), closing.clone())?,
             ids,
             report_patience: Duration::from_millis(kafka.delivery_timeout_ms) + REPORT,
@@ -221,6 +211,7 @@ enum Trouble {
 }
 
 struct Worker {
+    role: &'static str,
     session: Session,
     ids: LogIds,
     report_patience: Duration,
@@ -272,7 +263,10 @@ impl Worker {
         }
         for order in std::iter::once(first).chain(orders) {
             let Order::Write(batch) = order else { continue };
+            let begun = Instant::now();
             let outcome = naming(self.transact(&batch));
+            let labels = [("role", self.role), ("outcome", outcome.name())];
+            record_with(Histogram::Transaction, begun.elapsed(), &labels);
             if outcomes.send(self.explained(outcome)).is_err() {
                 return;
             }
@@ -398,10 +392,10 @@ impl Worker {
                 Confirmed::No(others) => {
                     let names: Vec<&str> = others.iter().map(|topic| &**topic).collect();
                     let reason = format!("{} is not the topic that was read: it was deleted, or made anew", names.join(", "));
-                    Abort { wanted: true, others, ..Abort::because(reason) }
+                    Abort { wanted: true, cause: Cause::TopicChanged, others, ..Abort::because(reason) }
                 }
                 Confirmed::Unanswered => Abort {
-                    unconfirmed: true,
+                    cause: Cause::TopicUnconfirmed,
                     ..Abort::because("no broker said in time whether the topics are those that were read")
                 },
             };
@@ -412,7 +406,11 @@ impl Worker {
     /// Ends the attempt when the owner asked for it.
     fn heed(&self) -> Result<(), Trouble> {
         if self.abort.load(Ordering::Acquire) && !Mutant::RefreshedMembership.is_on() {
-            return Err(Trouble::Abort(Abort { wanted: true, ..Abort::because("a partition was taken away") }));
+            return Err(Trouble::Abort(Abort {
+                wanted: true,
+                cause: Cause::PartitionRevoked,
+                ..Abort::because("a partition was taken away")
+            }));
         }
         Ok(())
     }
@@ -495,7 +493,11 @@ impl Worker {
             Error::Produce { topic, reason } => match reason.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
                     let oversized = entry.map_or_else(|| Oversized::Somewhere(topic.clone()), Oversized::At);
-                    Trouble::Abort(Abort { oversized: Some(oversized), ..Abort::because(error.to_string()) })
+                    Trouble::Abort(Abort {
+                        oversized: Some(oversized),
+                        cause: Cause::RecordTooLarge,
+                        ..Abort::because(error.to_string())
+                    })
                 }
                 Some(code) if is_fenced(code) => self.session.trouble(code, error.to_string()),
                 _ if is_of_transaction(&error) => Trouble::Abort(Abort::because(error.to_string())),
@@ -520,7 +522,7 @@ impl Worker {
             };
             if error.abortable && !error.fatal {
                 let refused = format!("generation {} was refused: {error}", membership.generation());
-                return Err(Trouble::Abort(Abort::because(refused)));
+                return Err(Trouble::Abort(Abort { cause: Cause::Membership, ..Abort::because(refused) }));
             }
             if error.fatal || !error.retriable {
                 return Err(self.session.trouble(error.code, error.to_string()));

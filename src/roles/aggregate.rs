@@ -12,11 +12,12 @@ use crate::aggregate::changelog::Foreign;
 use crate::aggregate::{Counts, Intake as Said, Restore, Settings, State, Totals, read};
 use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
-use crate::event::{Lineage, Output, Record, TopicId};
+use crate::event::{DeadLetterReason, Lineage, Output, Record, TopicId};
 use crate::kafka::{
-    Applied, Error, Group, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Sample, Stateful, Status, Stop, Tally,
+    Applied, Error, Group, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Stateful, Status, Stop, Tally,
     existing_topics,
 };
+use crate::metrics::{Counted, Sample, table};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,9 +42,7 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
     super::check_topics(config).await?;
     super::check_group(config, NAME, &failures).await?;
     settings.deltas = Mutant::Deltas.is_on();
-    let meters = Meters::default();
-    let measured = meters.clone();
-    status.measure(move || measured.samples());
+    let meters = measured(&status);
     let role =
         Aggregator { settings: Arc::new(settings), dead_letters: config.topics.full(&config.topics.dead_letters).into(), meters };
     let intake = intake(config, failures, Arc::new(role));
@@ -52,9 +51,24 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
     super::blocking(|| pipeline.join()).await
 }
 
+/// Has the role's own figures shown beside those of its pipeline.
+fn measured(status: &Status) -> Meters {
+    let meters = Meters::default();
+    let measured = meters.clone();
+    status.measure(move || measured.samples());
+    meters
+}
+
+/// Has a status show the role's figures before there are any.
+pub fn show(status: &Status) {
+    status.has_state();
+    measured(status);
+}
+
 fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
     let settings = &config.aggregate;
     Intake {
+        role: NAME,
         group: Group::alone(config.group(NAME)),
         topics: vec![failures],
         budget_records: settings.budget_records,
@@ -118,8 +132,7 @@ impl Restoring for Restored {
             measured.started += 1;
             measured.started
         });
-        let (counted, settled) = (Totals::default(), Totals::default());
-        let counting = Counting { state, partition, dead_letters, meters, number, counted, settled };
+        let counting = Counting { state, partition, dead_letters, meters, number };
         counting.measure();
         Ok(Box::new(counting))
     }
@@ -133,20 +146,17 @@ struct Counting {
     meters: Meters,
     /// What tells it from another of the same partition.
     number: u64,
-    /// Sums when the last batch was cut, and as far as they are committed.
-    counted: Totals,
-    settled: Totals,
 }
 
 impl Counting {
     fn measure(&self) {
-        let now = (self.settled, self.state.counts());
+        let now = (self.state.totals(), self.state.counts());
         self.meters.note(|measured| measured.live.insert(self.number, now));
     }
 
     fn dead_letter(&self, record: Record, code: &str, why: &str) -> Output {
         let (topic, partition, offset) = (record.topic.clone(), record.partition, record.offset);
-        tracing::warn!(%topic, partition, offset, code, why, "a failure event is not counted");
+        tracing::warn!(%topic, partition, offset, reason = code, "a failure event is not counted");
         let lineage = Lineage::itself(&record);
         letter(&self.dead_letters, record, &lineage, (code, why))
     }
@@ -162,7 +172,8 @@ impl PartitionState for Counting {
                     return Ok(Applied::default());
                 }
                 let why = "it came after aggregate.horizon_s of its window";
-                Ok(Applied { outputs: vec![self.dead_letter(record, TOO_LATE, why)], refused: false })
+                let counted = Counted::dead_letter(DeadLetterReason::TooLate);
+                Ok(Applied { outputs: vec![self.dead_letter(record, TOO_LATE, why)], counted, refused: false })
             }
             Ok(Said::Control(control)) => {
                 tracing::info!(partition = self.partition, at = control.at, "windows are closed early");
@@ -178,12 +189,14 @@ impl PartitionState for Counting {
                     kind,
                     "a record of a type that this version does not know is passed over"
                 );
-                self.meters.note(|measured| measured.unknown += 1);
+                self.state.note_skipped();
                 Ok(Applied::default())
             }
             Err(error) => {
-                self.meters.note(|measured| measured.unreadable += 1);
-                Ok(Applied { outputs: vec![self.dead_letter(record, FAILURE_UNREADABLE, &error.to_string())], refused: true })
+                self.state.note_unreadable();
+                let counted = Counted::dead_letter(DeadLetterReason::FailureUnreadable);
+                let outputs = vec![self.dead_letter(record, FAILURE_UNREADABLE, &error.to_string())];
+                Ok(Applied { outputs, counted, refused: true })
             }
         }
     }
@@ -221,19 +234,11 @@ impl PartitionState for Counting {
     }
 
     fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
-        self.counted = self.state.totals();
         self.state.cut(next, now, with_step)
     }
 
     fn committed(&mut self) {
         self.state.committed();
-        // What was read since the cut is committed with the next one.
-        self.settled = Totals {
-            counted: self.counted.counted,
-            merged: self.counted.merged,
-            too_late: self.counted.too_late,
-            ..self.state.totals()
-        };
         self.measure();
     }
 
@@ -246,7 +251,7 @@ impl Drop for Counting {
     fn drop(&mut self) {
         self.meters.note(|measured| {
             measured.live.remove(&self.number);
-            measured.retired = measured.retired.plus(&self.settled);
+            measured.retired = measured.retired.plus(&self.state.totals());
         });
     }
 }
@@ -260,8 +265,6 @@ struct Measured {
     live: BTreeMap<u64, (Totals, Counts)>,
     started: u64,
     retired: Totals,
-    unknown: u64,
-    unreadable: u64,
 }
 
 impl Meters {
@@ -273,65 +276,24 @@ impl Meters {
         self.note(|measured| {
             let totals = measured.live.values().fold(measured.retired, |sum, (totals, _)| sum.plus(totals));
             let sum = |of: fn(&Counts) -> usize| measured.live.values().map(|(_, counts)| of(counts) as u64).sum();
+            let next = measured.live.values().filter_map(|(_, counts)| counts.next_close).min();
             vec![
-                Sample::counter(
-                    "failures_counted",
-                    "DMARC failures that were counted in rows of aggregate reports.",
-                    totals.counted,
-                ),
-                Sample::counter(
-                    "failures_merged",
-                    "DMARC failures that were counted in rows which were merged because there were too many.",
-                    totals.merged,
-                ),
-                Sample::counter(
-                    "failures_too_late",
-                    "DMARC failures that became dead letters because their window is over.",
-                    totals.too_late,
-                ),
-                Sample::counter(
-                    "failures_unreadable",
-                    "Records of the failures topic that could not be read and became dead letters.",
-                    measured.unreadable,
-                ),
-                Sample::counter(
-                    "failures_skipped",
-                    "Records of the failures topic that were passed over because this version does not know their type.",
-                    measured.unknown,
-                ),
-                Sample::counter("reports", "Aggregate reports that were written to the reports topic.", totals.reports),
-                Sample::counter(
-                    "messages_reported",
-                    "Messages that aggregate reports which were written tell of.",
-                    totals.reported,
-                ),
-                Sample::counter(
-                    "messages_no_reporting_address",
-                    "Messages of closed windows whose policy domain asks for no reports.",
-                    totals.no_reporting_address,
-                ),
-                Sample::counter(
-                    "windows_closed",
-                    "Windows of aggregate reports that were closed, counted by partition and generation.",
-                    totals.windows_closed,
-                ),
-                Sample::gauge("partitions_restored", "Partitions whose rows this process holds.", measured.live.len() as u64),
-                Sample::gauge(
-                    "open_windows",
-                    "Windows of aggregate reports that have rows, counted by partition.",
-                    sum(|counts| counts.windows),
-                ),
-                Sample::gauge(
-                    "open_groups",
-                    "Policy domains that have rows, counted by window and policy.",
-                    sum(|counts| counts.groups),
-                ),
-                Sample::gauge("open_rows", "Rows of aggregate reports that are being counted.", sum(|counts| counts.rows)),
-                Sample::gauge(
-                    "state_bytes",
-                    "Bytes of memory that rows which are being counted take, about.",
-                    sum(|counts| counts.bytes),
-                ),
+                Sample::new(&table::FAILURES_COUNTED, totals.counted),
+                Sample::new(&table::FAILURES_MERGED, totals.merged),
+                Sample::new(&table::FAILURES_TOO_LATE, totals.too_late),
+                Sample::new(&table::FAILURES_UNREADABLE, totals.unreadable),
+                Sample::new(&table::FAILURES_SKIPPED, totals.skipped),
+                Sample::new(&table::REPORTS, totals.reports),
+                Sample::new(&table::MESSAGES_REPORTED, totals.reported),
+                Sample::new(&table::MESSAGES_UNADDRESSED, totals.no_reporting_address),
+                Sample::new(&table::WINDOWS_CLOSED, totals.windows_closed),
+                Sample::new(&table::WINDOWS_LAST_CLOSED, totals.last_closed),
+                Sample::new(&table::WINDOWS_NEXT_CLOSE, next.and_then(|next| u64::try_from(next).ok()).unwrap_or(0)),
+                Sample::new(&table::PARTITIONS_RESTORED, measured.live.len() as u64),
+                Sample::new(&table::WINDOWS_OPEN, sum(|counts| counts.windows)),
+                Sample::new(&table::GROUPS_OPEN, sum(|counts| counts.groups)),
+                Sample::new(&table::ROWS_OPEN, sum(|counts| counts.rows)),
+                Sample::new(&table::STATE_SIZE, sum(|counts| counts.bytes)),
             ]
         })
     }

@@ -9,9 +9,10 @@ pub mod verdict;
 pub use prediction::refused_for_certain;
 
 use crate::config::Config;
-use crate::event::Output;
 use crate::event::dead_letter::output_too_large;
+use crate::event::{DeadLetterReason, Output};
 use crate::kafka::{Error, succeeds, topics, warn_once};
+use crate::metrics::Counted;
 use std::sync::Arc;
 
 /// What Kafka says to a call that blocks. It has a thread of its own: the runtime's may all hang in a file system.
@@ -45,7 +46,10 @@ async fn check_group(config: &Config, role: &str, topic: &str) -> Result<(), Err
 }
 
 /// The dead letter that stands in for outputs that no topic takes: where the record came from, and what its outputs were.
-fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> Vec<Output> + Send + Sync + 'static {
+fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> (Vec<Output>, Counted) + Send + Sync + 'static {
     let topic: Arc<str> = config.topics.full(&config.topics.dead_letters).into();
-    move |raw, partition, offset, outputs| vec![output_too_large(&topic, (raw, partition, offset), outputs)]
+    move |raw, partition, offset, outputs| {
+        let letter = output_too_large(&topic, (raw, partition, offset), outputs);
+        (vec![letter], Counted::dead_letter(DeadLetterReason::OutputTooLarge))
+    }
 }

@@ -1,6 +1,5 @@
-//! Messages that reports would count and that are not counted: figures for monitoring, and a line in the log now and then.
+//! Messages that reports would count and that are not counted: a line in the log now and then.
 
-use crate::kafka::Sample;
 use crate::verdict::Uncounted;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -37,19 +36,5 @@ impl Meter {
 
     fn sums(&self) -> [u64; 3] {
         [&self.late, &self.no_client, &self.incomplete].map(|counter| counter.load(Ordering::Relaxed))
-    }
-
-    /// The figures.
-    pub(super) fn samples(&self) -> Vec<Sample> {
-        let [late, no_client, incomplete] = self.sums();
-        vec![
-            Sample::counter("uncounted_late", "Messages in no report because they were evaluated too late.", late),
-            Sample::counter("uncounted_no_client", "Messages in no report because no report can name their client.", no_client),
-            Sample::counter(
-                "uncounted_incomplete",
-                "Messages in no report because their verdict lacks what stands in a row.",
-                incomplete,
-            ),
-        ]
     }
 }

@@ -12,6 +12,7 @@
 use super::retry::Retries;
 use super::uncounted::Meter;
 use super::{blocking, check_group, check_topics};
+use crate::auth::dmarc::Policy;
 use crate::claim_check::{ClaimChecks, Unfetched};
 use crate::config::{Config, Evaluation, Kafka, Mail};
 use crate::dns::Resolver;
@@ -23,7 +24,10 @@ use crate::kafka::{
     Completions, Error, Group, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint,
 };
 use crate::message::{HeaderSection, normalise};
-use crate::verdict::{MailDetail, Origin, Outputs, ReportScope, evaluate_section, internal_error, outputs, outputs_of};
+use crate::metrics::{Counted, Histogram, Unreported, record as record_duration};
+use crate::verdict::{
+    MailDetail, Origin, Outputs, ReportScope, Uncounted, evaluate_section, internal_error, outputs, outputs_of,
+};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -31,7 +35,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Name of the role, and of its group behind the prefix.
@@ -68,8 +72,6 @@ pub async fn run(
     check_topics(config).await?;
     check_group(config, NAME, &raw).await?;
     let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
-    let measured = judge.clone();
-    statuses.raw.measure(move || measured.uncounted.samples());
     let source =
         Source { kafka: config.kafka.clone(), judge, places: Arc::new(Semaphore::new(config.verdict.concurrency)), stop };
     let fresh = source.read(intake(config, Share::Raw { lane: retries.is_on() }, vec![raw], &retries), statuses.raw);
@@ -194,6 +196,10 @@ impl Share {
 fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries) -> Intake {
     let (settings, retries) = (&config.verdict, retries.clone());
     Intake {
+        role: match share {
+            Share::Raw { .. } => NAME,
+            Share::Lane => LANE,
+        },
         group: match share {
             Share::Raw { .. } => Group::alone(config.group(NAME)),
             Share::Lane => lane(config),
@@ -308,7 +314,7 @@ impl Judge {
                 return Outcome::Later { record, wait: FETCH_AGAIN };
             }
         };
-        let now = Timestamp::now();
+        let (now, begun) = (Timestamp::now(), Instant::now());
         let origin = self.origin(&raw);
         let settings = &self.settings;
         let evaluation = async {
@@ -317,28 +323,30 @@ impl Judge {
             let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
             let verdict = evaluate_section(&normalised, &section, &raw.envelope, &*self.resolver, now, settings).await;
             match self.retries.next(&record, &raw.lineage, &verdict, now) {
-                Some(again) => Err(again),
-                None => Ok(self.records(&record, &raw, outputs_of(&section, &raw.envelope, verdict, &origin), now)),
+                Some(again) => (vec![again], Counted::retry()),
+                None => self.records(&record, &raw, outputs_of(&section, &raw.envelope, verdict, &origin), now),
             }
         };
-        let written = match AssertUnwindSafe(evaluation).catch_unwind().await {
-            Ok(Ok(records)) => records,
-            Ok(Err(again)) => vec![again],
+        let (written, counted) = match AssertUnwindSafe(evaluation).catch_unwind().await {
+            Ok(written) => written,
             Err(_) => {
-                tracing::error!(id = %raw.id, "evaluation panicked; the verdict is PROCESSING_FAILED");
+                let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
+                tracing::error!(%topic, partition, offset, "evaluation panicked; the verdict is PROCESSING_FAILED");
                 let verdict = internal_error(&raw.envelope, now, settings);
                 let written =
                     |message| self.records(&record, &raw, outputs(message, &raw.envelope, verdict.clone(), &origin), now);
                 catch_unwind(AssertUnwindSafe(|| written(&message))).unwrap_or_else(|_| written(&[]))
             }
         };
-        Outcome::Done(written)
+        record_duration(Histogram::Process, begun.elapsed());
+        Outcome::Done(written, counted)
     }
 
     fn refused(&self, record: Record, refusal: &Refusal) -> Outcome {
         tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused");
         let outputs = vec![dead_letter(&self.topics.dead_letters, record, refusal)];
-        if refusal.counts_towards_a_stop() { Outcome::Refused(outputs) } else { Outcome::Done(outputs) }
+        let counted = Counted::dead_letter(refusal.reason());
+        if refusal.counts_towards_a_stop() { Outcome::Refused(outputs, counted) } else { Outcome::Done(outputs, counted) }
     }
 
     fn origin(&self, raw: &Raw<'_>) -> Origin {
@@ -354,13 +362,15 @@ impl Judge {
         }
     }
 
-    /// The records to write. Their ids follow from the raw record, so that a repetition carries the same ones.
-    fn records(&self, record: &Record, raw: &Raw<'_>, outputs: Outputs<'_>, time: Timestamp) -> Vec<Output> {
+    /// The records to write, and what is counted of them. Their ids follow from the raw record, so that a repetition carries the same
+    /// ones.
+    fn records(&self, record: &Record, raw: &Raw<'_>, outputs: Outputs<'_>, time: Timestamp) -> (Vec<Output>, Counted) {
         let id = raw.lineage.id();
         let headers = |kind| Attributes { id: &id, source: &self.source, kind, time, content_type: JSON }.headers(&raw.trace);
         if let Some(why) = outputs.uncounted {
             self.uncounted.note(why, &id);
         }
+        let counted = counted(&outputs);
         let receipt = &outputs.verdict.receipt;
         let mut of_verdict = headers(VERDICT).with(STATUS, receipt.dmarc_verdict.status.as_str());
         if let Some(policy) = receipt.dmarc_policy {
@@ -394,7 +404,23 @@ impl Judge {
                 headers,
             });
         }
-        records
+        (records, counted)
+    }
+}
+
+fn counted(outputs: &Outputs<'_>) -> Counted {
+    let receipt = &outputs.verdict.receipt;
+    let (status, policy) = (receipt.dmarc_verdict.status.as_str(), receipt.dmarc_policy.map(Policy::as_str));
+    Counted::verdict(status, policy, receipt.timestamp)
+        .reasons(outputs.verdict.authentication.dmarc.reasons.iter().copied())
+        .failure(outputs.failure.is_some(), outputs.uncounted.map(unreported))
+}
+
+fn unreported(why: Uncounted) -> Unreported {
+    match why {
+        Uncounted::Late => Unreported::Late,
+        Uncounted::NoClient => Unreported::NoClient,
+        Uncounted::Incomplete => Unreported::Incomplete,
     }
 }
 

@@ -1,12 +1,38 @@
-//! Log lines on standard error, and the endpoint for supervisors and monitoring.
+//! Log lines on standard error, the endpoint for supervisors and monitoring, and what is exported to an OpenTelemetry collector.
 
+mod collector;
 mod connections;
+mod exporter;
 pub mod health;
+mod losses;
+mod meters;
+mod process;
+mod providers;
+mod scrape;
+pub mod semconv;
 
-use crate::config::{Log, LogFormat};
+pub use collector::ExportError;
+pub use losses::{Losses, Signal};
+pub use providers::Telemetry;
+pub use scrape::Scrapes;
+
+use crate::config::{self, Config, Log, LogFormat};
 use std::io::IsTerminal as _;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+/// Why telemetry cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The filter of the log.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// What is exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+}
 
 /// The filter cannot be read, or lets nothing through that it names.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +92,41 @@ fn filter(log: &Log) -> Result<EnvFilter, FilterError> {
 /// # Errors
 /// The filter is none.
 pub fn start(log: &Log) -> Result<(), FilterError> {
+    subscribe(log, None)
+}
+
+/// Starts logging, and what is exported. Must not be called on a thread of an asynchronous runtime.
+///
+/// # Errors
+/// The filter is none, or nothing can be exported as the settings ask.
+pub fn begin(config: &Config) -> Result<Telemetry, StartError> {
+    check(&config.log)?;
+    let telemetry = Telemetry::new(config)?;
+    subscribe(&config.log, Some(&telemetry))?;
+    Ok(telemetry)
+}
+
+/// Says whether telemetry could be exported, without asking the collector. Must not be called on a thread of an asynchronous runtime.
+///
+/// # Errors
+/// A file that cannot be read, or settings that the library refuses.
+pub fn check_export(telemetry: &config::Telemetry) -> Result<(), ExportError> {
+    telemetry.export().map_or(Ok(()), |export| collector::Collector::new(&export).map(drop))
+}
+
+fn subscribe(log: &Log, telemetry: Option<&Telemetry>) -> Result<(), FilterError> {
     let filter = filter(log)?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     // It would say so on standard error, and panic because nobody reads that.
-    let builder = builder.log_internal_errors(false);
-    // An error means that a subscriber is there already.
-    let _ = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+    let lines = lines.log_internal_errors(false);
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let exported = telemetry.and_then(Telemetry::log_layer);
+    // An error means that a subscriber is there already.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).with(exported).try_init();
     Ok(())
 }
 

@@ -38,11 +38,11 @@ pub fn run(seed: u64, failures: usize, domains: usize, patience: Duration) {
         assert_eq!(process.stop().0, Some(0));
     }
     eprintln!(
-        "chaos: {produced} failures in {} reports and {} closings, {:?}; {} batches taken back, {} generations refused, {} failpoints",
+        "chaos: {produced} failures in {} reports and {} closings, {:?}; {} batches aborted, {} generations refused, {} failpoints",
         found.reports.len(),
         found.closed.len(),
         started.elapsed(),
-        fleet.logged("a batch was taken back").len(),
+        fleet.logged("a batch was aborted").len(),
         fleet.logged("was refused: ").len(),
         fleet.logged("\"failpoint\"").len(),
     );

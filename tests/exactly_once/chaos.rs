@@ -45,11 +45,11 @@ pub fn run(seed: u64, messages: usize, patience: Duration) {
         assert_eq!(process.stop().0, Some(0));
     }
     eprintln!(
-        "chaos: {produced} messages, {} verdicts, {} failures, {} dead letters; {} batches taken back, {} generations refused, {} failpoints",
+        "chaos: {produced} messages, {} verdicts, {} failures, {} dead letters; {} batches aborted, {} generations refused, {} failpoints",
         outcome.verdicts.len(),
         outcome.failures.len(),
         outcome.refused.len(),
-        fleet.logged("a batch was taken back").len(),
+        fleet.logged("a batch was aborted").len(),
         fleet.logged("was refused: ").len(),
         fleet.logged("\"failpoint\"").len(),
     );

@@ -257,7 +257,7 @@ fn take_away(revoke: &str, replaced: bool) {
         if taken_back >= 60 && (new > 0 || !replaced) {
             break;
         }
-        assert!(Instant::now() < deadline, "{taken_back} batches were taken back and {new} producers replaced");
+        assert!(Instant::now() < deadline, "{taken_back} batches were aborted and {new} producers replaced");
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(process.stop().0, Some(0), "{}", fleet.tails());

@@ -186,13 +186,13 @@ def run_command(stage, text, rule):
 
 
 def check_settings(stage, text):
-    """Settings are valid, and in force from then on unless they are about a broker with a login."""
+    """Settings are valid, and in force from then on unless they are about a broker with a login or a collector."""
     text = text.replace("/run/secrets/kafka", str(stage.folder / "secret"))
     shown = stage.folder / "shown.toml"
     shown.write_text(text)
     done = stage.shell(f"verdmarc config check --config {shown}")
     assert done.returncode == 0, done.stdout + done.stderr
-    if "[kafka" not in text:
+    if "[kafka" not in text and "[telemetry" not in text:
         stage.settings.write_text(stage.settings.read_text() + text)
 
 

@@ -105,7 +105,7 @@ pub fn more_aims(rng: &mut Rng, unmet: &[&str]) -> Vec<String> {
 pub fn unmet(fleet: &Fleet) -> Vec<&'static str> {
     let met = |text: &str| !fleet.logged(text).is_empty();
     let mut unmet: Vec<&str> = PLACES.into_iter().filter(|place| !met(&format!("\"failpoint\",\"place\":\"{place}\""))).collect();
-    if !met("a batch was taken back") {
+    if !met("a batch was aborted") {
         unmet.push("an abort with outputs");
     }
     if !met("IllegalGeneration") {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::event::Headers;
+use crate::metrics::Counted;
 use proptest::prelude::*;
 
 fn record(partition: i32, offset: i64, bytes: usize) -> Record {
@@ -28,7 +29,7 @@ fn reading_pauses_at_the_budget_and_resumes_when_most_of_it_is_free() {
     for expected in [2, 1] {
         assert_eq!(assignment.overfull(0).len(), expected, "{} records held", assignment.records());
         for slot in slots.drain(..2) {
-            assignment.complete(slot, Vec::new()).unwrap();
+            assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
         }
         let cut = assignment.cut(10, usize::MAX).unwrap();
         assignment.committed(&cut).unwrap();
@@ -41,7 +42,7 @@ fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
     let mut assignment = assignment();
     let slot = assignment.charge(&record(0, 0, 20_000), 0).unwrap().unwrap();
     assert_eq!(assignment.overfull(0).len(), 2);
-    assignment.complete(slot, Vec::new()).unwrap();
+    assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     assert_eq!(assignment.bytes(), 0);
     // It is one of four records until it is committed.
     assert_eq!(assignment.overfull(0), [partition(0)]);
@@ -66,7 +67,7 @@ fn a_reference_counts_as_what_it_may_become_but_not_while_it_waits() {
     assert!(!assignment.is_over_budget(0));
     assignment.take_again(&mut slot);
     assert!(assignment.is_over_budget(0));
-    assignment.complete(slot, Vec::new()).unwrap();
+    assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     assert_eq!(assignment.bytes(), 0);
     let mut slot = assignment.charge(&record(0, 1, 1), 20_000).unwrap().unwrap();
     assignment.revoke([&partition(0)]);
@@ -91,9 +92,9 @@ fn completions_of_an_earlier_assignment_are_dropped() {
     assert!(assignment.charge(&record(0, 1, 1), 0).unwrap().is_none());
     assignment.assign([partition(0)]);
     let new = assignment.charge(&record(0, 0, 1), 0).unwrap().unwrap();
-    assert!(!assignment.complete(old, Vec::new()).unwrap());
+    assert!(!assignment.complete(old, Vec::new(), Counted::default()).unwrap());
     assert!(assignment.cut(10, usize::MAX).is_none());
-    assert!(assignment.complete(new, Vec::new()).unwrap());
+    assert!(assignment.complete(new, Vec::new(), Counted::default()).unwrap());
     assert_eq!(assignment.cut(10, usize::MAX).unwrap().positions.len(), 1);
 }
 
@@ -102,7 +103,7 @@ fn the_end_of_a_batch_leaves_alone_what_was_assigned_anew() {
     let mut assignment = assignment();
     for number in [0, 1] {
         let slot = assignment.charge(&record(number, 5, 1), 0).unwrap().unwrap();
-        assignment.complete(slot, Vec::new()).unwrap();
+        assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     }
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assignment.revoke([&partition(0)]);
@@ -195,7 +196,7 @@ proptest! {
                     if !slots.is_empty() {
                         let slot = slots.swap_remove(pick % slots.len());
                         let held = assignment.holds(&slot);
-                        prop_assert_eq!(assignment.complete(slot, vec![output()]).unwrap(), held);
+                        prop_assert_eq!(assignment.complete(slot, vec![output()], Counted::default()).unwrap(), held);
                     }
                 }
                 Step::Cut(limit) => {
@@ -224,7 +225,7 @@ proptest! {
             assignment.aborted(&cut.positions).unwrap();
         }
         for slot in slots {
-            assignment.complete(slot, vec![output()]).unwrap();
+            assignment.complete(slot, vec![output()], Counted::default()).unwrap();
         }
         while let Some(cut) = assignment.cut(1_000, usize::MAX) {
             assignment.committed(&cut).unwrap();
@@ -259,7 +260,7 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
     // What is read since is committed behind it, and says it too.
     assignment.commit_start(&partition(0), 7);
     let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
-    assignment.complete(slot, Vec::new()).unwrap();
+    assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 8, log })]);
     assignment.committed(&cut).unwrap();
