@@ -9,16 +9,21 @@
     reason = "a test ends where it fails, and its modules serve several binaries"
 )]
 
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use verdmarc::claim_check::ClaimChecks;
-use verdmarc::config::Config;
+use verdmarc::config::{Config, TraceParent};
 use verdmarc::dns::{Resolver, Zone};
-use verdmarc::event::{FailureEvent, Headers, Output, Record, VerdictEvent};
+use verdmarc::event::{FailureEvent, Headers, Output, Record, TraceContext, VerdictEvent};
 use verdmarc::kafka::embedded::Embedded;
 use verdmarc::kafka::{Producer, Reader, Start, Stop, Tally};
 use verdmarc::roles;
+use verdmarc::telemetry::sampling::Sampling;
+use verdmarc::telemetry::traces::Traces;
 
 const ZONE: &str = r#"{
     "_dmarc.bank.example": [["TXT", "v=DMARC1; p=reject; rua=mailto:d@bank.example"]],
@@ -30,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn config() -> Config {
     let mut config = Config::default();
-    let names = config.topics.named().map(|(_, name)| name.to_owned());
+    let mut names: Vec<String> = config.topics.all_retries().take(1).collect();
+    names.extend(config.topics.named().map(|(_, name)| name.to_owned()));
     config.kafka.brokers = Embedded::start(&names).unwrap().brokers;
     // The embedded broker lets the next member of a group wait for nearly a session after the last one left.
     (config.kafka.session_timeout_ms, config.kafka.heartbeat_interval_ms) = (3_000, 500);
@@ -49,12 +55,16 @@ struct Role {
 
 impl Role {
     fn start(config: &Config, resolver: Arc<dyn Resolver>) -> Self {
+        Self::traced(config, resolver, Traces::default())
+    }
+
+    fn traced(config: &Config, resolver: Arc<dyn Resolver>, traces: Traces) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (stop, config) = (Stop::default(), config.clone());
         let asked = stop.clone();
         let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes).unwrap();
         let task = runtime.spawn(async move {
-            roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), asked).await
+            roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), traces, asked).await
         });
         Self { stop, runtime, task }
     }
@@ -187,4 +197,83 @@ fn every_record_gives_one_verdict_or_one_dead_letter() {
 
     let tally = role.stop();
     assert_eq!((tally.read, tally.written, tally.left), (5, 9, 0));
+}
+
+/// Keeps the spans that end.
+#[derive(Debug, Clone, Default)]
+struct Exported(Arc<Mutex<Vec<SpanData>>>);
+
+impl SpanExporter for Exported {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.0.lock().unwrap().extend(batch);
+        Ok(())
+    }
+}
+
+impl Exported {
+    fn traces(&self) -> Traces {
+        let provider = SdkTracerProvider::builder().with_simple_exporter(self.clone()).build();
+        Traces::of(provider.tracer("test"), Sampling { parent: TraceParent::Respect, ratio: 0.0, per_second: 100 })
+    }
+
+    /// The spans that have ended, by what makes their names.
+    fn named(&self, name: &str) -> Vec<SpanData> {
+        self.0.lock().unwrap().iter().filter(|span| span.name == name).cloned().collect()
+    }
+}
+
+fn context(record: &Record) -> TraceContext {
+    TraceContext::parse(text(record, "traceparent")).unwrap()
+}
+
+#[test]
+fn what_is_written_because_of_a_sampled_message_belongs_to_its_trace_and_names_its_span() {
+    let (config, exported) = (config(), Exported::default());
+    let role = Role::traced(&config, zone(), exported.traces());
+    let mut unsampled = spoof("unsampled");
+    let others: Headers = unsampled.headers.iter().filter(|(name, _)| *name != "traceparent").collect();
+    unsampled.headers = others.with("traceparent", TRACE.replace("-01", "-00"));
+    let mut sampled = spoof("sampled");
+    sampled.headers.push("tracestate", Some(b"vendor=1"));
+    Producer::new(&config.kafka).unwrap().write_all(&[sampled, unsampled, direct("none")], PATIENCE).unwrap();
+    let found = read(&config, &[("mail.verdicts", 3), ("mail.failures", 2), ("mail.annotated", 3)]);
+    role.stop();
+
+    let [process] = &exported.named("process mail.raw")[..] else { panic!("{exported:?}") };
+    let parent = TraceContext::parse(TRACE).unwrap();
+    assert_eq!(process.span_context.trace_id().to_bytes(), parent.trace_id);
+    assert_eq!(process.parent_span_id.to_bytes(), parent.span_id);
+    for name in ["evaluate", "batch", "commit"] {
+        let [part] = &exported.named(name)[..] else { panic!("{name}: {exported:?}") };
+        assert_eq!(part.parent_span_id, process.span_context.span_id(), "{name}");
+        assert!(process.start_time <= part.start_time && part.end_time <= process.end_time, "{name}");
+    }
+    let keyed =
+        |topic: &str, key: &str| found[topic].iter().find(|record| record.key.as_deref() == Some(key.as_bytes())).unwrap();
+    let ours = TraceContext { span_id: process.span_context.span_id().to_bytes(), ..parent };
+    for record in [keyed("mail.verdicts", "sampled"), keyed("mail.annotated", "sampled")] {
+        assert_eq!((context(record), text(record, "tracestate")), (ours, "vendor=1"));
+    }
+    let flags =
+        |sampled: bool| found["mail.failures"].iter().filter(move |record| context(record).is_sampled() == sampled).map(context);
+    assert_eq!(flags(true).collect::<Vec<_>>(), [ours]);
+    assert_eq!(flags(false).collect::<Vec<_>>(), [TraceContext { flags: 0, ..parent }], "it passes as it came");
+    assert_eq!(text(keyed("mail.verdicts", "none"), "traceparent"), "");
+}
+
+#[test]
+fn a_message_keeps_its_trace_through_the_retry_lane() {
+    let (mut config, exported) = (config(), Exported::default());
+    (config.verdict.retries, config.verdict.retry_delays_s) = (true, vec![1]);
+    let flaky = Zone::from_json_str(r#"{"_dmarc.bank.example": [["SERVFAIL", "TXT"]]}"#).unwrap();
+    let role = Role::traced(&config, Arc::new(flaky), exported.traces());
+    Producer::new(&config.kafka).unwrap().write_all(&[spoof("flaky")], PATIENCE).unwrap();
+    let found = read(&config, &[("mail.verdicts", 1)]);
+    role.stop();
+    let [first] = &exported.named("process mail.raw")[..] else { panic!("{exported:?}") };
+    let [second] = &exported.named("process mail.retries.1")[..] else { panic!("{exported:?}") };
+    assert_eq!(second.parent_span_id, first.span_context.span_id());
+    assert_eq!(second.span_context.trace_id(), first.span_context.trace_id());
+    let verdict = context(&found["mail.verdicts"][0]);
+    assert_eq!(verdict.span_id, second.span_context.span_id().to_bytes());
 }

@@ -2,6 +2,7 @@
 
 use super::changelog::{self, Id, WindowValue, row_id};
 use super::group::Group;
+use super::links::{Linked, Links};
 use super::outputs::Destination;
 use super::row::{Canonical, Key};
 use super::settings::Settings;
@@ -120,10 +121,10 @@ impl Closing {
         self.groups.get_mut(index).filter(|_| self.progress.generation == generation)?.as_mut()
     }
 
-    /// The outputs of the next step.
-    pub(super) fn step(&mut self, settings: &Settings, destination: &Destination, now: Timestamp) -> Vec<Output> {
+    /// The outputs of the next step, and which of them are reports whose failures have traces.
+    pub(super) fn step(&mut self, settings: &Settings, destination: &Destination, now: Timestamp) -> (Vec<Output>, Vec<Linked>) {
         let progress = self.progress.clone();
-        let mut step = Writing { settings, destination, now, progress, outputs: Vec::new(), report_bytes: 0 };
+        let mut step = Writing { settings, destination, now, progress, outputs: Vec::new(), linked: Vec::new(), report_bytes: 0 };
         let mut rest = self.rows.take();
         let mut done = 0;
         for index in &self.order {
@@ -139,7 +140,7 @@ impl Closing {
                 break;
             }
         }
-        let Writing { progress, mut outputs, .. } = step;
+        let Writing { progress, mut outputs, linked, .. } = step;
         let is_over = done == self.order.len();
         if is_over && progress.sums.messages + progress.sums.no_reporting_address > 0 {
             outputs.push(destination.closed(&closed(self.window, destination.partition, &progress), now));
@@ -147,7 +148,7 @@ impl Closing {
         let value = (!(is_over && progress.last)).then(|| changelog::value(&progress.window_value(is_over)));
         outputs.push(settings.changelog(destination.partition, changelog::window_key(self.window), value));
         self.pending = Some(Advance { progress, groups: done, rows: rest, done: is_over });
-        outputs
+        (outputs, linked)
     }
 
     /// Whether the step under way is the last of the last closing of its window.
@@ -210,6 +211,7 @@ struct Writing<'a> {
     now: Timestamp,
     progress: Progress,
     outputs: Vec<Output>,
+    linked: Vec<Linked>,
     report_bytes: usize,
 }
 
@@ -265,6 +267,9 @@ impl Writing<'_> {
         sums.messages += made.messages;
         self.progress.within = Some((group.id, part + 1, Place::default()));
         self.report_bytes += made.bytes.len();
+        if let Some(links) = &group.links {
+            self.linked.push(Linked { output: self.outputs.len(), links: Links::clone(links) });
+        }
         self.outputs.push(self.destination.report(&group.about, &self.settings.submitter, profile, made, part, self.now));
         taken
     }

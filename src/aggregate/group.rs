@@ -1,13 +1,14 @@
 //! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: Group of rows).
 
 use super::changelog::Id;
+use super::links::Links;
 use super::names::Names;
 use super::row::{Canonical, Key};
 use super::window::Window;
 use crate::auth::dmarc::{RecordFault, ReportAddress};
 use crate::config::Discovery;
 use crate::dns::Domain;
-use crate::event::{FailureEvent, PublishedPolicy};
+use crate::event::{FailureEvent, PublishedPolicy, TraceContext};
 use crate::report::{Collapse, ReportRow};
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
@@ -95,6 +96,10 @@ pub(super) struct Group {
     pub(super) rows: Rows,
     /// What it says of itself is not written.
     pub(super) dirty: bool,
+    /// Messages that it was restored with.
+    pub(super) restored: u64,
+    /// None as long as no failure was sampled.
+    pub(super) links: Option<Box<Links>>,
 }
 
 /// Rows with the names that they hold.
@@ -125,7 +130,7 @@ const GROUP_BYTES: usize = 1_024;
 
 impl Group {
     pub(super) fn new(about: About, id: Id) -> Self {
-        Self { about, id, rows: Rows::default(), dirty: true }
+        Self { about, id, rows: Rows::default(), dirty: true, restored: 0, links: None }
     }
 
     /// Counts a message in its row, or in one that gives something up when there are too many rows.
@@ -136,9 +141,15 @@ impl Group {
         Placed { row, written: canonical.bytes(), newly_dirty, about_changed, collapse }
     }
 
+    /// Notes the trace of a failure that was counted here.
+    pub(super) fn link(&mut self, context: TraceContext) {
+        self.links.get_or_insert_with(|| Box::new(Links::restored_with(self.restored))).add(context);
+    }
+
     /// Bytes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        self.about.bytes() + self.rows.bytes()
+        let links = self.links.as_ref().map_or(0, |links| size_of::<Links>() + links.bytes());
+        self.about.bytes() + self.rows.bytes() + links
     }
 }
 

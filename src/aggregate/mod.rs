@@ -16,6 +16,7 @@
 //! | `closing` | a frozen window on its way out |
 //! | `changelog` | the state as records of mail.windows |
 //! | `restore` | the state again, from those records |
+//! | `links` | the traces of the failures in a report |
 //! | `listing` | what is being counted now, for people |
 //! | `outputs` | records of mail.reports |
 
@@ -23,6 +24,7 @@ pub mod changelog;
 mod closing;
 mod group;
 mod intake;
+mod links;
 mod listing;
 mod memory;
 mod names;
@@ -36,6 +38,7 @@ mod tests;
 mod window;
 
 pub use intake::{Intake, Unreadable, read};
+pub use links::{Linked, Links, MAX_LINKS};
 pub use listing::OpenGroup;
 pub use restore::{Restore, Unrestorable};
 pub use settings::{Missing, Settings, Targets};

@@ -174,7 +174,9 @@ impl Restore {
             let Some(about) = staged.about else {
                 return Err(Unrestorable::Contradiction("rows of a group that is not there".to_owned()));
             };
-            let group = Group { about, id, rows: staged.rows, dirty: false };
+            let restored = staged.rows.messages();
+            let group = Group { about, id, rows: staged.rows, dirty: false, restored, links: None };
+            state.restored += restored;
             state.held.change(0, group.bytes());
             let about = &group.about;
             let known = self.windows.get(&about.window);

@@ -3,12 +3,13 @@
 use super::changelog::{self, Marker, RowValue, group_id, group_key, row_id, row_key};
 use super::closing::{Closing, Progress, canonical_bytes};
 use super::group::{About, Caps, Group};
+use super::links::Linked;
 use super::memory::{Held, Level};
 use super::outputs::Destination;
 use super::settings::Settings;
 use super::window::{Calendar, Window};
 use crate::dns::Domain;
-use crate::event::{CloseWindows, FailureEvent, Output, TopicId};
+use crate::event::{CloseWindows, FailureEvent, Output, TopicId, TraceContext};
 use crate::metrics::Staged;
 use crate::report::Collapse;
 use foldhash::quality::RandomState;
@@ -137,6 +138,10 @@ pub struct State {
     totals: Staged<Totals>,
     /// When a batch was cut last.
     cut_at: i64,
+    /// Failures in the rows that were restored.
+    pub(super) restored: u64,
+    /// The reports of the transaction under way whose failures have traces.
+    linked: Vec<Linked>,
 }
 
 impl Open {
@@ -177,6 +182,8 @@ impl State {
             held,
             totals: Staged::default(),
             cut_at: 0,
+            restored: 0,
+            linked: Vec::new(),
         }
     }
 
@@ -216,6 +223,17 @@ impl State {
         self.totals.count().counted += 1;
         self.totals.count().merged += u64::from(placed.collapse != Collapse::Exact);
         true
+    }
+
+    /// Notes the trace of a failure that was just counted.
+    pub fn link(&mut self, event: &FailureEvent, context: TraceContext) {
+        let window = self.settings.calendar.window(event.arrival.as_second());
+        let key = (event.policy_domain.clone(), policy_hash(&event.policy_hash));
+        if let Some(group) = self.windows.get_mut(&window).and_then(|open| open.groups.get_mut(&key)) {
+            let before = group.bytes();
+            group.link(context);
+            self.held.change(before, group.bytes());
+        }
     }
 
     /// Whether nothing is counted for a window any more, or after the closing that is under way.
@@ -335,6 +353,7 @@ impl State {
         self.totals.cut();
         self.cut_at = now.as_second();
         let changes = std::mem::take(&mut self.changes);
+        self.linked.clear();
         let mut outputs = Vec::with_capacity(changes.rows.len() + changes.abouts.len() + 2);
         let (settings, partition) = (self.settings.clone(), self.destination.partition);
         // The mark that freezes a window comes first, so that nobody who reads half of this takes later rows for a contradiction.
@@ -355,7 +374,10 @@ impl State {
         // The reports of a frozen window follow in transactions of their own, one window after the other.
         let mut under_way = self.windows.iter_mut().filter(|(window, _)| with_step && !changes.frozen.contains(window));
         if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
-            outputs.extend(closing.step(&settings, &self.destination, now));
+            let first = outputs.len();
+            let (stepped, linked) = closing.step(&settings, &self.destination, now);
+            outputs.extend(stepped);
+            self.linked = linked.into_iter().map(|linked| Linked { output: first + linked.output, ..linked }).collect();
         }
         let marker = Marker { next, partitions: self.partitions, over: self.over_after(), input: self.input };
         outputs.push(changelog::marker(&settings.targets.windows, partition, &marker));
@@ -443,6 +465,16 @@ impl State {
     /// Counts a record of unknown type.
     pub fn note_skipped(&mut self) {
         self.totals.count().skipped += 1;
+    }
+
+    /// The reports among the outputs of the last cut whose failures have traces. They are told once.
+    pub fn take_linked(&mut self) -> Vec<Linked> {
+        std::mem::take(&mut self.linked)
+    }
+
+    /// Failures in the rows that were restored, whose traces are lost if they had any.
+    pub fn restored(&self) -> u64 {
+        self.restored
     }
 
     /// Sums since the partition was taken over, of what is committed.

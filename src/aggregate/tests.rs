@@ -1,6 +1,7 @@
 //! Whatever the order, the batches, the aborts and the crashes: the same failures give the same reports (promises 6 and 8).
 
 mod limits;
+mod traces;
 
 use super::memory::Memory;
 use super::*;

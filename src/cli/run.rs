@@ -9,6 +9,8 @@ use crate::roles;
 use crate::roles::verdict::Statuses;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Roles;
+use crate::telemetry::sampling::Sampling;
+use crate::telemetry::traces::Traces;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -108,13 +110,14 @@ async fn run_all(config: &Config, roles: &[Role], telemetry: &Telemetry) -> Resu
             crate::telemetry::health::serve(address, statuses.clone(), scrapes).await?;
         }
     }
+    let traces = telemetry.tracer().map_or_else(Traces::default, |tracer| Traces::of(tracer, Sampling::of(&config.telemetry)));
     let running = roles.iter().zip(statuses.iter()).map(|(role, (name, status))| {
-        let (stop, lane) = (stop.clone(), lane.clone());
+        let (stop, lane, traces) = (stop.clone(), lane.clone(), traces.clone());
         async move {
             tracing::info!(brokers = %config.kafka.brokers, group = %config.group(name), "{name} role starts");
             let ended = match role {
-                Role::Verdict => verdict(config, Statuses { raw: status.clone(), lane }, stop.clone()).await,
-                Role::Aggregate => aggregate(config, status.clone(), stop.clone()).await,
+                Role::Verdict => verdict(config, Statuses { raw: status.clone(), lane }, traces, stop.clone()).await,
+                Role::Aggregate => aggregate(config, status.clone(), traces, stop.clone()).await,
                 Role::Deliver => Err(Failure::usage("role `deliver` is not in this version")),
             };
             stop.request();
@@ -128,15 +131,15 @@ async fn run_all(config: &Config, roles: &[Role], telemetry: &Telemetry) -> Resu
     ended.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Exit::Ok)
 }
 
-async fn verdict(config: &Config, statuses: Statuses, stop: Stop) -> Result<Tally, Failure> {
+async fn verdict(config: &Config, statuses: Statuses, traces: Traces, stop: Stop) -> Result<Tally, Failure> {
     let resolver = crate::dns::configured(&config.dns)?;
     let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
-    Ok(roles::verdict::run(config, resolver, claims, statuses, stop).await?)
+    Ok(roles::verdict::run(config, resolver, claims, statuses, traces, stop).await?)
 }
 
-async fn aggregate(config: &Config, status: Arc<Status>, stop: Stop) -> Result<Tally, Failure> {
+async fn aggregate(config: &Config, status: Arc<Status>, traces: Traces, stop: Stop) -> Result<Tally, Failure> {
     let settings = Counting::of(config)?;
-    Ok(roles::aggregate::run(config, settings, status, stop).await?)
+    Ok(roles::aggregate::run(config, settings, status, traces, stop).await?)
 }
 
 /// The first signal asks for a stop, the second ends the process.

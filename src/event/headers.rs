@@ -3,7 +3,9 @@
 //! CloudEvents 1.0, Kafka protocol binding, binary mode: attribute `x` is header `ce_x` in UTF-8, `datacontenttype` is
 //! `content-type`, the value of the record is the data.
 
+use super::TraceContext;
 use jiff::Timestamp;
+use std::borrow::Cow;
 
 /// Prefix of an attribute's header.
 pub const ATTRIBUTE: &str = "ce_";
@@ -109,7 +111,7 @@ impl Attributes<'_> {
     }
 }
 
-/// W3C trace context, passed on as it came.
+/// W3C trace context of a record: as it came, or with a span of ours as the parent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
     /// `traceparent`, when it is well formed.
@@ -118,13 +120,19 @@ pub struct Trace {
     pub state: Option<String>,
 }
 
+/// Header of the trace and the span that a record was written in.
+const TRACEPARENT: &str = "traceparent";
+/// Header of what tracing systems add to that.
+const TRACESTATE: &str = "tracestate";
+
 impl Trace {
     /// Longest `tracestate` that is passed on (W3C Trace Context 3.3.1.1 asks for at least 512).
     const MAX_STATE: usize = 512;
 
     /// The context, from headers whose values may be anything: what is not well formed is left out.
     pub fn new(parent: Option<&[u8]>, state: Option<&[u8]>) -> Self {
-        let parent = parent.and_then(|value| std::str::from_utf8(value).ok()).filter(|value| is_trace_parent(value));
+        let parent =
+            parent.and_then(|value| std::str::from_utf8(value).ok()).filter(|value| TraceContext::parse(value).is_some());
         let state = state.filter(|value| value.len() <= Self::MAX_STATE && value.iter().all(|byte| matches!(byte, b' '..=b'~')));
         Self {
             state: parent.and(state).map(|value| String::from_utf8_lossy(value).into_owned()),
@@ -132,25 +140,46 @@ impl Trace {
         }
     }
 
+    /// The context, from what stands under the names of its two headers.
+    pub fn of<'a>(value: impl Fn(&str) -> Option<Cow<'a, [u8]>>) -> Self {
+        Self::new(value(TRACEPARENT).as_deref(), value(TRACESTATE).as_deref())
+    }
+
+    /// The context of a record whatever else it holds, as far as its headers tell.
+    pub fn of_headers(headers: &Headers) -> Self {
+        Self::of(|name| headers.get(name).or_else(|| headers.get(&format!("{ATTRIBUTE}{name}"))).map(Cow::Borrowed))
+    }
+
+    /// What `traceparent` of a record of ours says.
+    pub fn parent_of(headers: &Headers) -> Option<TraceContext> {
+        headers.get(TRACEPARENT).and_then(|value| TraceContext::parse(std::str::from_utf8(value).ok()?))
+    }
+
+    /// What the parent says.
+    pub fn context(&self) -> Option<TraceContext> {
+        self.parent.as_deref().and_then(TraceContext::parse)
+    }
+
+    /// The same trace, with another span as the parent.
+    #[must_use]
+    pub fn within(&self, span: TraceContext) -> Self {
+        Self { parent: Some(span.to_string()), state: self.state.clone() }
+    }
+
     /// Adds the context to `headers`.
     pub fn push_to(&self, headers: &mut Headers) {
-        for (name, value) in [("traceparent", &self.parent), ("tracestate", &self.state)] {
+        for (name, value) in [(TRACEPARENT, &self.parent), (TRACESTATE, &self.state)] {
             if let Some(value) = value {
                 headers.push(name, Some(value.as_bytes()));
             }
         }
     }
-}
 
-/// `version-traceid-parentid-flags` in lower-case hexadecimal (W3C Trace Context 3.2.2).
-fn is_trace_parent(value: &str) -> bool {
-    let mut fields = value.split('-');
-    let sizes = [2, 32, 16, 2];
-    sizes.iter().all(|size| {
-        fields
-            .next()
-            .is_some_and(|field| field.len() == *size && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
-    }) && fields.next().is_none()
+    /// Puts the context in the place of the one that `headers` have.
+    pub fn replace_in(&self, headers: &mut Headers) {
+        headers.0.retain(|(name, _)| !matches!(&**name, TRACEPARENT | TRACESTATE));
+        self.push_to(headers);
+    }
 }
 
 #[cfg(test)]
@@ -161,8 +190,9 @@ mod tests {
 
     #[test]
     fn trace_context_passes_only_when_well_formed() {
-        let cases: [(&[u8], bool); 5] = [
+        let cases: [(&[u8], bool); 6] = [
             (PARENT.as_bytes(), true),
+            (b"00-00000000000000000000000000000000-b7ad6b7169203331-01", false),
             (b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", false),
             (b"00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
             (b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nx: y", false),
@@ -173,6 +203,28 @@ mod tests {
             assert_eq!(trace.parent.is_some(), passes, "{}", String::from_utf8_lossy(value));
             assert_eq!(trace.state.is_some(), passes, "a state travels only beside its parent");
         }
+    }
+
+    #[test]
+    fn a_span_of_ours_takes_the_place_of_the_parent_and_the_state_stays() {
+        let span = TraceContext { trace_id: [1; 16], span_id: [2; 8], flags: 1 };
+        let came = Trace::new(Some(PARENT.as_bytes()), Some(b"vendor=1"));
+        let within = came.within(span);
+        assert_eq!((within.context(), within.state.as_deref()), (Some(span), Some("vendor=1")));
+        assert_eq!(Trace::default().within(span).state, None, "there was no state");
+        let mut headers = Headers::default().with("traceparent", PARENT).with("x", "y").with("tracestate", "vendor=1");
+        within.replace_in(&mut headers);
+        assert_eq!(Trace::of_headers(&headers), within);
+        assert_eq!((headers.len(), headers.get("x")), (3, Some(&b"y"[..])));
+    }
+
+    #[test]
+    fn a_header_of_the_trace_comes_before_the_attribute() {
+        let of = |headers: &Headers| Trace::of_headers(headers).context().map(|context| context.span_id[0]);
+        let other = PARENT.replace("b7ad", "11ad");
+        assert_eq!(of(&Headers::default().with("ce_traceparent", PARENT)), Some(0xb7));
+        assert_eq!(of(&Headers::default().with("ce_traceparent", PARENT).with("traceparent", &other)), Some(0x11));
+        assert_eq!(of(&Headers::default()), None);
     }
 
     #[test]

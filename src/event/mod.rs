@@ -14,6 +14,7 @@
 //! | `dead_letter` | refused records with their reason |
 //! | `redrive` | the dead-letter topic as it is read, and marks of what was put back |
 //! | `topic_id` | what tells a topic from another of the same name |
+//! | `trace_context` | the trace that a record belongs to |
 //! | `schemas` | JSON Schemas of the events |
 
 mod codes;
@@ -31,6 +32,7 @@ pub mod schemas;
 mod settings;
 mod time;
 mod topic_id;
+mod trace_context;
 mod verdict;
 
 pub use control::{CLOSE_WINDOWS, CloseWindows};
@@ -44,6 +46,7 @@ pub use report::{REPORT, ReportAttributes, WINDOW_CLOSED, WindowClosed};
 pub use settings::EvaluationBlock;
 pub use time::to_millis;
 pub use topic_id::{NoTopicId, TopicId};
+pub use trace_context::TraceContext;
 pub use verdict::{
     Action, ArcBlock, Authentication, CopiedStatus, DkimBlock, DmarcBlock, EnvelopeBlock, EvidenceBlock, Input, Mail,
     NotificationType, PublishedPolicy, ReasonDetail, Receipt, SettingsBlock, SpfBlock, SpfScope, StatusBlock, SuggestedAction,

@@ -241,8 +241,7 @@ impl<'r> Attributes<'r> {
             spam_verdict: self.octets("spamverdict").and_then(|word| ses_status(&word)),
             virus_verdict: self.octets("virusverdict").and_then(|word| ses_status(&word)),
         };
-        let of_trace = |name: &str| headers.get(name).map(Cow::Borrowed).or_else(|| self.octets(name));
-        let trace = Trace::new(of_trace("traceparent").as_deref(), of_trace("tracestate").as_deref());
+        let trace = Trace::of(|name| headers.get(name).map(Cow::Borrowed).or_else(|| self.octets(name)));
         Ok(Raw { id, lineage, body, envelope, arrival_corrected, attributes: self, trace })
     }
 }

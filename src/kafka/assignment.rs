@@ -6,6 +6,7 @@ use super::error::Error;
 use super::ledger::{Generation, Ledger, Misplaced, Regressed};
 use super::log_id::Logs;
 use super::sentinel::Sentinel;
+use super::traced::Trace;
 use crate::event::{Output, Record, TopicId};
 use crate::metrics::Counted;
 use jiff::Timestamp;
@@ -35,6 +36,7 @@ pub struct Slot {
     weight: usize,
     /// Those of them that are for outputs larger than the record, which it has only while it is evaluated.
     extra: usize,
+    trace: Trace,
 }
 
 impl std::fmt::Display for Slot {
@@ -46,6 +48,12 @@ impl std::fmt::Display for Slot {
 impl Slot {
     pub(super) fn partition(&self) -> &Partition {
         &self.partition
+    }
+
+    /// Has the record's way to its commit traced from now on.
+    #[must_use]
+    pub fn traced(self, trace: Trace) -> Self {
+        Self { trace, ..self }
     }
 
     pub(super) fn generation(&self) -> Generation {
@@ -66,14 +74,15 @@ pub(super) struct Done {
     pub(super) stands_in: bool,
     /// What is counted when they are committed.
     pub(super) counted: Counted,
+    pub(super) trace: Trace,
     weight: usize,
 }
 
 impl Done {
-    fn new(offset: i64, outputs: Vec<Output>, counted: Counted, stands_in: bool) -> Self {
+    fn new(offset: i64, outputs: Vec<Output>, counted: Counted, stands_in: bool, trace: Trace) -> Self {
         // The library copies what it sends, so that what is on its way is held twice.
         let weight = outputs.iter().map(Output::weight).sum::<usize>() * 2;
-        Self { outputs: outputs.into(), offset, stands_in, counted, weight }
+        Self { outputs: outputs.into(), offset, stands_in, counted, trace, weight }
     }
 }
 
@@ -128,6 +137,11 @@ pub(super) struct Position {
 }
 
 impl Cut {
+    /// The traces of its records.
+    pub(super) fn traces(&self) -> impl Iterator<Item = &Trace> {
+        self.outputs.iter().map(|done| &done.trace)
+    }
+
     /// The partition that an output of the cut is of.
     pub(super) fn position_of(&self, index: usize) -> Option<&Position> {
         self.positions.iter().find(|position| index < position.end)
@@ -228,7 +242,7 @@ impl Assignment {
         let weight = record.weight() + extra;
         held.bytes += weight;
         held.taken.extend(record.timestamp.as_ref().map(|stamp| (record.offset, stamp.time)));
-        Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra }))
+        Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra, trace: None }))
     }
 
     /// While a record waits for its time it counts for itself only; true when its partition is still ours.
@@ -260,7 +274,7 @@ impl Assignment {
     /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
     pub(super) fn complete(&mut self, slot: Slot, outputs: Vec<Output>, counted: Counted) -> Result<bool, Error> {
         let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
-        let done = Done::new(slot.offset, outputs, counted, false);
+        let done = Done::new(slot.offset, outputs, counted, false, slot.trace);
         let weight = done.weight;
         match held.ledger.complete(slot.generation, slot.offset, done) {
             Ok(()) => {
@@ -284,7 +298,7 @@ impl Assignment {
     pub(super) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>, counted: Counted) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
         let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
-        let done = Done::new(entry.offset, outputs, counted, true);
+        let done = Done::new(entry.offset, outputs, counted, true, entry.trace.clone());
         held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
         held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))
     }

@@ -19,6 +19,7 @@ use super::sentinel::Sentinel;
 use super::start::Starts;
 use super::state::{Applied, States};
 use super::status::{Reading, Status};
+use super::traced::tell;
 use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Cause, Outcome as Ended, Oversized, Transactions};
 use crate::event::{Output, Record};
 use crate::metrics::{Counted, Histogram, record_with};
@@ -416,6 +417,7 @@ impl Desk {
             return Err(Error::Inconsistent("outputs without offsets".to_owned()));
         }
         self.last_cut = Instant::now();
+        tell(cut.traces(), |trace, at| trace.batched(at));
         let (entries, logs) = (cut.outputs.clone(), cut.logs());
         self.transactions.submit(Batch { entries, state, offsets, logs, membership })?;
         self.in_flight = Some(cut);
@@ -435,6 +437,7 @@ impl Desk {
                 self.tally.commits += 1;
                 let now = Timestamp::now();
                 cut.outputs.iter().for_each(|done| done.counted.commit(now));
+                tell(cut.traces(), |trace, at| trace.committed(at, cut.outputs.len()));
                 self.assignment.committed(&cut)
             }
             Ended::Aborted(abort) => self.aborted(&cut, &abort),
@@ -457,6 +460,7 @@ impl Desk {
         if let Some(aborts) = self.tally.aborts.get_mut(abort.cause as usize) {
             *aborts += 1;
         }
+        tell(cut.traces(), |trace, at| trace.aborted(at, cause));
         self.assignment.aborted(&cut.positions)?;
         let of_others = self.assignment.partitions().filter(|partition| abort.others.contains(&partition.topic));
         self.doubtful.extend(of_others.cloned());

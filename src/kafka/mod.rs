@@ -19,6 +19,7 @@
 //! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
 //! | `ledger` | what was read of one partition and how far it is done |
 //! | `transaction` | the thread that writes outputs and offsets in one transaction; `session`: the producer under its id |
+//! | `traced` | what a trace of a record is told |
 //! | `watch` | whether that thread's calls still return |
 //! | `membership` | the group membership that fences a transaction; `unsafe` |
 //! | `committed` | a committed position and the text that is committed with it |
@@ -83,6 +84,7 @@ mod start;
 mod state;
 mod status;
 pub mod topics;
+mod traced;
 mod transaction;
 mod watch;
 
@@ -102,3 +104,4 @@ pub use sentinel::Sentinel;
 pub use sole::{GroupError, succeeds};
 pub use state::{Applied, PartitionState, Restoring, Stateful};
 pub use status::{Phase, Status};
+pub use traced::{Trace, Traced};

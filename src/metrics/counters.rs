@@ -70,6 +70,8 @@ pub static DNS_QUESTIONS: Counter<9> = Counter::new();
 pub static DNS_CACHE: Counter<3> = Counter::new();
 /// Claim checks by outcome.
 pub static CLAIM_CHECKS: Counter<3> = Counter::new();
+/// Messages that were to be traced, by decision.
+pub static TRACES: Counter<2> = Counter::new();
 /// DNS questions that a server was asked.
 pub static DNS_IN_FLIGHT: Gauge = Gauge(AtomicI64::new(0));
 /// DNS questions that wait for a place.
@@ -99,6 +101,7 @@ pub fn samples() -> Vec<Sample> {
     samples.extend(by_label(&table::DNS_QUESTIONS, DNS_QUESTIONS.sums()));
     samples.extend(by_label(&table::DNS_CACHE, DNS_CACHE.sums()));
     samples.extend(by_label(&table::CLAIM_CHECKS, CLAIM_CHECKS.sums()));
+    samples.extend(by_label(&table::TRACES, TRACES.sums()));
     samples.push(Sample::new(&table::DNS_IN_FLIGHT, DNS_IN_FLIGHT.get()));
     samples.push(Sample::new(&table::DNS_WAITING, DNS_WAITING.get()));
     samples
@@ -117,6 +120,7 @@ mod tests {
             (&table::DNS_QUESTIONS, DNS_QUESTIONS.sums().len()),
             (&table::DNS_CACHE, DNS_CACHE.sums().len()),
             (&table::CLAIM_CHECKS, CLAIM_CHECKS.sums().len()),
+            (&table::TRACES, TRACES.sums().len()),
         ] {
             assert!(metric.labels[0].values.all().len() <= room, "{}", metric.name);
         }

@@ -89,6 +89,8 @@ pub const SENTINEL: Label = listed(
 pub const SIGNAL: Label = listed("signal", &["metrics", "traces", "logs"]);
 /// Of which things may be dropped.
 pub const DROPPED: Label = listed("signal", &["traces", "logs"]);
+/// Whether a message that was to be traced is.
+pub const TRACE: Label = listed("decision", &["sampled", "limited"]);
 /// How an export ended.
 pub const EXPORT: Label = listed("outcome", &["exported", "failed"]);
 /// The version of verdmarc.

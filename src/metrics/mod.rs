@@ -14,7 +14,7 @@ pub mod table;
 pub use counted::{Counted, Unreported};
 pub use counters::{
     CLAIM_CHECKS, Counter, DEAD_LETTERS, DNS_CACHE, DNS_IN_FLIGHT, DNS_QUESTIONS, DNS_WAITING, FAILURES_WRITTEN, Gauge, REASONS,
-    RETRIES, UNREPORTED, VERDICTS, samples,
+    RETRIES, TRACES, UNREPORTED, VERDICTS, samples,
 };
 pub use durations::{Durations, Histogram, record, record_with, start};
 pub use sample::{Sample, Value};

@@ -156,6 +156,8 @@ metrics! {
         "Records of the failures topic that could not be read and became dead letters.";
     FAILURES_SKIPPED = "verdmarc.failures.skipped", "verdmarc_failures_skipped_total", Counter, "{record}", [ROLE], Committed,
         "Records of the failures topic that were passed over because this version does not know their type.";
+    FAILURES_RESTORED = "verdmarc.failures.restored", "verdmarc_failures_restored_total", Counter, "{message}", [ROLE], Seen,
+        "DMARC failures in rows that were restored from the windows topic; the trace of a report does not lead to their messages.";
     REPORTS = "verdmarc.reports", "verdmarc_reports_total", Counter, "{report}", [ROLE], Committed,
         "Aggregate reports that were written to the reports topic.";
     MESSAGES_REPORTED = "verdmarc.messages.reported", "verdmarc_messages_reported_total", Counter, "{message}", [ROLE], Committed,
@@ -186,6 +188,8 @@ metrics! {
         "Time that it took to restore the rows of a partition.";
     SENTINEL = "verdmarc.sentinel", "verdmarc_sentinel_total", Counter, "", [SENTINEL], Seen,
         "Contradictions in the bookkeeping of which records are done and committed; anything but 0 is a fault of verdmarc.";
+    TRACES = "verdmarc.traces", "verdmarc_traces_total", Counter, "{message}", [TRACE], Seen,
+        "Messages that were to be traced: sampled, or kept out by the limit of traces per second.";
     TELEMETRY_EXPORTS = "verdmarc.telemetry.exports", "verdmarc_telemetry_exports_total", Counter, "{export}", [SIGNAL, EXPORT], Seen,
         "Exports of telemetry to the collector, by signal and outcome.";
     TELEMETRY_DROPPED = "verdmarc.telemetry.dropped", "verdmarc_telemetry_dropped_total", Counter, "{item}", [DROPPED], Seen,

@@ -8,16 +8,19 @@
 //!
 //! State, position and outputs are one transaction, so a crash repeats nothing and loses nothing.
 
+use super::report_spans::ReportSpans;
 use crate::aggregate::changelog::Foreign;
 use crate::aggregate::{Counts, Intake as Said, Restore, Settings, State, Totals, read};
 use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
-use crate::event::{DeadLetterReason, Lineage, Output, Record, TopicId};
+use crate::event::headers::Trace;
+use crate::event::{DeadLetterReason, Lineage, Output, Record, TopicId, TraceContext};
 use crate::kafka::{
     Applied, Error, Group, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Stateful, Status, Stop, Tally,
     existing_topics,
 };
 use crate::metrics::{Counted, Sample, table};
+use crate::telemetry::traces::Traces;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +36,13 @@ const FAILURES: &str = "verdmarc.failure.";
 ///
 /// # Errors
 /// Settings that the client library refuses, an error of Kafka that does not pass, or a state that does not fit.
-pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, stop: Stop) -> Result<Tally, Error> {
+pub async fn run(
+    config: &Config,
+    mut settings: Settings,
+    status: Arc<Status>,
+    traces: Traces,
+    stop: Stop,
+) -> Result<Tally, Error> {
     let failures = config.topics.full(&config.topics.failures);
     let (kafka, until) = (config.kafka.clone(), stop.clone());
     if super::blocking(move || existing_topics(&kafka, &until, &[])).await?.is_none() {
@@ -43,8 +52,8 @@ pub async fn run(config: &Config, mut settings: Settings, status: Arc<Status>, s
     super::check_group(config, NAME, &failures).await?;
     settings.deltas = Mutant::Deltas.is_on();
     let meters = measured(&status);
-    let role =
-        Aggregator { settings: Arc::new(settings), dead_letters: config.topics.full(&config.topics.dead_letters).into(), meters };
+    let dead_letters = config.topics.full(&config.topics.dead_letters).into();
+    let role = Aggregator { settings: Arc::new(settings), dead_letters, meters, traces };
     let intake = intake(config, failures, Arc::new(role));
     // Nothing is handed out: records are applied where they are read.
     let (pipeline, _work, _completions) = Pipeline::start(&config.kafka, intake, status, stop)?;
@@ -92,6 +101,7 @@ struct Aggregator {
     settings: Arc<Settings>,
     dead_letters: Arc<str>,
     meters: Meters,
+    traces: Traces,
 }
 
 impl Stateful for Aggregator {
@@ -101,7 +111,8 @@ impl Stateful for Aggregator {
 
     fn restore(&self, partition: i32, partitions: i32) -> Box<dyn Restoring> {
         let restore = Restore::new(self.settings.clone(), partition, partitions).unchecked(Mutant::UncheckedMarker.is_on());
-        Box::new(Restored { restore, partition, dead_letters: self.dead_letters.clone(), meters: self.meters.clone() })
+        let (dead_letters, meters, traces) = (self.dead_letters.clone(), self.meters.clone(), self.traces.clone());
+        Box::new(Restored { restore, partition, dead_letters, meters, traces })
     }
 }
 
@@ -110,6 +121,7 @@ struct Restored {
     partition: i32,
     dead_letters: Arc<str>,
     meters: Meters,
+    traces: Traces,
 }
 
 impl Restoring for Restored {
@@ -126,13 +138,15 @@ impl Restoring for Restored {
     }
 
     fn finish(self: Box<Self>, committed: Option<i64>, input: Option<TopicId>) -> Result<Box<dyn PartitionState>, String> {
-        let Self { restore, partition, dead_letters, meters } = *self;
+        let Self { restore, partition, dead_letters, meters, traces } = *self;
         let state = restore.finish(committed, input).map_err(|error| error.to_string())?;
         let number = meters.note(|measured| {
             measured.started += 1;
+            measured.restored += state.restored();
             measured.started
         });
-        let counting = Counting { state, partition, dead_letters, meters, number };
+        let spans = ReportSpans::of(traces);
+        let counting = Counting { state, partition, dead_letters, meters, number, spans };
         counting.measure();
         Ok(Box::new(counting))
     }
@@ -146,12 +160,19 @@ struct Counting {
     meters: Meters,
     /// What tells it from another of the same partition.
     number: u64,
+    spans: ReportSpans,
 }
 
 impl Counting {
     fn measure(&self) {
         let now = (self.state.totals(), self.state.counts());
         self.meters.note(|measured| measured.live.insert(self.number, now));
+    }
+
+    /// The trace of a failure, when there is any use in noting it.
+    fn sampled(&self, record: &Record) -> Option<TraceContext> {
+        let headers = record.headers.as_ref().filter(|_| self.spans.are_on())?;
+        Trace::parent_of(headers).filter(TraceContext::is_sampled)
     }
 
     fn dead_letter(&self, record: Record, code: &str, why: &str) -> Output {
@@ -169,6 +190,9 @@ impl PartitionState for Counting {
             Ok(Said::Failure(event)) => {
                 let taken = record.timestamp.map_or_else(Timestamp::now, |stamp| stamp.time).as_second();
                 if self.state.count(&event, taken) {
+                    if let Some(context) = self.sampled(&record) {
+                        self.state.link(&event, context);
+                    }
                     return Ok(Applied::default());
                 }
                 let why = "it came after aggregate.horizon_s of its window";
@@ -234,15 +258,19 @@ impl PartitionState for Counting {
     }
 
     fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
-        self.state.cut(next, now, with_step)
+        let mut outputs = self.state.cut(next, now, with_step);
+        self.spans.begin(&mut outputs, &self.state.take_linked());
+        outputs
     }
 
     fn committed(&mut self) {
+        self.spans.committed();
         self.state.committed();
         self.measure();
     }
 
     fn aborted(&mut self) {
+        self.spans.aborted();
         self.state.aborted();
     }
 }
@@ -265,6 +293,7 @@ struct Measured {
     live: BTreeMap<u64, (Totals, Counts)>,
     started: u64,
     retired: Totals,
+    restored: u64,
 }
 
 impl Meters {
@@ -283,6 +312,7 @@ impl Meters {
                 Sample::new(&table::FAILURES_TOO_LATE, totals.too_late),
                 Sample::new(&table::FAILURES_UNREADABLE, totals.unreadable),
                 Sample::new(&table::FAILURES_SKIPPED, totals.skipped),
+                Sample::new(&table::FAILURES_RESTORED, measured.restored),
                 Sample::new(&table::REPORTS, totals.reports),
                 Sample::new(&table::MESSAGES_REPORTED, totals.reported),
                 Sample::new(&table::MESSAGES_UNADDRESSED, totals.no_reporting_address),

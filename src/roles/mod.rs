@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 mod prediction;
+mod report_spans;
 mod retry;
 mod uncounted;
 pub mod verdict;

@@ -47,6 +47,11 @@ impl Retries {
         self.topics.iter().map(|topic| &**topic).take(if self.is_on { self.topics.len() } else { 0 })
     }
 
+    /// Whether a topic is one of the lane's.
+    pub(super) fn has(&self, topic: &str) -> bool {
+        self.topics.iter().any(|known| **known == *topic)
+    }
+
     /// The topics that this process writes to.
     pub(super) fn written(&self) -> impl Iterator<Item = &str> {
         self.read().take(self.delays.len())

@@ -13,18 +13,20 @@ use super::retry::Retries;
 use super::uncounted::Meter;
 use super::{blocking, check_group, check_topics};
 use crate::auth::dmarc::Policy;
-use crate::claim_check::{ClaimChecks, Unfetched};
+use crate::claim_check::{ClaimChecks, Message, Unfetched};
 use crate::config::{Config, Evaluation, Kafka, Mail};
 use crate::dns::Resolver;
 use crate::event::dead_letter::dead_letter;
-use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE};
-use crate::event::raw::{Raw, Refusal, unread};
-use crate::event::{EvaluationBlock, FAILURE, Output, Reason, Record};
+use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE, Trace};
+use crate::event::raw::{Body, Raw, Refusal, unread};
+use crate::event::{EvaluationBlock, FAILURE, Input, Lineage, Output, Reason, Record};
 use crate::kafka::{
-    Completions, Error, Group, Handlers, Intake, Outcome, Pipeline, Status, Stop, Tally, Work, existing_topics, failpoint,
+    Completions, Error, Group, Handlers, Intake, Outcome, Pipeline, Slot, Status, Stop, Tally, Traced, Work, existing_topics,
+    failpoint,
 };
 use crate::message::{HeaderSection, normalise};
 use crate::metrics::{Counted, Histogram, Unreported, record as record_duration};
+use crate::telemetry::traces::{Ending, MessageSpan, Received, Traces};
 use crate::verdict::{
     MailDetail, Origin, Outputs, ReportScope, Uncounted, evaluate_section, internal_error, outputs, outputs_of,
 };
@@ -35,7 +37,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Name of the role, and of its group behind the prefix.
@@ -65,13 +67,14 @@ pub async fn run(
     resolver: Arc<dyn Resolver>,
     claims: ClaimChecks,
     statuses: Statuses,
+    traces: Traces,
     stop: Stop,
 ) -> Result<Tally, Error> {
     let (retries, raw) = (Retries::new(config), config.topics.full(&config.topics.raw));
     let Some(topics) = present(config, &retries, &stop).await? else { return Ok(Tally::default()) };
     check_topics(config).await?;
     check_group(config, NAME, &raw).await?;
-    let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone()));
+    let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone(), traces));
     let source =
         Source { kafka: config.kafka.clone(), judge, places: Arc::new(Semaphore::new(config.verdict.concurrency)), stop };
     let fresh = source.read(intake(config, Share::Raw { lane: retries.is_on() }, vec![raw], &retries), statuses.raw);
@@ -145,19 +148,25 @@ async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions,
         let (slot, record) = work.begin();
         let judge = judge.clone();
         let judging = AssertUnwindSafe(async move { judge.judge(record).await }).catch_unwind();
-        let mut judging = Box::pin(judging.map(|outcome| outcome.unwrap_or(Outcome::Panicked)));
+        let mut judging = Box::pin(judging.map(|judged| judged.unwrap_or((Outcome::Panicked, None))));
+        let completed = |completions: &Completions, slot: Slot, (outcome, span): Judged| {
+            completions.complete(slot.traced(span.map(|span| span as Arc<dyn Traced>)), outcome);
+        };
         match futures::poll!(&mut judging) {
-            Poll::Ready(outcome) => completions.complete(slot, outcome),
+            Poll::Ready(judged) => completed(&completions, slot, judged),
             Poll::Pending => {
                 let (place, completions) = (places.split(1), completions.clone());
                 tokio::spawn(async move {
-                    completions.complete(slot, judging.await);
+                    completed(&completions, slot, judging.await);
                     drop(place);
                 });
             }
         }
     }
 }
+
+/// What a record came to, and its span when it is traced.
+type Judged = (Outcome, Option<Arc<MessageSpan>>);
 
 /// The topics that retries are read from. None when a stop was requested before the brokers answered.
 async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
@@ -246,6 +255,9 @@ struct Judge {
     /// A header that nobody reads was warned about.
     warned: AtomicBool,
     uncounted: Meter,
+    traces: Traces,
+    /// Of mail.raw, and of the retry lane.
+    groups: (String, String),
 }
 
 struct Topics {
@@ -256,7 +268,7 @@ struct Topics {
 }
 
 impl Judge {
-    fn new(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks, retries: Retries) -> Self {
+    fn new(config: &Config, resolver: Arc<dyn Resolver>, claims: ClaimChecks, retries: Retries, traces: Traces) -> Self {
         let names = &config.topics;
         let settings = Arc::new(config.evaluation());
         Self {
@@ -280,6 +292,8 @@ impl Judge {
             },
             warned: AtomicBool::new(false),
             uncounted: Meter::default(),
+            traces,
+            groups: (config.group(NAME), config.group(LANE)),
         }
     }
 
@@ -297,21 +311,56 @@ impl Judge {
         }
     }
 
-    async fn judge(&self, record: Record) -> Outcome {
+    /// The span of a record, if it is sampled.
+    fn span(&self, record: &Record, trace: &Trace, first: &Input, begun: Timestamp) -> Option<Arc<MessageSpan>> {
+        if !self.traces.are_on() {
+            return None;
+        }
+        let (raw, lane) = &self.groups;
+        let group = if self.retries.has(&record.topic) { lane } else { raw };
+        self.traces.message(&Received { record, group, attempt: first.attempt, at: begun.into() }, trace, first)
+    }
+
+    /// The span of a record that cannot be read.
+    fn span_of_unread(&self, record: &Record, begun: Timestamp) -> Option<Arc<MessageSpan>> {
+        let trace = record.headers.as_ref().filter(|_| self.traces.are_on()).map(Trace::of_headers);
+        self.span(record, &trace.unwrap_or_default(), &Lineage::itself(record).input, begun)
+    }
+
+    /// The message of a record.
+    async fn message<'b>(&self, body: &'b Body<'_>, span: Option<&MessageSpan>) -> Result<Message<'b>, Unfetched> {
+        let since = span.filter(|_| matches!(body, Body::Reference(_))).map(|span| (span, SystemTime::now()));
+        let message = self.claims.message(body).await;
+        if let Some((span, since)) = since {
+            span.fetched(since);
+        }
+        message
+    }
+
+    async fn judge(&self, record: Record) -> Judged {
         failpoint::reached("decode");
         self.warn_of_unread(&record);
-        let raw = match Raw::decode(&record, self.settings.limits.message_bytes, Timestamp::now()) {
+        let begun = Timestamp::now();
+        let mut raw = match Raw::decode(&record, self.settings.limits.message_bytes, begun) {
             Ok(raw) => raw,
-            Err(refusal) => return self.refused(record, &refusal),
+            Err(refusal) => {
+                let span = self.span_of_unread(&record, begun);
+                return self.refused(record, &refusal, span);
+            }
         };
-        let message = match self.claims.message(&raw.body).await {
+        let span = self.span(&record, &raw.trace, &raw.lineage.input, begun);
+        if let Some(span) = &span {
+            raw.trace = raw.trace.within(span.context());
+        }
+        let message = match self.message(&raw.body, span.as_deref()).await {
             Ok(message) => message,
-            Err(Unfetched::Refused(refusal)) => return self.refused(record, &refusal),
+            Err(Unfetched::Refused(refusal)) => return self.refused(record, &refusal, span),
             Err(Unfetched::Unavailable(reason)) => {
                 tracing::warn!(
                     topic = %record.topic, partition = record.partition, offset = record.offset, reason, "object not fetched"
                 );
-                return Outcome::Later { record, wait: FETCH_AGAIN };
+                ends(span.as_deref(), Ending::PutOff);
+                return (Outcome::Later { record, wait: FETCH_AGAIN }, None);
             }
         };
         let (now, begun) = (Timestamp::now(), Instant::now());
@@ -321,11 +370,22 @@ impl Judge {
             failpoint::reached("evaluate");
             let normalised = normalise(&message, settings.convert_bare_lf, settings.strip_mbox_line);
             let section = HeaderSection::parse(&normalised.bytes, &settings.limits);
-            let verdict = evaluate_section(&normalised, &section, &raw.envelope, &*self.resolver, now, settings).await;
-            match self.retries.next(&record, &raw.lineage, &verdict, now) {
-                Some(again) => (vec![again], Counted::retry()),
-                None => self.records(&record, &raw, outputs_of(&section, &raw.envelope, verdict, &origin), now),
+            let evaluating = span.as_ref().map(|span| span.evaluating());
+            let asking = evaluating.as_ref().map(|evaluating| evaluating.asking(&*self.resolver));
+            let resolver: &dyn Resolver = match &asking {
+                Some(asking) => asking,
+                None => &*self.resolver,
+            };
+            let verdict = evaluate_section(&normalised, &section, &raw.envelope, resolver, now, settings).await;
+            if let Some(mut again) = self.retries.next(&record, &raw.lineage, &verdict, now) {
+                if span.is_some() {
+                    raw.trace.replace_in(&mut again.headers);
+                }
+                ends(span.as_deref(), Ending::Retried);
+                return (vec![again], Counted::retry());
             }
+            let outputs = outputs_of(&section, &raw.envelope, verdict, &origin);
+            self.records(&record, &raw, outputs, now, span.as_deref())
         };
         let (written, counted) = match AssertUnwindSafe(evaluation).catch_unwind().await {
             Ok(written) => written,
@@ -333,20 +393,25 @@ impl Judge {
                 let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
                 tracing::error!(%topic, partition, offset, "evaluation panicked; the verdict is PROCESSING_FAILED");
                 let verdict = internal_error(&raw.envelope, now, settings);
-                let written =
-                    |message| self.records(&record, &raw, outputs(message, &raw.envelope, verdict.clone(), &origin), now);
+                let written = |message| {
+                    let outputs = outputs(message, &raw.envelope, verdict.clone(), &origin);
+                    self.records(&record, &raw, outputs, now, span.as_deref())
+                };
                 catch_unwind(AssertUnwindSafe(|| written(&message))).unwrap_or_else(|_| written(&[]))
             }
         };
         record_duration(Histogram::Process, begun.elapsed());
-        Outcome::Done(written, counted)
+        (Outcome::Done(written, counted), span)
     }
 
-    fn refused(&self, record: Record, refusal: &Refusal) -> Outcome {
+    fn refused(&self, record: Record, refusal: &Refusal, span: Option<Arc<MessageSpan>>) -> Judged {
         tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, reason = refusal.code(), "refused");
         let outputs = vec![dead_letter(&self.topics.dead_letters, record, refusal)];
+        ends(span.as_deref(), Ending::Refused(refusal.code()));
         let counted = Counted::dead_letter(refusal.reason());
-        if refusal.counts_towards_a_stop() { Outcome::Refused(outputs, counted) } else { Outcome::Done(outputs, counted) }
+        let outcome =
+            if refusal.counts_towards_a_stop() { Outcome::Refused(outputs, counted) } else { Outcome::Done(outputs, counted) };
+        (outcome, span)
     }
 
     fn origin(&self, raw: &Raw<'_>) -> Origin {
@@ -364,7 +429,14 @@ impl Judge {
 
     /// The records to write, and what is counted of them. Their ids follow from the raw record, so that a repetition carries the same
     /// ones.
-    fn records(&self, record: &Record, raw: &Raw<'_>, outputs: Outputs<'_>, time: Timestamp) -> (Vec<Output>, Counted) {
+    fn records(
+        &self,
+        record: &Record,
+        raw: &Raw<'_>,
+        outputs: Outputs<'_>,
+        time: Timestamp,
+        span: Option<&MessageSpan>,
+    ) -> (Vec<Output>, Counted) {
         let id = raw.lineage.id();
         let headers = |kind| Attributes { id: &id, source: &self.source, kind, time, content_type: JSON }.headers(&raw.trace);
         if let Some(why) = outputs.uncounted {
@@ -372,6 +444,8 @@ impl Judge {
         }
         let counted = counted(&outputs);
         let receipt = &outputs.verdict.receipt;
+        let (status, policy) = (receipt.dmarc_verdict.status.as_str(), receipt.dmarc_policy.map(Policy::as_str));
+        ends(span, Ending::Judged { status, policy });
         let mut of_verdict = headers(VERDICT).with(STATUS, receipt.dmarc_verdict.status.as_str());
         if let Some(policy) = receipt.dmarc_policy {
             of_verdict.push(POLICY, Some(policy.to_string().as_bytes()));
@@ -421,6 +495,13 @@ fn unreported(why: Uncounted) -> Unreported {
         Uncounted::Late => Unreported::Late,
         Uncounted::NoClient => Unreported::NoClient,
         Uncounted::Incomplete => Unreported::Incomplete,
+    }
+}
+
+/// Notes what became of a message that is traced.
+fn ends(span: Option<&MessageSpan>, ending: Ending<'_>) {
+    if let Some(span) = span {
+        span.ends(ending);
     }
 }
 

@@ -8,8 +8,10 @@ mod losses;
 mod meters;
 mod process;
 mod providers;
+pub mod sampling;
 mod scrape;
 pub mod semconv;
+pub mod traces;
 
 pub use collector::ExportError;
 pub use losses::{Losses, Signal};

@@ -26,6 +26,10 @@ pub const MESSAGING_DESTINATION_PARTITION_ID: &str = "messaging.destination.part
 pub const MESSAGING_CONSUMER_GROUP_NAME: &str = "messaging.consumer.group.name";
 /// The offset.
 pub const MESSAGING_KAFKA_OFFSET: &str = "messaging.kafka.offset";
+/// Bytes of a message.
+pub const MESSAGING_MESSAGE_BODY_SIZE: &str = "messaging.message.body.size";
+/// What identifies a message.
+pub const MESSAGING_MESSAGE_ID: &str = "messaging.message.id";
 /// How many messages a batch has.
 pub const MESSAGING_BATCH_MESSAGE_COUNT: &str = "messaging.batch.message_count";
 /// What kind of error ended an operation.

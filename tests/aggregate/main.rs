@@ -20,5 +20,9 @@ mod fleet;
 #[path = "../support/memory.rs"]
 mod memory;
 mod oversized;
+#[allow(dead_code, reason = "another test binary uses all of it")]
+#[path = "../telemetry/receiver.rs"]
+mod receiver;
 mod state;
+mod traces;
 mod windows;

@@ -16,6 +16,7 @@ use crate::dns::{Resolver, Zone};
 use crate::event::{Record, VerdictEvent};
 use crate::kafka::embedded::Embedded;
 use crate::kafka::{Producer, Reader, Start, Stop, Tally};
+use crate::telemetry::traces::Traces;
 use crate::{dns, roles, telemetry};
 use scenarios::Scenario;
 use sign::Keys;
@@ -220,7 +221,9 @@ impl Stage {
         let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
         let role = runtime.spawn({
             let (config, stop) = (config.clone(), stop.clone());
-            async move { roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), stop).await }
+            async move {
+                roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), Traces::default(), stop).await
+            }
         });
         let topics = &config.topics;
         let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters, &topics.reports];
@@ -233,7 +236,7 @@ impl Stage {
     fn aggregate(&mut self) -> Result<(), Failure> {
         let settings = Settings::of(&self.config)?;
         let (config, stop) = (self.config.clone(), self.stop.clone());
-        let role = async move { roles::aggregate::run(&config, settings, Arc::default(), stop).await };
+        let role = async move { roles::aggregate::run(&config, settings, Arc::default(), Traces::default(), stop).await };
         self.roles.push(self.runtime.spawn(role));
         Ok(())
     }
