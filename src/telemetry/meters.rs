@@ -50,7 +50,7 @@ impl Figures {
         let mut figures: BTreeMap<&'static str, Vec<Sample>> = BTreeMap::new();
         let mut add = |sample: Sample| figures.entry(sample.metric).or_default().push(sample);
         for (role, status) in self.roles.iter() {
-            status.samples(Instant::now()).into_iter().map(|sample| sample.with("role", *role)).for_each(&mut add);
+            status.samples(Instant::now()).into_iter().map(|sample| sample.with("role", role)).for_each(&mut add);
         }
         metrics::samples().into_iter().for_each(&mut add);
         for (sentinel, count) in Sentinel::counts() {
