@@ -322,5 +322,42 @@ fn config_check_finds_what_a_start_would_refuse_and_shows_no_value() {
     let file =
         folder.file("settings.toml", &properties("'debug' = 'conf'\nsasl.username = 'hunter2'\nsasl.password = 'hunter2'"));
     let (code, stdout, stderr) = folder.run(&["config", "check", "--config", file.to_str().unwrap()]);
-    assert_eq!((code, stdout.as_str(), stderr.contains("hunter2")), (Some(0), "The settings are valid.\n", false), "{stderr}");
+    assert_eq!((code, stdout.ends_with("\nThe settings are valid.\n")), (Some(0), true), "{stdout}{stderr}");
+    assert!(!(stdout + &stderr).contains("hunter2"));
+}
+
+#[test]
+fn config_check_compares_the_settings_with_what_a_pod_is_given() {
+    let folder = Folder::new();
+    folder.file(
+        "settings.toml",
+        "[receiver]\ndomain = 'mx.example'\norganization = 'x'\ncontact = 'x@mx.example'\n[aggregate]\nprocess_bytes = 536870912\n",
+    );
+    let check = |arguments: &[&str]| folder.run(&[&["config", "check", "--config", "settings.toml"][..], arguments].concat());
+    let memory = "memory: these settings take up to ";
+    for (arguments, code, wrong) in [
+        (&["--roles", "verdict", "--memory-limit", "520Mi", "--grace-period-s", "40"][..], 0, &[][..]),
+        (&["--roles", "verdict", "--memory-limit", "519Mi"], 2, &["verdict.budget_bytes 256 MiB", "the limit is 519 MiB"]),
+        (&["--roles", "verdict", "--grace-period-s", "39"], 2, &["verdict.drain_ms = 20000", "the grace period to 40 s or more"]),
+        (&["--roles", "aggregate", "--memory-limit", "1Gi"], 2, &["aggregate.process_bytes and a quarter 640 MiB", memory]),
+        (&["--roles", "aggregate", "--memory-limit", "1100Mi"], 0, &[]),
+        (&["--memory-limit", "1100Mi", "--grace-period-s", "30"], 2, &[memory, "further consumer groups", "grace period: "]),
+        (&["--memory-limit", "512MB"], 2, &["`512MB` is no number of bytes", "say 512Mi"]),
+    ] {
+        let (found, stdout, stderr) = check(arguments);
+        assert_eq!(found, Some(code), "{arguments:?}: {stdout}{stderr}");
+        for part in wrong {
+            assert!(stderr.contains(part), "{arguments:?}: `{part}` is missing in: {stderr}");
+        }
+        assert_eq!(stdout.contains("The settings are valid."), code == 0, "{stdout}");
+    }
+    let (_, stdout, _) = check(&["--roles", "verdict", "--memory-limit", "1Gi", "--grace-period-s", "60"]);
+    for line in [
+        "settings      settings.toml\n",
+        "roles         verdict\n",
+        "memory        up to 520 MiB; the limit is 1024 MiB\n",
+        "stop          up to 40 s; the grace period is 60 s\n",
+    ] {
+        assert!(stdout.contains(line), "{line} is missing in: {stdout}");
+    }
 }

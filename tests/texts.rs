@@ -42,6 +42,7 @@ fn texts() -> Vec<(String, String)> {
     assert!(texts.iter().any(|(name, _)| name == "verdmarc dead-letters list --help"), "commands below commands are found");
     help(&["conformance"], &mut texts);
     texts.push(("verdmarc config print".into(), verdmarc(&["config", "print"])));
+    texts.push(("verdmarc config print --template".into(), verdmarc(&["config", "print", "--template"])));
     texts.extend(Reason::ALL.iter().map(|reason| (format!("reason {}", reason.code()), reason.meaning().to_owned())));
     let letters = DeadLetterReason::ALL.iter();
     texts.extend(letters.map(|reason| (format!("dead-letter reason {}", reason.code()), reason.meaning().to_owned())));
@@ -134,6 +135,18 @@ fn config_print_lists_the_choices_of_each_word_setting() {
         }
     }
     assert!(words > 15, "settings with words are found: {words}");
+}
+
+/// `VERDMARC_WRITE_GOLDEN=1` writes the file instead of comparing with it.
+#[test]
+fn the_settings_file_to_copy_is_the_one_that_the_types_give() {
+    let (path, template) = (project("deploy/verdmarc.toml"), verdmarc(&["config", "print", "--template"]));
+    if std::env::var_os("VERDMARC_WRITE_GOLDEN").is_some() {
+        return std::fs::write(&path, template).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap();
+    assert!(found == template, "deploy/verdmarc.toml is another: run with VERDMARC_WRITE_GOLDEN=1 and look at the change");
+    assert!(verdmarc(&["config", "check", "--config", path.to_str().unwrap()]).ends_with("The settings are valid.\n"));
 }
 
 /// A process that ends with its test, however that ends.

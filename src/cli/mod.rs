@@ -1,6 +1,7 @@
 //! The command line: one file a command, which reads its arguments, calls the library and prints.
 
 mod aggregate;
+mod cgroup;
 mod config;
 pub mod conformance;
 mod dead_letters;
@@ -88,7 +89,11 @@ struct Settings {
 
 impl Settings {
     fn load(&self) -> Result<crate::config::Config, Failure> {
-        Ok(crate::config::Source::of_process(self.config.clone()).load()?)
+        Ok(self.source().load()?)
+    }
+
+    fn source(&self) -> crate::config::Source {
+        crate::config::Source::of_process(self.config.clone())
     }
 }
 

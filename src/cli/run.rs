@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Role {
+pub(super) enum Role {
     /// Raw messages to verdicts.
     Verdict,
     /// Failures to reports.
@@ -35,7 +35,7 @@ enum Role {
 }
 
 impl Role {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Verdict => roles::verdict::NAME,
             Self::Aggregate => roles::aggregate::NAME,
@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     super::files::raise_limit();
     let roles = chosen(&arguments.roles, &config)?;
     require_brokers(&config)?;
-    for warning in config.warnings() {
+    let too_much = super::config::beyond_own_limit(&config, &roles);
+    for warning in config.warnings().into_iter().chain(too_much) {
         tracing::warn!("{warning}");
     }
     for line in not_run(&roles, &arguments.roles, &config) {
@@ -65,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// The roles that were asked for, else every one whose settings are there.
-fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
+pub(super) fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
     if asked.contains(&Role::Deliver) {
         return Err(Failure::usage("role `deliver` is not in this version; --roles verdict,aggregate are"));
     }

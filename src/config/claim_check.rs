@@ -12,11 +12,14 @@ pub struct ClaimCheck {
     /// environment variables (AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE) or the instance; besides reading objects, S3 must
     /// allow listing the bucket, because a missing object is answered with 403 otherwise, and its record waits for ever.
     /// Default none: every reference is refused.
+    #[schemars(example = ["s3://mail/incoming/"])]
     pub prefixes: Vec<Prefix>,
     /// Endpoint of an S3-compatible store that is not Amazon's, such as `https://minio.example:9000`. Default none.
+    #[schemars(example = "https://minio.example:9000")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Region of the S3 buckets. Default none: what the environment says, or us-east-1.
+    #[schemars(example = "eu-central-1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Milliseconds for one object, retries included; then its partition pauses and tries again. Default 15 000.

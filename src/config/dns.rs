@@ -10,8 +10,10 @@ use std::path::PathBuf;
 pub struct Dns {
     /// DNS servers: addresses, with a port where it is not 53 (`192.0.2.1:5353`, `[2001:db8::1]:5353`). Default none: those of
     /// the system (`/etc/resolv.conf`).
+    #[schemars(example = ["192.0.2.53", "[2001:db8::53]:5353"])]
     pub servers: Vec<DnsServer>,
     /// A file with a zone that answers instead of any server, for tests and trials: JSON, or a master file. Default none.
+    #[schemars(example = "zone.json")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<PathBuf>,
     /// Milliseconds that one attempt at one server may take. Default 3 000.

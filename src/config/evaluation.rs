@@ -31,6 +31,7 @@ pub struct Evaluation {
     /// Default `flag`.
     pub permissive_spf: PermissiveSpf,
     /// ARC sealers (d= of the seal) whose word that a message was authentic suggests not to enforce. Default none.
+    #[schemars(example = ["lists.example.org"])]
     pub trusted_sealers: Vec<Domain>,
     /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`: at most 32 visible ASCII
     /// characters without colon. Default `X-`.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 #[serde(default, deny_unknown_fields)]
 pub struct Health {
     /// Where to listen, say `0.0.0.0:9464`. Default none: there is no endpoint.
+    #[schemars(example = "0.0.0.0:9464")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
 }

@@ -9,15 +9,20 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Kafka {
     /// Brokers to start from: `host:port`, separated by commas. No default; `run`, `send` and `tail` need it.
+    #[schemars(example = "kafka-1:9092,kafka-2:9092")]
     pub brokers: String,
     /// Put before the group ids, which are `verdmarc-ROLE`. Default what stands before the topics, `topics.prefix`.
+    #[schemars(example = "staging.")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_prefix: Option<String>,
     /// How this client calls itself in the brokers' logs and quotas. Default `verdmarc`.
     pub client_id: String,
     /// What tells this process from its siblings for as long as it lives, and across restarts: its transactional id and, with it,
-    /// what fences a predecessor that is not quite dead. Default: the pod's name (POD_NAME, or HOSTNAME in Kubernetes; only in a
-    /// StatefulSet does it last), else the host's name and a random part, with a warning.
+    /// what fences a predecessor that is not quite dead. Two processes of one group that share it stop each other. In Kubernetes give
+    /// namespace and pod, say `mail.verdmarc-verdict-0`, so that installations of several namespaces on one Kafka never do; 1 to 249
+    /// letters, digits, `.`, `_` and `-`. Default: the pod's name (POD_NAME, or HOSTNAME in Kubernetes; only in a StatefulSet does it
+    /// last), else the host's name and a random part, with a warning.
+    #[schemars(example = "mail.verdmarc-verdict-0")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// Whether a known instance keeps its partitions over a restart within the session timeout (static membership). Default true.
@@ -30,6 +35,7 @@ pub struct Kafka {
     /// Whether a start looks at the topics first and says what is wrong with them. Default true.
     pub check_topics: bool,
     /// Rack of this client; with it brokers serve reads from the nearest replica. Default none.
+    #[schemars(example = "eu-central-1a")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
     /// Milliseconds without a heartbeat after which a consumer's partitions go to another. Default 45 000.
@@ -48,8 +54,10 @@ pub struct Kafka {
     /// Largest record that is written, in bytes; the topics must take as much. Default 57 MiB, what mail.raw takes and 1 MiB.
     pub max_record_bytes: u32,
     /// Properties of librdkafka, set last: TLS, SASL and whatever else it knows. Default none.
+    #[schemars(example = serde_json::json!({"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "verdmarc"}))]
     pub properties: Properties,
     /// Properties whose value is what a file holds, without the line end: secrets. Default none.
+    #[schemars(example = serde_json::json!({"sasl.password": "/run/secrets/kafka"}))]
     pub property_files: PropertyFiles,
 }
 
@@ -144,6 +152,21 @@ const OURS: [(&str, Option<&str>); 22] = [
 /// Commands that write under the group's name and their own, as an instance does.
 pub(crate) const COMMANDS: [&str; 2] = ["skip", "repair"];
 
+/// What Kafka's own clients take as a group.instance.id: room for a prefix, a namespace and a pod of 63 characters each.
+const LONGEST_INSTANCE: usize = 249;
+
+fn is_instance(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=LONGEST_INSTANCE).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
+}
+
+/// The beginning of a text, with nothing in it that could move a terminal's cursor.
+fn brief(text: &str) -> String {
+    const SHOWN: usize = 80;
+    let end = if text.chars().count() > SHOWN { "…" } else { "" };
+    format!("{}{end}", text.chars().take(SHOWN).collect::<String>().escape_debug())
+}
+
 impl Kafka {
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
         if self.heartbeat_interval_ms.saturating_mul(3) > self.session_timeout_ms {
@@ -157,6 +180,13 @@ impl Kafka {
                 "kafka.delivery_timeout_ms ({}) must be below kafka.transaction_timeout_ms ({}): otherwise a transaction ends while \
                  its records are still tried",
                 self.delivery_timeout_ms, self.transaction_timeout_ms
+            ));
+        }
+        if let Some(name) = self.instance.as_deref().filter(|name| !is_instance(name)) {
+            problems.push(format!(
+                "kafka.instance has {} characters, `{}`: it must be 1 to {LONGEST_INSTANCE} letters, digits, `.`, `_` and `-`",
+                name.chars().count(),
+                brief(name)
             ));
         }
         if let Some(name) = self.instance.as_deref().filter(|name| COMMANDS.contains(name)) {

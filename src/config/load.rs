@@ -51,6 +51,14 @@ impl Source {
         Self { file: option.or_else(|| named.map(|(_, value)| PathBuf::from(value))), variables }
     }
 
+    /// The file and the variables that set something, by name.
+    pub fn names(&self) -> Vec<String> {
+        let file = self.file.iter().map(|path| path.display().to_string());
+        let variables = self.variables.iter().filter_map(Variable::read).map(|variable| variable.name);
+        let names: Vec<String> = file.chain(variables).collect();
+        if names.is_empty() { vec!["defaults".to_owned()] } else { names }
+    }
+
     /// Reads and checks the settings.
     ///
     /// # Errors

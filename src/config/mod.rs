@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod claim_check;
+mod contradictions;
 mod dns;
 mod evaluation;
 mod health;
@@ -9,18 +10,23 @@ mod kafka;
 mod limits;
 mod load;
 mod log;
+mod memory;
+mod order;
 mod print;
 mod receiver;
 mod reports;
+mod stop;
 mod telemetry;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod verdict;
 mod words;
+mod wrap;
 
 pub use aggregate::AggregateRole;
 pub use claim_check::ClaimCheck;
+pub(crate) use contradictions::{HEADROOM, LATE, QUEUE_KIB};
 pub use dns::{Dns, DnsServer};
 pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, TestingKey};
 pub use health::Health;
@@ -29,8 +35,10 @@ pub use kafka::{Compression, Kafka, Properties, PropertyFiles, Protocol};
 pub use limits::Limits;
 pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};
+pub use memory::{Memory, NoSize, Roles, Size};
 pub use receiver::Receiver;
 pub use reports::{Applied, Content, Profile, Reports};
+pub use stop::{longest_stop, too_short};
 pub use telemetry::{Export, Headers, OtlpProtocol, Ratio, ResourceAttributes, Telemetry, TraceParent};
 pub use topics::Topics;
 pub use verdict::{Mail, VerdictRole};
@@ -126,12 +134,13 @@ impl Config {
         self.topics.validate(&mut problems);
         self.claim_check.validate(&mut problems);
         self.telemetry.validate(&mut problems);
+        contradictions::errors(self, &mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Contradictory(problems)) }
     }
 
     /// What is worth a warning.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = contradictions::doubts(self);
         if self.receiver.domain.is_none() {
             warnings.push(format!(
                 "receiver.domain is not set: Authentication-Results carry the authserv-id `{}`, which a sender can guess",

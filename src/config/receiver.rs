@@ -10,21 +10,27 @@ use serde::{Deserialize, Serialize};
 pub struct Receiver {
     /// The receiving domain: the authserv-id of Authentication-Results (RFC 8601 2.5) and the submitter of reports.
     /// Default none: the word `verdmarc` with a warning; mail.annotated needs a domain.
+    #[schemars(example = "mx.example.org")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
     /// The receiving organization's name, for people who read its reports. Default none; the aggregate role needs it.
+    #[schemars(example = "Example Org")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
     /// A mail address for questions about reports. Default none; the aggregate role needs it.
+    #[schemars(example = "dmarc@example.org")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
     /// What reports say about contacts beside the address, say a web page. Default none.
+    #[schemars(example = "https://example.org/dmarc")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_contact_info: Option<String>,
     /// Further authserv-ids of this receiver. Authentication-Results that arrive with one of them are removed. Default none.
+    #[schemars(example = ["mx-old.example.org"])]
     pub own_authserv_ids: Vec<String>,
     /// Networks whose clients are not external, so that SPF cannot check them. Default loopback, private, link-local and
     /// unique-local networks.
+    #[schemars(example = ["10.0.0.0/8", "fc00::/7"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub trusted_networks: Option<Vec<IpNet>>,

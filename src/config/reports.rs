@@ -16,6 +16,7 @@ pub struct Reports {
     /// Format of reports: `rfc9990` or `compat-7489`, which readers older than 2026 know better. Default `rfc9990`.
     pub profile: Profile,
     /// Policy domains whose reports have the other format. Default none.
+    #[schemars(example = ["example.net"])]
     pub other_profile_for: Vec<Domain>,
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use std::path::PathBuf;
 
-fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+pub(super) fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("verdmarc.toml");
     std::fs::write(&path, file).unwrap();
@@ -241,4 +241,79 @@ fn the_printed_defaults_document_every_key() {
 fn without_a_receiving_domain_there_is_a_warning() {
     assert_eq!(Config::default().warnings().len(), 1);
     assert_eq!(load("[receiver]\ndomain = 'recv.example'\n", &[]).unwrap().warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn an_instance_holds_a_prefix_a_namespace_and_a_pod_and_a_longer_one_is_refused() {
+    let part = "a".repeat(63);
+    let longest = format!("{part}.{part}.{part}-{}", "1".repeat(57));
+    assert_eq!(longest.len(), 249);
+    for name in [longest.as_str(), "mail.verdmarc-verdict-0", "A_b-1"] {
+        assert!(load(&format!("[kafka]\ninstance = '{name}'\n"), &[]).is_ok(), "{name}");
+    }
+    for (name, said) in [
+        (format!("{longest}1"), "kafka.instance has 250 characters, `aaa"),
+        (String::new(), "kafka.instance has 0 characters"),
+        ("mail/verdict-0".into(), "kafka.instance has 14 characters, `mail/verdict-0`"),
+        ("a b".into(), "1 to 249 letters, digits"),
+        ("\u{e4}".into(), "1 to 249 letters, digits"),
+        ("..".into(), "1 to 249 letters, digits"),
+    ] {
+        let error = load(&format!("[kafka]\ninstance = '{name}'\n"), &[]).unwrap_err();
+        assert!(error.contains(said) && error.len() < 300, "{error}");
+    }
+}
+
+/// The template with the settings of its tables: table, key, value or example.
+fn settings_of_the_template() -> Vec<(String, String, String)> {
+    let (mut table, mut settings) = (String::new(), Vec::new());
+    for line in Config::template().lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            name.trim_end_matches(']').clone_into(&mut table);
+        } else if let Some((key, value)) =
+            line.strip_prefix('#').filter(|line| !line.starts_with(' ')).and_then(|line| line.split_once(" = "))
+        {
+            settings.push((table.clone(), key.to_owned(), value.to_owned()));
+        }
+    }
+    settings
+}
+
+#[test]
+fn the_template_changes_nothing_and_holds_every_setting_ready_to_be_set() {
+    let template = Config::template();
+    assert_eq!(load(&template, &[]).unwrap(), Config::default());
+    let printed: toml::Table = toml::from_str(&Config::default().to_documented_toml()).unwrap();
+    let settings = settings_of_the_template();
+    assert!(settings.len() > 100, "{settings:?}");
+    for (table, key, value) in &settings {
+        let set = load(&format!("[{table}]\n{key} = {value}\n"), &[]);
+        assert!(set.is_ok(), "[{table}] {key}: {set:?}");
+        let default =
+            table.split('.').try_fold(&printed, |tables, name| tables.get(name)?.as_table()).and_then(|table| table.get(key));
+        match default.map(ToString::to_string).filter(|default| default != "\"\"" && default != "[]") {
+            Some(default) => assert_eq!(&default, value, "[{table}] {key} stands there with its default"),
+            None => assert!(value != "\"\"", "[{table}] {key} stands there with an example"),
+        }
+    }
+    for line in template.lines() {
+        let is_sentence = line.starts_with("# ");
+        assert!(!is_sentence || line.chars().count() <= 100 || !line[2..].contains(' '), "{line}");
+        assert!(!line.ends_with(" ="), "{line}: without an example nobody knows its form");
+    }
+}
+
+#[test]
+fn every_table_has_an_order_that_names_each_of_its_settings() {
+    let schema = schemars::schema_for!(Config);
+    let definitions = schema.get("$defs").unwrap().as_object().unwrap();
+    let tables = definitions.iter().filter(|(_, definition)| definition.get("properties").is_some());
+    let mut found = 0;
+    for (name, properties) in tables.map(|(name, definition)| (name, definition["properties"].as_object().unwrap())) {
+        let mut order = order::fields(name).unwrap_or_else(|| panic!("{name} is missing in src/config/order.rs")).to_vec();
+        order.sort_unstable();
+        assert_eq!(order, properties.keys().map(String::as_str).collect::<Vec<_>>(), "{name}");
+        found += 1;
+    }
+    assert!(found > 10);
 }

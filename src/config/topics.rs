@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Topics {
     /// Put before every name below. Default empty.
+    #[schemars(example = "staging.")]
     pub prefix: String,
     /// Raw messages. Default `mail.raw`.
     pub raw: String,

@@ -6,15 +6,13 @@ use super::instance::Instance;
 use super::producer::Deliveries;
 use super::reader::Quiet;
 use super::secrets;
-use crate::config::{Kafka, Protocol};
+use crate::config::{Kafka, Protocol, QUEUE_KIB};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::producer::ThreadedProducer;
 
 /// KiB that the library reads ahead, over all partitions.
 const PREFETCH_KIB: usize = 16 << 10;
-/// KiB of records that wait in the library to be sent; more wait with us.
-const QUEUE_KIB: usize = 96 << 10;
 
 /// Cluster and authentication, the same for every client; `extra` are the settings of one kind of client.
 fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error> {

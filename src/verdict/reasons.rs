@@ -3,14 +3,12 @@
 use super::gather::Gathered;
 use crate::auth::cause::{DkimCause, SpfCause};
 use crate::auth::dmarc::{DmarcFlag, DmarcResult, RecordFault, RecordProblem};
+use crate::config::LATE;
 use crate::dns::{Answer, Outcome, Question, Unanswered};
 use crate::event::Reason;
 use crate::message::{Author, AuthorError, Defect, HeaderSection, Normalised};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::sync::Arc;
-
-/// Older than this at evaluation makes no failure event (Decisions, Clocks).
-const LATE: SignedDuration = SignedDuration::from_hours(48);
 
 /// The reason that tells why there is no author domain.
 pub(super) fn no_author(error: AuthorError) -> Reason {

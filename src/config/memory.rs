@@ -1,0 +1,307 @@
+//! How much memory roles take at most with these settings, and what that must fit into.
+
+use super::{Config, HEADROOM};
+use std::fmt;
+use std::str::FromStr;
+
+/// Roles that run in one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// The verdict role.
+    pub verdict: bool,
+    /// The aggregate role.
+    pub aggregate: bool,
+}
+
+/// What a process takes besides its budgets: code, threads, connections, and what the client library reads ahead.
+const PROCESS: u64 = 200 << 20;
+/// The same of each further pipeline.
+const FURTHER_PIPELINE: u64 = 32 << 20;
+/// A record counts for so many times its value until it is evaluated: as it came, decoded, annotated.
+const COPIES: u64 = 3;
+/// A row on its way to mail.windows, with us and in the client library's queue.
+const ROW: u64 = 1 << 10;
+
+/// The most memory that a process takes, by what takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    name: &'static str,
+    bytes: u64,
+    /// How its setting could be lowered; none where that is not to be advised.
+    lower: Option<Lower>,
+}
+
+/// A setting of which so many `parts` are `times` bytes of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lower {
+    parts: u64,
+    times: u64,
+    /// Below this it lowers nothing, or is another way to run the role.
+    least: u64,
+}
+
+impl Part {
+    fn fixed(name: &'static str, bytes: u64) -> Self {
+        Self { name, bytes, lower: None }
+    }
+
+    fn setting(name: &'static str, bytes: u64) -> Self {
+        Self { name, bytes, lower: Some(Lower { parts: 1, times: 1, least: bytes / 4 }) }
+    }
+}
+
+impl Memory {
+    /// Of a process that runs these roles.
+    pub fn of(config: &Config, roles: Roles) -> Self {
+        let mut parts = vec![Part::fixed("the process itself", PROCESS)];
+        let mut pipelines = 0;
+        if roles.verdict {
+            parts.extend(Self::of_verdicts(config));
+            pipelines += 1 + u64::from(config.verdict.retries);
+        }
+        if roles.aggregate {
+            parts.extend(Self::of_counting(config));
+            pipelines += 1;
+        }
+        if pipelines > 1 {
+            parts.push(Part::fixed("further consumer groups", (pipelines - 1) * FURTHER_PIPELINE));
+        }
+        parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
+        Self { parts }
+    }
+
+    fn of_verdicts(config: &Config) -> Vec<Part> {
+        let (budget, largest) =
+            (config.verdict.budget_bytes as u64, COPIES * u64::from(config.kafka.max_record_bytes).saturating_sub(HEADROOM));
+        // One record is read however large it is.
+        let held = if largest > budget {
+            Part::fixed("one record of the largest size (kafka.max_record_bytes)", largest)
+        } else {
+            Part { name: "verdict.budget_bytes", bytes: budget, lower: Some(Lower { parts: 1, times: 1, least: largest }) }
+        };
+        let mut parts = vec![held, Part::setting("dns.cache_bytes", config.dns.cache_bytes)];
+        if !config.claim_check.prefixes.is_empty() {
+            // One object is fetched however large it is.
+            let room = config.claim_check.budget_bytes.max(config.evaluation.limits.message_bytes);
+            parts.push(Part::setting("claim_check.budget_bytes", room as u64));
+        }
+        parts
+    }
+
+    fn of_counting(config: &Config) -> [Part; 2] {
+        let settings = &config.aggregate;
+        let rows = settings.process_bytes as u64;
+        [
+            // Reading pauses only when a quarter more is held.
+            Part {
+                name: "aggregate.process_bytes and a quarter",
+                bytes: rows.saturating_add(rows / 4),
+                lower: Some(Lower { parts: 4, times: 5, least: rows / 4 }),
+            },
+            Part::fixed("aggregate.budget_records of 1 KiB", (settings.budget_records as u64).saturating_mul(ROW)),
+        ]
+    }
+
+    /// All of it, in bytes.
+    pub fn total(&self) -> u64 {
+        self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.bytes))
+    }
+
+    /// What is wrong with a limit, if it is too low, and what to change.
+    pub fn beyond(&self, limit: Size) -> Option<String> {
+        let (total, Size(limit)) = (self.total(), limit);
+        let excess = total.checked_sub(limit).filter(|excess| *excess > 0)?;
+        let lower = self.parts.iter().find_map(|part| part.lowered(excess)).unwrap_or_default();
+        Some(format!(
+            "memory: these settings take up to {self}; the limit is {}: raise the limit to {} or more{lower}",
+            Size(limit),
+            Size(total.checked_next_multiple_of(1 << 20).unwrap_or(total))
+        ))
+    }
+}
+
+impl Part {
+    /// The advice to lower the setting, where that alone is enough.
+    fn lowered(&self, excess: u64) -> Option<String> {
+        let Lower { parts, times, least } = self.lower?;
+        let lower = (self.bytes / times * parts).checked_sub(excess.div_ceil(times) * parts)? >> 20 << 20;
+        let key = self.name.split(' ').next()?;
+        (lower >= least.max(1)).then(|| format!(", or lower {key} to {lower} ({})", Size(lower)))
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self.parts.iter().map(|part| format!("{} {}", part.name, Size(part.bytes))).collect();
+        write!(formatter, "{} ({})", Size(self.total()), parts.join(", "))
+    }
+}
+
+/// A number of bytes, as Kubernetes writes it: `512Mi`, `1Gi`, `1.5G`, `536870912`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bytes) = *self;
+        match bytes {
+            0..0x40_0000 => write!(formatter, "{} KiB", bytes.div_ceil(1 << 10)),
+            _ => write!(formatter, "{} MiB", bytes.div_ceil(1 << 20)),
+        }
+    }
+}
+
+/// Units of Kubernetes' quantities that a number of bytes may have.
+const UNITS: [(&str, u64); 11] = [
+    ("", 1),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("P", 1_000_000_000_000_000),
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("Pi", 1 << 50),
+];
+
+impl FromStr for Size {
+    type Err = NoSize;
+
+    fn from_str(text: &str) -> Result<Self, NoSize> {
+        let none = || NoSize(text.to_owned());
+        let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at_checked(end).ok_or_else(none)?;
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(none)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let whole: u64 = whole.parse().map_err(|_| none())?;
+        let tenths = u32::try_from(fraction.len()).ok().and_then(|digits| 10_u64.checked_pow(digits)).ok_or_else(none)?;
+        let fraction: u64 = fraction.parse().map_err(|_| none())?;
+        let fraction = u64::try_from(u128::from(fraction) * u128::from(*unit) / u128::from(tenths)).map_err(|_| none())?;
+        whole.checked_mul(*unit).and_then(|bytes| bytes.checked_add(fraction)).map(Self).ok_or_else(none)
+    }
+}
+
+/// A text that is no number of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no number of bytes: write it as Kubernetes does, say 512Mi, 1.5Gi or 536870912", .0.escape_debug())]
+pub struct NoSize(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERDICT: Roles = Roles { verdict: true, aggregate: false };
+    const AGGREGATE: Roles = Roles { verdict: false, aggregate: true };
+    const MIB: u64 = 1 << 20;
+
+    fn with(change: impl FnOnce(&mut Config)) -> Config {
+        let mut config = Config::default();
+        change(&mut config);
+        config
+    }
+
+    #[test]
+    fn a_role_takes_its_budgets_and_a_fixed_part() {
+        let none = |_: &mut Config| {};
+        let claims = |config: &mut Config| config.claim_check.prefixes = vec!["s3://mail/in/".parse().unwrap()];
+        for (config, roles, expected) in [
+            (with(none), VERDICT, 200 + 256 + 64),
+            (with(|config| config.verdict.retries = true), VERDICT, 200 + 256 + 64 + 32),
+            (with(|config| config.verdict.budget_bytes = 512 << 20), VERDICT, 200 + 512 + 64),
+            // A record of 56 MiB is read, and counts three times.
+            (with(|config| config.verdict.budget_bytes = 1 << 20), VERDICT, 200 + 3 * 56 + 64),
+            (with(|config| config.dns.cache_bytes = 1 << 20), VERDICT, 200 + 256 + 1),
+            (with(claims), VERDICT, 200 + 256 + 64 + 256),
+            (with(|config| (claims(config), config.claim_check.budget_bytes = 1 << 20).0), VERDICT, 200 + 256 + 64 + 40),
+            (with(|config| config.claim_check.budget_bytes = 8 << 30), VERDICT, 200 + 256 + 64),
+            (with(none), AGGREGATE, 200 + 5 * 1024 + 196),
+            (with(|config| config.aggregate.process_bytes = 512 << 20), AGGREGATE, 200 + 640 + 196),
+            (with(|config| config.aggregate.budget_records = 1024), AGGREGATE, 200 + 5 * 1024 + 1),
+            (with(none), Roles { verdict: true, aggregate: true }, 200 + 256 + 64 + 5 * 1024 + 196 + 32),
+        ] {
+            let memory = Memory::of(&config, roles);
+            assert_eq!(memory.total().div_ceil(MIB), expected, "{memory}");
+        }
+        let endless = with(|config| config.aggregate.process_bytes = usize::MAX);
+        assert_eq!(Memory::of(&endless, AGGREGATE).total(), u64::MAX);
+    }
+
+    #[test]
+    fn a_limit_that_is_too_low_names_the_settings_their_values_and_what_to_change() {
+        let memory = Memory::of(&Config::default(), VERDICT);
+        assert_eq!(memory.beyond(Size(520 * MIB)), None);
+        assert_eq!(
+            memory.beyond(Size(512 * MIB)).unwrap(),
+            "memory: these settings take up to 520 MiB (verdict.budget_bytes 256 MiB, the process itself 200 MiB, dns.cache_bytes \
+             64 MiB); the limit is 512 MiB: raise the limit to 520 MiB or more, or lower verdict.budget_bytes to 260046848 (248 MiB)"
+        );
+        let far = memory.beyond(Size(128 * MIB)).unwrap();
+        assert!(far.ends_with("the limit is 128 MiB: raise the limit to 520 MiB or more"), "{far}");
+        // The largest record takes 168 MiB, whatever the budget.
+        let near = memory.beyond(Size(400 * MIB)).unwrap();
+        assert!(near.ends_with("raise the limit to 520 MiB or more"), "{near}");
+        let rows = Memory::of(&with(|config| config.aggregate.process_bytes = 1 << 30), AGGREGATE);
+        let said = rows.beyond(Size(rows.total() - 100 * MIB)).unwrap();
+        assert!(said.ends_with("or lower aggregate.process_bytes to 989855744 (944 MiB)"), "{said}");
+    }
+
+    #[test]
+    fn what_was_advised_fits() {
+        for roles in [VERDICT, AGGREGATE] {
+            let mut config = Config::default();
+            config.aggregate.process_bytes = 2 << 30;
+            let limit = Size(Memory::of(&config, roles).total() - 77_777_777);
+            let said = Memory::of(&config, roles).beyond(limit).unwrap();
+            let (_, advice) = said.split_once("or lower ").unwrap();
+            let value: usize = advice.split(' ').nth(2).unwrap().parse().unwrap();
+            if roles.verdict {
+                config.verdict.budget_bytes = value;
+            } else {
+                config.aggregate.process_bytes = value;
+            }
+            assert_eq!(Memory::of(&config, roles).beyond(limit), None, "{said}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_kubernetes_writes_them() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("536870912", 512 << 20),
+            ("512Mi", 512 << 20),
+            ("1Gi", 1 << 30),
+            ("1.5Gi", 3 << 29),
+            ("1.5G", 1_500_000_000),
+            ("100k", 100_000),
+            ("2Ti", 2 << 40),
+        ] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in [
+            "",
+            "Mi",
+            "1.Mi",
+            ".5Gi",
+            "512 Mi",
+            "512MiB",
+            "512m",
+            "512mi",
+            "-1",
+            "1e3",
+            "18446744073709551616",
+            "99999999Ti",
+            "1.2.3",
+            "٣Mi",
+        ] {
+            let error = text.parse::<Size>().unwrap_err().to_string();
+            assert!(error.contains("say 512Mi"), "{error}");
+        }
+    }
+}
