@@ -27,6 +27,8 @@ pub enum Exit {
     /// 8: the state of the aggregate role does not fit the group's position, or cannot be read, or what a group has committed cannot;
     /// nothing is read until it is repaired.
     State,
+    /// 9: not every message that was sent had its verdict in time (`send --wait`).
+    NoVerdict,
     /// 130: a second signal ended it at once.
     Interrupted,
 }
@@ -35,7 +37,7 @@ pub enum Exit {
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
 3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal or I/O error, 6 another process \
 has its instance name and its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
-do not fit (aggregate), or what a group committed cannot be read, 130 ended at once by a second signal.";
+do not fit (aggregate), or what a group committed cannot be read, 9 a verdict did not come in time (send --wait), 130 ended at once by a second signal.";
 
 impl Exit {
     /// The number.
@@ -50,6 +52,7 @@ impl Exit {
             Self::Fenced => 6,
             Self::AmbiguousCommit => 7,
             Self::State => 8,
+            Self::NoVerdict => 9,
             Self::Interrupted => 130,
         }
     }
