@@ -82,6 +82,12 @@ test-grpc: setup-build setup-tests ## Have telemetry arrive over gRPC too, at a 
 	$(call step,telemetry over gRPC)
 	@$(CARGO) test --locked --quiet --features "failpoints grpc $(VENDORED)" --test telemetry
 
+.PHONY: test-deploy
+test-deploy: setup-build setup-tests setup-deploy ## Check the Helm chart, the plain manifests, alerts and dashboard
+	$(call step,test-deploy)
+	@$(CARGO) test --locked --quiet --no-run $(TEST_FEATURES)
+	@scripts/test-deploy $(VERDMARC)
+
 .PHONY: mutants
 mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail
 	@scripts/mutants $(CARGO) test --locked --quiet $(TEST_FEATURES)
@@ -130,8 +136,8 @@ audit: setup-audit ## Check licences, bans, duplicate versions and sources of al
 audit-advisories: setup-audit ## Check dependencies against the advisory database (needs github.com)
 	@cargo deny --all-features check advisories
 
-.PHONY: setup-build setup-tests setup-audit setup-fuzz setup-broker
-setup-build setup-tests setup-audit setup-fuzz: setup-%:
+.PHONY: setup-build setup-tests setup-deploy setup-audit setup-fuzz setup-broker
+setup-build setup-tests setup-deploy setup-audit setup-fuzz: setup-%:
 	@scripts/setup $*
 
 setup-broker:

@@ -213,3 +213,30 @@ fn the_readme_lists_every_dead_letter_reason() {
     }
     assert_eq!(found, expected, "run with VERDMARC_WRITE_GOLDEN=1 and look at the change");
 }
+
+/// `VERDMARC_WRITE_GOLDEN=1` writes the settings into the schema instead of comparing with it.
+#[test]
+fn the_chart_takes_every_setting_and_no_other() {
+    let path = project("deploy/helm/verdmarc/values.schema.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut schema: Value = serde_json::from_str(&text).unwrap();
+    let generator =
+        schemars::generate::SchemaSettings::draft07().with(|settings| settings.definitions_path = "/definitions/settings".into());
+    let mut root = generator.into_generator().into_root_schema_for::<verdmarc::config::Config>().to_value();
+    let mut settings = root["definitions"]["settings"].take();
+    for key in ["$schema", "definitions", "title"] {
+        root.as_object_mut().unwrap().remove(key);
+    }
+    settings["Config"] = root;
+    // The chart has values of its own for these.
+    for (table, key) in [("Config", "receiver"), ("Kafka", "brokers"), ("Kafka", "instance")] {
+        assert!(settings[table]["properties"].as_object_mut().unwrap().remove(key).is_some(), "{table}.{key}");
+    }
+    settings["Properties"]["additionalProperties"]["type"] = serde_json::json!(["string", "number", "boolean"]);
+    schema["definitions"]["settings"] = settings;
+    let expected = format!("{schema:#}\n");
+    if std::env::var_os("VERDMARC_WRITE_GOLDEN").is_some() {
+        return std::fs::write(&path, expected).unwrap();
+    }
+    assert!(text == expected, "run with VERDMARC_WRITE_GOLDEN=1 and look at the change");
+}
