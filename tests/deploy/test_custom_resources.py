@@ -130,17 +130,23 @@ class Users(unittest.TestCase):
             ("topic", "prod.mail.annotated"): write, ("topic", "prod.mail.failures"): write, ("topic", "prod.mail.dead-letters"): write,
             ("topic", "prod.mail.windows"): look, ("topic", "prod.mail.reports"): look,
             ("group", "prod.verdmarc-verdict"): read, ("group", "prod.verdmarc-verdict-retries"): read,
-            ("group", "verdmarc-verdict"): look, ("group", "verdmarc-verdict-retries"): look,
+            ("group", "verdmarc-verdict"): look, ("group", "verdmarc-reader"): look, ("group", "verdmarc-verdict-retries"): look,
             ("transactionalId", "prod.verdmarc-verdict.*"): write, ("transactionalId", "prod.verdmarc-verdict-retries.*"): write,
         })
         self.assertEqual(found["v-verdmarc-aggregate"], {
             ("topic", "prod.mail.failures"): read, ("topic", "prod.mail.windows"): read | write, ("topic", "prod.mail.reports"): write,
             ("topic", "prod.mail.dead-letters"): write, ("topic", "prod.mail.raw"): look, ("topic", "prod.Mail_Verdicts"): look,
             ("topic", "prod.mail.annotated"): look, ("topic", "prod.mail.retries.1"): look,
-            ("group", "prod.verdmarc-aggregate"): read, ("group", "verdmarc-aggregate"): look,
+            ("group", "prod.verdmarc-aggregate"): read, ("group", "verdmarc-reader"): look, ("group", "verdmarc-aggregate"): look,
             ("transactionalId", "prod.verdmarc-aggregate.*"): write,
         })
-        self.assertEqual(found["v-verdmarc-test"], {("topic", "prod.mail.raw"): write, ("topic", "prod.Mail_Verdicts"): read})
+        self.assertEqual(found["v-verdmarc-test"], {
+            ("topic", "prod.mail.raw"): write, ("topic", "prod.Mail_Verdicts"): read, ("topic", "prod.mail.dead-letters"): read,
+            ("group", "verdmarc-reader"): look,
+        })
+        found = rights(one("KafkaUser", "verdict", case("strimzi-scram")))
+        self.assertEqual(found["topic", "mail.retries.1"], {"Read"}, "what was left there is counted")
+        self.assertNotIn(("transactionalId", "verdmarc-verdict-retries.*"), found)
 
     def test_topics_outlive_the_release(self):
         topics = of_kind("KafkaTopic", case("strimzi-tls"))

@@ -51,8 +51,13 @@ def exposition():
 def known():
     """The names of all series that verdmarc may have: those of the documentation, or while there is none those of a process."""
     text = TABLE.read_text() if TABLE.exists() else exposition()
-    names = set(re.findall(r"\bverdmarc_\w+|\bprocess_\w+|\btarget_info\b", text))
-    return names | {f"{name}{suffix}" for name in names for suffix in ("_bucket", "_sum", "_count")}
+    if not TABLE.exists():
+        return set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    names = set()
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        name = section.partition("\n")[0].strip("`# ")
+        names |= {f"{name}{suffix}" for suffix in ("_bucket", "_sum", "_count")} if ", histogram" in section else {name}
+    return names
 
 
 def metrics(expression):

@@ -1,5 +1,6 @@
 """The settings that processes read: what the chart writes is what was meant, and the program takes it."""
 
+import functools
 import json
 import re
 import tempfile
@@ -78,6 +79,25 @@ class Settings(unittest.TestCase):
         self.assertEqual(found["spec"]["replicas"], 0)
         self.assertEqual(one("PodDisruptionBudget", "verdict", case("numbers"))["spec"]["maxUnavailable"], 0)
 
+    def test_no_number_is_rendered_with_an_exponent(self):
+        """Every value that is an integer by the schema, set to one that Go prints as 1e+06 unless it is told otherwise."""
+        schema = json.loads((CHART / "values.schema.json").read_text())
+
+        def integers(entry, path):
+            if "integer" in entry.get("type", ()) and entry.get("maximum", 1e9) > 1e6:
+                yield path
+            for name, found in entry.get("properties", {}).items():
+                yield from integers(found, [*path, name])
+
+        paths = [path for name, found in schema["properties"].items() for path in integers(found, [name])]
+        self.assertGreater(len(paths), 15)
+        settings = {".".join(path): 2000000 for path in paths} | {"keda.enabled": True, "strimzi.topics.enabled": True, "strimzi.cluster": "x"}
+        more = [part for path, value in settings.items() for part in ("--set-json", f"{path}={json.dumps(value)}")]
+        for scaled in ("true", "false"):
+            text = rendered(case("reports"), *more, "--set-json", f"keda.enabled={scaled}", "--set-json", f"strimzi.topics.enabled={scaled}")
+            self.assertEqual(re.findall(r".*[0-9]e\+[0-9].*", text), [])
+            self.assertGreater(text.count("2000000"), 8)
+
     def test_any_text_stays_what_it_is(self):
         for text in ('quo"te', "back\\slash", "new\nline", "<&>", "ü☃", "tab\t", "\x7f", "1.0", "true", "", "{{ x }}", "'''", "# x"):
             with self.subTest(text):
@@ -88,13 +108,14 @@ class Settings(unittest.TestCase):
 
     def test_defaults_on_which_the_chart_depends_are_those_of_the_program(self):
         defaults = tomllib.loads(call(VERDMARC, "config", "print", env={}).stdout)
-        for file, pattern in (("_settings.tpl", SETTING), ("_topics.tpl", SETTING)):
+        for file in ("_settings.tpl", "_topics.tpl"):
             text = (CHART / "templates" / file).read_text()
-            found = [match for match in pattern.findall(text)]
+            found = SETTING.findall(text)
             self.assertGreater(len(found), 2, file)
-            for table, key, value in found:
+            for path, value in found:
                 value = [int(number) for number in value.strip("()").split()[1:]] if value.startswith("(list") else int(value)
-                self.assertEqual(defaults[table][key], value, f"{file}: {table}.{key}")
+                default = functools.reduce(dict.__getitem__, re.findall(r"\w+", path), defaults)
+                self.assertEqual(default, value, f"{file}: {path}")
 
     def test_values_of_the_chart_win_over_nothing_that_was_given(self):
         given = 'config.kafka.properties={"sasl.mechanism": "PLAIN", "security.protocol": "SASL_SSL"}'
@@ -148,8 +169,8 @@ class Settings(unittest.TestCase):
                 self.assertEqual(found, wanted)
 
 
-# dig "table" "key" DEFAULT $config
-SETTING = re.compile(r'dig "(\w+)" "(\w+)" (\d+|\(list [\d ]+\)) \$config')
+# dig "table" "key" DEFAULT $config, where tables may lie in tables.
+SETTING = re.compile(r'dig ((?:"\w+" )+)(\d+|\(list [\d ]+\)) \$config')
 
 
 class Refusals(unittest.TestCase):
@@ -157,8 +178,8 @@ class Refusals(unittest.TestCase):
         reports = case("reports")
         for values, settings, said in (
             (reports, ["receiver.contact=null"], "aggregate.enabled needs receiver.contact"),
-            (reports, ['verdict.resources.limits.memory="400Mi"'], "verdict.resources.limits.memory is 419430400 bytes"),
-            (reports, ['aggregate.resources.limits.memory="1Gi"'], "config.aggregate.process_bytes and 200 MiB"),
+            (reports, ['verdict.resources.limits.memory="400Mi"'], "verdict.resources.limits.memory is 419430400 bytes, and the settings take up to 545259520: raise it to 520Mi"),
+            (reports, ['aggregate.resources.limits.memory="1Gi"'], "raise it to 1356Mi or more, or lower config.aggregate.process_bytes"),
             (reports, ["config.aggregate.process_bytes=null"], "aggregate.resources.limits.memory"),
             (reports, ['verdict.resources.limits.memory="1 GB"'], "is no quantity"),
             (reports, ["verdict.enabled=false", "aggregate.enabled=false"], "nothing would run"),
@@ -180,6 +201,33 @@ class Refusals(unittest.TestCase):
     def test_a_limit_on_memory_may_be_left_out(self):
         limits = ("--set-json", "verdict.resources.limits=null")
         self.assertIn("StatefulSet", rendered(case("minimal"), *limits))
+        job = one("Job", "setup", case("minimal"), *limits)
+        self.assertNotIn("--memory-limit", json.dumps(job))
+
+    def test_the_program_agrees_on_how_much_memory_is_needed(self):
+        more = [
+            [], ["config.dns.cache_bytes=1048576"], ["config.verdict.budget_bytes=1048576"], ["config.verdict.retries=true"],
+            ['config.claim_check.prefixes=["s3://mail/"]'], ["config.aggregate.process_bytes=1073741827"], ["config.aggregate.budget_records=7"],
+        ]
+        for role, settings in ((role, settings) for settings in more for role in ("verdict", "aggregate")):
+            with self.subTest(role, settings=settings):
+                other = "aggregate" if role == "verdict" else "verdict"
+                said = refused(case("reports"), *settings, f'{role}.resources.limits.memory="1Mi"', f'{other}.resources.limits.memory="9Gi"')
+                needed = int(re.search(r"take up to (\d+)", said)[1])
+                options = [part for setting in settings for part in ("--set-json", setting)]
+                limits = (f'{role}.resources.limits.memory="{needed}"', f'{other}.resources.limits.memory="9Gi"')
+                fits = (*(part for limit in limits for part in ("--set-json", limit)), *options)
+                text = dict(settings_files(case("reports"), *fits))[f"v-verdmarc-{role}/verdmarc.toml"]
+                self.assertEqual(check(text, "--roles", role, "--memory-limit", str(needed)).returncode, 0)
+                self.assertEqual(check(text, "--roles", role, "--memory-limit", str(needed - 1)).returncode, 2)
+
+    def test_the_program_agrees_on_how_long_a_stop_takes(self):
+        for role in ("verdict", "aggregate"):
+            least = ("--set-json", f"{role}.stopMarginSeconds=20", "--set-json", f"config.{role}.drain_ms=5001")
+            grace = one("StatefulSet", role, case("reports"), *least)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+            text = dict(settings_files(case("reports"), *least))[f"v-verdmarc-{role}/verdmarc.toml"]
+            self.assertEqual(check(text, "--roles", role, "--grace-period-s", str(grace)).returncode, 0)
+            self.assertEqual(check(text, "--roles", role, "--grace-period-s", str(grace - 1)).returncode, 2)
 
     def test_the_same_refusals_reach_nobody_who_uses_the_matrix(self):
         self.assertTrue(all(documents(values) for values in cases()))

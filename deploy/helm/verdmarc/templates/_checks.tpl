@@ -52,21 +52,15 @@
 {{- fail "topics.minInsyncReplicas is above topics.replicationFactor: nothing could be written" -}}
 {{- end -}}
 {{- range $role := (include "verdmarc.roles" . | fromJson).roles -}}
-{{- include "verdmarc.checkMemory" (dict "root" $ "component" $role "known" $known) -}}
+{{- include "verdmarc.checkMemory" (dict "root" $ "component" $role) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Memory beyond the budgets: 200 MiB for the program, its libraries and what is being written. */}}
 {{- define "verdmarc.checkMemory" -}}
 {{- $limit := include "verdmarc.memoryLimit" . | int64 -}}
-{{- $budget := index .known (printf "%sBytes" .component) | int64 -}}
-{{- $setting := ternary "verdict.budget_bytes" "aggregate.process_bytes" (eq .component "verdict") -}}
-{{- if eq .component "verdict" -}}
-{{- $budget = add $budget (int64 .known.dnsBytes) (int64 .known.claimCheckBytes) -}}
-{{- $setting = "verdict.budget_bytes, dns.cache_bytes and, where claim_check.prefixes is set, claim_check.budget_bytes" -}}
-{{- end -}}
-{{- $needed := add $budget 209715200 -}}
+{{- $needed := include "verdmarc.memoryNeeded" . | int64 -}}
+{{- $setting := ternary "verdict.budget_bytes or config.dns.cache_bytes" "aggregate.process_bytes" (eq .component "verdict") -}}
 {{- if and (gt $limit 0) (lt $limit $needed) -}}
-{{- fail (printf "%s.resources.limits.memory is %d bytes and must be at least %d: config.%s and 200 MiB; raise it, or lower the settings" .component $limit $needed $setting) -}}
+{{- fail (printf "%s.resources.limits.memory is %d bytes, and the settings take up to %d: raise it to %dMi or more, or lower config.%s" .component $limit $needed (div (add $needed 1048575) 1048576) $setting) -}}
 {{- end -}}
 {{- end -}}

@@ -27,7 +27,7 @@
       protocol: TCP
 - ports:
     {{- range (include "verdmarc.kafkaPorts" . | fromJson).ports }}
-    - port: {{ . }}
+    - port: {{ int64 . }}
       protocol: TCP
     {{- end }}
   {{- with .Values.networkPolicy.kafkaTo }}

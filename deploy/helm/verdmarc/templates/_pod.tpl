@@ -28,9 +28,12 @@ namespace has no period in its name, so the parts are told apart. */}}
     fieldRef:
       fieldPath: metadata.namespace
 - name: VERDMARC_CONFIG
-  value: /etc/verdmarc/settings/verdmarc.toml
+  value: /etc/verdmarc/verdmarc.toml
 - name: VERDMARC_KAFKA__INSTANCE
   value: {{ printf "%s$(POD_NAMESPACE).$(POD_NAME)" .Values.kafka.instancePrefix | quote }}
+# Says to an OpenTelemetry collector which pod it is.
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME)
 {{- end -}}
 
 {{/* What all pods have in common. (dict "root" $ "component" NAME) */}}
@@ -83,15 +86,16 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Mounts for the settings file and the volumes with secrets. (dict "root" $ "component" NAME "settings" VOLUME "volumes" LIST "prefix"
-TEXT), where the prefix stands before the volumes' names. */}}
+{{/* Mounts for the settings file and the volumes with secrets. The file is mounted by itself, so that a process keeps the settings that
+it was started with: an upgrade replaces pods one after the other, and would otherwise have all of them see new settings at once.
+(dict "root" $ "component" NAME "file" NAME "volumes" LIST) */}}
 {{- define "verdmarc.mounts" -}}
-- name: {{ .settings }}
-  mountPath: /etc/verdmarc/settings
+- name: settings
+  mountPath: /etc/verdmarc/verdmarc.toml
+  subPath: {{ .file | default "verdmarc.toml" }}
   readOnly: true
-{{- $prefix := .prefix | default "" }}
 {{- range .volumes }}
-- name: {{ $prefix }}{{ .name }}
+- name: {{ .volume | default .name }}
   mountPath: /etc/verdmarc/secrets/{{ .name }}
   readOnly: true
 {{- end }}

@@ -11,16 +11,25 @@ at a start reads their settings. */}}
 {{- $write := list -}}
 {{- $look := list -}}
 {{- $groups := list -}}
+{{- $asked := list "verdmarc-reader" -}}
 {{- if eq .component "verdict" -}}
 {{- $read = list "raw" "retries" -}}
-{{- $write = list "verdicts" "failures" "dead_letters" "retries" -}}
+{{- $write = list "verdicts" "failures" "dead_letters" -}}
+{{- if $retries -}}
+{{- $write = append $write "retries" -}}
+{{- end -}}
 {{- if $annotated -}}
 {{- $write = append $write "annotated" -}}
 {{- end -}}
 {{- if $reports -}}
 {{- $look = list "windows" "reports" -}}
 {{- end -}}
-{{- $groups = list "verdict" "verdict-retries" -}}
+{{- $groups = list "verdict" -}}
+{{- if $retries -}}
+{{- $groups = append $groups "verdict-retries" -}}
+{{- else -}}
+{{- $asked = append $asked (printf "%sverdmarc-verdict-retries" $known.groupPrefix) -}}
+{{- end -}}
 {{- else if eq .component "aggregate" -}}
 {{- $read = list "failures" "windows" -}}
 {{- $write = list "windows" "reports" "dead_letters" -}}
@@ -33,7 +42,7 @@ at a start reads their settings. */}}
 {{- end -}}
 {{- $groups = list "aggregate" -}}
 {{- else -}}
-{{- $read = list "verdicts" -}}
+{{- $read = list "verdicts" "dead_letters" -}}
 {{- $write = list "raw" -}}
 {{- end -}}
 {{- range $topic := $topics -}}
@@ -55,9 +64,13 @@ at a start reads their settings. */}}
 - resource: {type: transactionalId, name: {{ printf "%sverdmarc-%s." $known.groupPrefix $group | quote }}, patternType: prefix}
   operations: [Write, Describe]
 {{- if and $known.topicPrefix (not (dig "kafka" "group_prefix" "" $config)) }}
-# The group's name before it had the topics' prefix: its positions are taken over.
-- resource: {type: group, name: {{ printf "verdmarc-%s" $group | quote }}, patternType: literal}
-  operations: [Describe]
+{{- /* The group's name before it had the topics' prefix: its positions are taken over. */}}
+{{- $asked = append $asked (printf "verdmarc-%s" $group) -}}
 {{- end -}}
+{{- end -}}
+{{- /* verdmarc-reader has no member, and is asked for by whoever reads without a group. */}}
+{{- range $group := $asked }}
+- resource: {type: group, name: {{ $group | quote }}, patternType: literal}
+  operations: [Describe]
 {{- end -}}
 {{- end -}}

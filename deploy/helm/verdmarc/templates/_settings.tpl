@@ -29,7 +29,12 @@ of TLS and SASL: their Secrets do not exist yet. */}}
 {{- if $values.receiver -}}
 {{- $_ := set $settings "receiver" $values.receiver -}}
 {{- end -}}
-{{- include "verdmarc.toml" (dict "table" $settings "path" list) | trimPrefix "\n" -}}
+{{- include "verdmarc.toml" (dict "table" $settings "path" list) | trim -}}
+{{- end -}}
+
+{{/* A text as the value of a key two columns to the left, without spaces in empty lines. */}}
+{{- define "verdmarc.block" -}}
+{{- . | nindent 4 | replace "\n    \n" "\n\n" -}}
 {{- end -}}
 
 {{/* Settings on which parts of the chart depend, with the defaults of the program, as JSON. */}}
@@ -41,14 +46,31 @@ of TLS and SASL: their Secrets do not exist yet. */}}
   "port" (regexFind "[0-9]+$" $listen | int)
   "verdictDrainMs" (dig "verdict" "drain_ms" 20000 $config)
   "aggregateDrainMs" (dig "aggregate" "drain_ms" 20000 $config)
-  "verdictBytes" (dig "verdict" "budget_bytes" 268435456 $config)
-  "aggregateBytes" (dig "aggregate" "process_bytes" 4294967296 $config)
-  "dnsBytes" (dig "dns" "cache_bytes" 67108864 $config)
-  "claimCheckBytes" (ternary (dig "claim_check" "budget_bytes" 268435456 $config) 0 (not (empty (dig "claim_check" "prefixes" list $config))))
   "groupPrefix" (dig "kafka" "group_prefix" $prefix $config)
   "topicPrefix" $prefix
 -}}
 {{- toJson $known -}}
+{{- end -}}
+
+{{/* The most memory that a role takes, in bytes, as `config check` computes it; a test compares the two. */}}
+{{- define "verdmarc.memoryNeeded" -}}
+{{- $config := .root.Values.config -}}
+{{- $mebibyte := int64 1048576 -}}
+{{- $needed := mul 200 $mebibyte -}}
+{{- if eq .component "verdict" -}}
+{{- $largest := sub (dig "kafka" "max_record_bytes" 59768832 $config | int64) $mebibyte | mul 3 -}}
+{{- $needed = add $needed (max (dig "verdict" "budget_bytes" 268435456 $config | int64) $largest) (dig "dns" "cache_bytes" 67108864 $config | int64) -}}
+{{- if dig "claim_check" "prefixes" list $config -}}
+{{- $needed = add $needed (max (dig "claim_check" "budget_bytes" 268435456 $config | int64) (dig "evaluation" "limits" "message_bytes" 41943040 $config | int64)) -}}
+{{- end -}}
+{{- if dig "verdict" "retries" false $config -}}
+{{- $needed = add $needed (mul 32 $mebibyte) -}}
+{{- end -}}
+{{- else -}}
+{{- $rows := dig "aggregate" "process_bytes" 4294967296 $config | int64 -}}
+{{- $needed = add $needed $rows (div $rows 4) (mul 1024 (dig "aggregate" "budget_records" 200000 $config | int64)) -}}
+{{- end -}}
+{{- $needed -}}
 {{- end -}}
 
 {{/* Seconds between SIGTERM and SIGKILL for a role. */}}
