@@ -34,7 +34,7 @@ def schemas():
     """A folder with the JSON Schemas of all definitions, as kubeconform reads them."""
     folder = tempfile.TemporaryDirectory()
     for path in sorted((HERE / "crds").glob("*.yaml")):
-        definition = yaml.safe_load(path.read_text())
+        definition = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
         for version in definition["spec"]["versions"]:
             schema = closed(version["schema"]["openAPIV3Schema"])
             schema["properties"] |= {"metadata": {"type": "object"}}
@@ -48,7 +48,7 @@ def conforms(resources):
     # It spells kinds in lower case.
     for path in Path(schemas().name).iterdir():
         path.rename(path.with_name(path.name.lower()))
-    return call(KUBECONFORM, "-strict", "-summary", "-schema-location", location, "-", input=yaml.safe_dump_all(resources))
+    return call(KUBECONFORM, "-strict", "-summary", "-schema-location", location, "-", input="\n---\n".join(map(json.dumps, resources)))
 
 
 class CustomResources(unittest.TestCase):

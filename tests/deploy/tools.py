@@ -43,9 +43,15 @@ def rendered(values, *more, helm=HELM, release="v", namespace="mail"):
     return result.stdout
 
 
+@functools.cache
+def parsed(values, *more, **options):
+    found = yaml.load_all(rendered(values, *more, **options), Loader=yaml.CSafeLoader)
+    return json.dumps([document for document in found if document])
+
+
 def documents(values, *more, **options):
-    """The resources of a file of values."""
-    return [document for document in yaml.safe_load_all(rendered(values, *more, **options)) if document]
+    """The resources of a file of values, which the caller may change."""
+    return json.loads(parsed(values, *more, **options))
 
 
 def of_kind(kind, values, *more, **options):
