@@ -70,14 +70,28 @@ def metrics(expression):
     return {name for name in found if name.lower() not in WORDS}
 
 
-def alerts():
+def rules():
     for group in yaml.safe_load(RULES.read_text())["groups"]:
-        for rule in group["rules"]:
-            yield rule.get("alert") or rule["record"], rule["expr"]
+        yield from group["rules"]
+
+
+def rule_tests():
+    """The files of rule tests, as promtool reads them."""
+    return sorted((ROOT / "deploy/monitoring").glob("*test*.yaml")) + sorted((ROOT / "tests/deploy/rules").glob("*.yaml"))
+
+
+def anchor(heading):
+    """What a heading is linked by."""
+    return re.sub(r"[^\w -]", "", heading.lstrip("#").strip().lower()).replace(" ", "-")
+
+
+def alerts():
+    for rule in rules():
+        yield rule.get("alert") or rule["record"], rule["expr"]
 
 
 def recorded():
-    return {rule["record"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "record" in rule}
+    return {rule["record"] for rule in rules() if "record" in rule}
 
 
 def panels():
@@ -106,10 +120,24 @@ class Monitoring(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_each_alert_fires_when_it_should_and_not_otherwise(self):
-        for tests in sorted((ROOT / "deploy/monitoring").glob("*test*.yaml")) + sorted((ROOT / "tests/deploy/rules").glob("*.yaml")):
+        fires, is_silent = set(), set()
+        for tests in rule_tests():
             with self.subTest(tests.name):
                 result = call(PROMTOOL, "test", "rules", tests)
                 self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            for entry in yaml.safe_load(tests.read_text())["tests"]:
+                for expected in entry.get("alert_rule_test", []):
+                    (fires if expected.get("exp_alerts") else is_silent).add(expected["alertname"])
+        names = {rule["alert"] for rule in rules() if "alert" in rule}
+        self.assertEqual((names - fires, names - is_silent), (set(), set()), "without a test that it fires, or that it does not")
+
+    def test_each_alert_says_what_to_do(self):
+        runbook = ROOT / "docs/runbook.md"
+        anchors = {anchor(line) for line in runbook.read_text().splitlines() if line.startswith("#")} if runbook.exists() else set()
+        for rule in rules():
+            if "alert" in rule:
+                with self.subTest(rule["alert"]):
+                    self.assertIn(rule["annotations"]["runbook_url"].partition("docs/runbook.md#")[2], anchors)
 
     def test_the_exposition_is_valid(self):
         result = call(PROMTOOL, "check", "metrics", input=exposition())
@@ -122,7 +150,7 @@ class Monitoring(unittest.TestCase):
                 with self.subTest(place, query=expression):
                     self.assertTrue(name in names or OF_OTHERS.match(name), f"there is no metric {name}")
                     checked += 1
-        if yaml.safe_load(RULES.read_text())["groups"]:
+        if list(rules()):
             self.assertGreater(checked, 10)
 
     def test_a_query_of_a_metric_that_does_not_exist_is_found(self):
