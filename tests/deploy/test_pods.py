@@ -152,16 +152,31 @@ class Roles(unittest.TestCase):
             self.assertEqual(document["spec"]["policyTypes"], ["Ingress", "Egress"])
 
 
-class SetupJob(unittest.TestCase):
+class SetupJobs(unittest.TestCase):
     def test_settings_are_checked_before_anything_that_runs_is_touched(self):
         for values in cases():
             with self.subTest(values.name):
-                job = one("Job", "setup", values)
+                job = one("Job", "check", values)
                 self.assertEqual(self.hooks(job), {"pre-install", "pre-upgrade", "pre-rollback"})
                 steps = list(containers(job["spec"]["template"]))
                 roles = [document["metadata"]["name"].rpartition("-")[2] for document in of_kind("StatefulSet", values)]
-                self.assertEqual([step["name"] for step in steps if step["args"][:2] == ["config", "check"]], [f"check-{role}" for role in sorted(roles, reverse=True)])
-                self.assertTrue(all(step["args"][:2] in (["config", "check"], ["topics", "create"]) for step in steps))
+                self.assertEqual({step["name"] for step in steps}, {f"check-{role}" for role in roles})
+                self.assertTrue(all(step["args"][:2] == ["config", "check"] for step in steps))
+
+    def test_topics_are_made_when_the_settings_have_been_found_right(self):
+        weight = lambda name: int(one("Job", name, case("sasl"))["metadata"]["annotations"]["helm.sh/hook-weight"])
+        self.assertLess(weight("check"), weight("topics"))
+        self.assertEqual(self.hooks(one("Job", "topics", case("sasl"))), {"pre-install", "pre-upgrade", "pre-rollback"})
+
+    def test_the_log_of_a_job_that_fails_is_printed(self):
+        """Helm prints the logs of containers, and not those of init containers."""
+        for job in self.jobs(case("sasl")):
+            self.assertEqual(job["metadata"]["annotations"]["helm.sh/hook-output-log-policy"], "hook-failed")
+            self.assertNotIn("initContainers", job["spec"]["template"]["spec"])
+
+    @staticmethod
+    def jobs(values):
+        return [job for job in of_kind("Job", values) if not job["metadata"]["name"].endswith("-test")]
 
     @staticmethod
     def hooks(document):
@@ -169,42 +184,45 @@ class SetupJob(unittest.TestCase):
 
     def test_what_the_job_needs_is_there_before_it(self):
         for values in cases():
-            job = one("Job", "setup", values)
-            for kind in ("ConfigMap", "NetworkPolicy"):
+            for kind, job in ((kind, job) for kind in ("ConfigMap", "NetworkPolicy") for job in self.jobs(values)):
                 found = one(kind, "setup", values)
                 annotations = found["metadata"]["annotations"]
                 self.assertLess(int(annotations["helm.sh/hook-weight"]), int(job["metadata"]["annotations"]["helm.sh/hook-weight"]))
-                self.assertLessEqual(self.hooks(job), self.hooks(found))
-                self.assertIn("before-hook-creation", annotations["helm.sh/hook-delete-policy"])
+                self.assertEqual(self.hooks(job), self.hooks(found))
+                labels = job["spec"]["template"]["metadata"]["labels"]
+                self.assertEqual(labels["app.kubernetes.io/component"], "setup", "the policy is theirs")
 
-    def test_nothing_of_a_job_that_failed_outlives_the_release(self):
-        for kind in ("ConfigMap", "NetworkPolicy"):
-            self.assertIn("post-delete", self.hooks(one(kind, "setup", case("minimal"))))
-        job = one("Job", "setup", case("minimal"))
-        self.assertNotIn("post-delete", self.hooks(job))
-        self.assertEqual(job["spec"]["ttlSecondsAfterFinished"], 86400)
+    def test_nothing_of_the_jobs_stays(self):
+        for values in cases():
+            for document in documents(values):
+                annotations = document["metadata"].get("annotations", {})
+                if "helm.sh/hook" in annotations:
+                    self.assertEqual(annotations["helm.sh/hook-delete-policy"], "before-hook-creation,hook-succeeded")
+                    if document["kind"] == "Job":
+                        self.assertEqual(document["spec"]["ttlSecondsAfterFinished"], 86400, "one that failed goes by itself")
 
     def test_topics_are_made_where_strimzi_does_not(self):
-        makes = lambda name: any(step["args"][0] == "topics" for step in containers(one("Job", "setup", case(name))["spec"]["template"]))
+        makes = lambda name: any(step["args"][0] == "topics" for job in of_kind("Job", case(name)) for step in containers(job["spec"]["template"]))
         self.assertTrue(makes("minimal"))
         self.assertFalse(makes("strimzi-tls"))
         self.assertFalse(makes("strimzi-scram"), "topics.create is false")
 
     def test_wrong_settings_are_not_tried_again(self):
-        rules = one("Job", "setup", case("minimal"))["spec"]["podFailurePolicy"]["rules"]
-        self.assertEqual([(rule["action"], rule["onExitCodes"]["values"]) for rule in rules], [("FailJob", [2])])
+        for job in self.jobs(case("minimal")):
+            rules = job["spec"]["podFailurePolicy"]["rules"]
+            self.assertEqual([(rule["action"], rule["onExitCodes"]["values"]) for rule in rules], [("FailJob", [2])])
 
     def test_settings_are_checked_against_the_memory_and_the_time_that_pods_get(self):
         for name, role, limit in (("reports", "verdict", "1073741824"), ("full", "verdict", "1610612736"), ("numbers", "verdict", "2147483648")):
             spec = one("StatefulSet", role, case(name))["spec"]["template"]["spec"]
-            step = next(step for step in containers(one("Job", "setup", case(name))["spec"]["template"]) if step["name"] == f"check-{role}")
+            step = next(step for step in containers(one("Job", "check", case(name))["spec"]["template"]) if step["name"] == f"check-{role}")
             grace = str(spec["terminationGracePeriodSeconds"])
             self.assertEqual(step["args"], ["config", "check", "--roles", role, "--grace-period-s", grace, "--memory-limit", limit])
 
     def test_it_checks_the_same_settings_and_variables_that_the_role_has(self):
         for role in ("verdict", "aggregate"):
             container = one("StatefulSet", role, case("full"))["spec"]["template"]["spec"]["containers"][0]
-            steps = containers(one("Job", "setup", case("full"))["spec"]["template"])
+            steps = containers(one("Job", "check", case("full"))["spec"]["template"])
             step = next(step for step in steps if step["name"] == f"check-{role}")
             own = {"POD_NAME", "POD_NAMESPACE", "VERDMARC_CONFIG", "VERDMARC_KAFKA__INSTANCE", "OTEL_RESOURCE_ATTRIBUTES"}
             pick = lambda env: [entry for entry in env if entry["name"] not in own]
