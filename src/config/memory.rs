@@ -211,7 +211,7 @@ mod tests {
     fn a_role_takes_its_budgets_and_a_fixed_part() {
         let none = |_: &mut Config| {};
         let claims = |config: &mut Config| config.claim_check.prefixes = vec!["s3://mail/in/".parse().unwrap()];
-        for (config, roles, expected) in [
+        for (config, roles, expected) in vec![
             (with(none), VERDICT, 200 + 256 + 64),
             (with(|config| config.verdict.retries = true), VERDICT, 200 + 256 + 64 + 32),
             (with(|config| config.verdict.budget_bytes = 512 << 20), VERDICT, 200 + 512 + 64),

@@ -387,19 +387,17 @@ impl Judge {
             let outputs = outputs_of(&section, &raw.envelope, verdict, &origin);
             self.records(&record, &raw, outputs, now, span.as_deref())
         };
-        let (written, counted) = match AssertUnwindSafe(evaluation).catch_unwind().await {
-            Ok(written) => written,
-            Err(_) => {
-                let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
-                tracing::error!(%topic, partition, offset, "evaluation panicked; the verdict is PROCESSING_FAILED");
-                let verdict = internal_error(&raw.envelope, now, settings);
-                let written = |message| {
-                    let outputs = outputs(message, &raw.envelope, verdict.clone(), &origin);
-                    self.records(&record, &raw, outputs, now, span.as_deref())
-                };
-                catch_unwind(AssertUnwindSafe(|| written(&message))).unwrap_or_else(|_| written(&[]))
-            }
-        };
+        let evaluated = AssertUnwindSafe(evaluation).catch_unwind().await;
+        let (written, counted) = evaluated.unwrap_or_else(|_| {
+            let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
+            tracing::error!(%topic, partition, offset, "evaluation panicked; the verdict is PROCESSING_FAILED");
+            let verdict = internal_error(&raw.envelope, now, settings);
+            let written = |message| {
+                let outputs = outputs(message, &raw.envelope, verdict.clone(), &origin);
+                self.records(&record, &raw, outputs, now, span.as_deref())
+            };
+            catch_unwind(AssertUnwindSafe(|| written(&message))).unwrap_or_else(|_| written(&[]))
+        });
         record_duration(Histogram::Process, begun.elapsed());
         (Outcome::Done(written, counted), span)
     }
