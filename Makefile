@@ -100,6 +100,15 @@ soak: setup-build setup-broker ## Run the random disasters with many seeds (SOAK
 	done
 	@VERDMARC_SOAK=1 $(CARGO) test --locked --quiet $(TEST_FEATURES) --test exactly_once members_come_and_go -- --nocapture
 
+.PHONY: image
+image: setup-image ## Build the container image with buildah, and its symbols and SBOM (docs/image.md)
+	@scripts/image
+
+# It does its own set-up once it knows that it may start containers.
+.PHONY: test-kubernetes
+test-kubernetes: ## Test image and chart on a real cluster with Apache Kafka beside it; as root (ARGS=STEP…)
+	@scripts/kubernetes $(ARGS)
+
 .PHONY: cases
 cases: setup-tests ## Write tests/cases/*.jsonl again from tests/cases/generate.py
 	@scripts/python tests/cases/generate.py
@@ -136,8 +145,8 @@ audit: setup-audit ## Check licences, bans, duplicate versions and sources of al
 audit-advisories: setup-audit ## Check dependencies against the advisory database (needs github.com)
 	@cargo deny --all-features check advisories
 
-.PHONY: setup-build setup-tests setup-deploy setup-audit setup-fuzz setup-broker
-setup-build setup-tests setup-deploy setup-audit setup-fuzz: setup-%:
+.PHONY: setup-build setup-tests setup-deploy setup-image setup-audit setup-fuzz setup-broker
+setup-build setup-tests setup-deploy setup-image setup-audit setup-fuzz: setup-%:
 	@scripts/setup $*
 
 setup-broker:
