@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     let (on, off, mut offset) = (traces(RATIO), Traces::default(), 0);
     for round in 0..=options.rounds {
-        let mut run = |traces: &Traces, times: &mut Vec<Duration>| {
+        let run = |traces: &Traces, times: &mut Vec<Duration>| {
             let ((), time) = cpu(|| bench.round(traces, offset));
             // The first round warms caches of ours and of the machine.
             if round > 0 {
@@ -150,7 +150,7 @@ fn decision(traces: &Traces) -> f64 {
     let (trace, record) = (Trace::default(), record(0, Vec::new()));
     let mut input = input(0);
     let received = Received { record: &record, group: "g", attempt: 1, at: SystemTime::now() };
-    let (_, all) = cpu(|| {
+    let ((), all) = cpu(|| {
         for offset in 0..TIMES {
             input.offset = offset;
             black_box(traces.message(&received, &trace, &input));

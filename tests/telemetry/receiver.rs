@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver as Lines, channel};
 use std::time::{Duration, Instant};
 
 /// For what a slow machine takes long to do.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// Tests that run at the same time do not make the virtual environment twice.
 static SET_UP: std::sync::Mutex<()> = std::sync::Mutex::new(());
