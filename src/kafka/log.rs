@@ -77,14 +77,14 @@ pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) -> Opt
     }
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            if let Some(silent) = again(behind_thread(&message)) {
+            if let Some(silent) = again(cause(&message)) {
                 tracing::error!(target: "librdkafka", facility, silent, "{message}");
             }
         }
         RDKafkaLogLevel::Warning => {
             if facility == "CONFWARN" {
                 warn_once(behind_thread(&message));
-            } else if let Some(silent) = again(behind_thread(&message)) {
+            } else if let Some(silent) = again(cause(&message)) {
                 tracing::warn!(target: "librdkafka", facility, silent, "{message}");
             }
         }
@@ -97,6 +97,12 @@ pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) -> Opt
 /// A line without the name of the library's thread, which names the client.
 fn behind_thread(message: &str) -> &str {
     message.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(message, |(_, rest)| rest)
+}
+
+/// What went wrong, by which lines are told apart: neither whose thread says so, nor after how long, nor how often before.
+fn cause(message: &str) -> &str {
+    let text = behind_thread(message);
+    text.split_once(" (after ").map_or(text, |(cause, _)| cause)
 }
 
 /// An error of a client as a whole. That one connection failed is in the library's own line already.
@@ -162,5 +168,8 @@ mod tests {
     fn a_line_is_known_whichever_client_says_it() {
         assert_eq!(behind_thread("[thrd:ssl://b:1/bootstrap]: ssl://b:1/bootstrap: failed"), "ssl://b:1/bootstrap: failed");
         assert_eq!(behind_thread("failed"), "failed");
+        for history in ["", " (after 0ms in state CONNECT)", " (after 1ms in state CONNECT, 1 identical error(s) suppressed)"] {
+            assert_eq!(cause(&format!("[thrd:b:1/1]: b:1/1: Connection refused{history}")), "b:1/1: Connection refused");
+        }
     }
 }

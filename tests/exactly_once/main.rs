@@ -15,6 +15,7 @@ mod chaos;
 #[path = "../support/disaster.rs"]
 mod disaster;
 mod fence;
+mod figures;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod groups;
