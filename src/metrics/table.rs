@@ -117,7 +117,7 @@ metrics! {
     BROKER_CONNECTIONS = "verdmarc.broker.connections", "verdmarc_broker_connections", Gauge, "{connection}", [ROLE, CONNECTION], Seen,
         "Connections of the role's consumer to brokers, by state.";
     BROKER_LATENCY = "verdmarc.broker.request.latency", "verdmarc_broker_request_latency_seconds", GaugeF, "s", [ROLE, LATENCY], Seen,
-        "Time that brokers took to answer the role's consumer within the last seconds, that of the slowest broker.";
+        "Time that the slowest broker took to answer the role's consumer within the last seconds; where nothing comes it waits half a second first.";
     VERDICTS = "verdmarc.verdicts", "verdmarc_verdicts_total", Counter, "{message}", [STATUS, POLICY], Committed,
         "Verdicts that were published, by DMARC status and, where that is FAIL, the policy to apply.";
     REASONS = "verdmarc.verdict.reasons", "verdmarc_verdict_reasons_total", Counter, "{verdict}", [REASON], Committed,
