@@ -3,6 +3,7 @@
 use super::budget::{Budget, Load, Use};
 use super::committed::Committed;
 use super::error::Error;
+use super::failpoint::Mutant;
 use super::ledger::{Generation, Ledger, Misplaced, Regressed};
 use super::log_id::Logs;
 use super::sentinel::Sentinel;
@@ -91,8 +92,11 @@ struct Held {
     ledger: Ledger<Done>,
     /// The id of its topic when it was started, if the brokers say ids.
     log: Option<TopicId>,
-    /// Where reading began, when the group has not committed that and is to do so soon.
-    uncommitted_start: Option<i64>,
+    /// A position that is to be committed soon although nothing was read up to it: where reading began, or what stands behind the
+    /// last record and is none.
+    unread: Option<i64>,
+    /// A record that was read and not taken up, to be read again.
+    let_go: Option<i64>,
     bytes: usize,
     /// Offsets and timestamps of the records that are held.
     taken: VecDeque<(i64, Timestamp)>,
@@ -113,7 +117,7 @@ pub(super) struct Assignment {
 pub(super) struct Cut {
     pub(super) outputs: Vec<Done>,
     pub(super) positions: Vec<Position>,
-    /// Positions of partitions of which nothing was read since, and whose states have something to write.
+    /// Positions of partitions of which nothing was read since: they are idle, or their states have something to write.
     pub(super) unread: Vec<Unread>,
 }
 
@@ -121,6 +125,7 @@ pub(super) struct Cut {
 #[derive(Debug, Clone)]
 pub(super) struct Unread {
     pub(super) partition: Partition,
+    pub(super) generation: Generation,
     pub(super) committed: Committed,
 }
 
@@ -183,7 +188,7 @@ impl Assignment {
             self.generations += 1;
             let generation = Generation(self.generations);
             let (ledger, taken) = (Ledger::new(generation), VecDeque::new());
-            let held = Held { ledger, log: None, uncommitted_start: None, bytes: 0, taken, full: false };
+            let held = Held { ledger, log: None, unread: None, let_go: None, bytes: 0, taken, full: false };
             self.partitions.insert(partition.clone(), held);
             assigned.push((partition, generation));
         }
@@ -203,13 +208,33 @@ impl Assignment {
     /// Notes that reading begins where the group has not committed that it does: until it has, the next start would not know it.
     pub(super) fn commit_start(&mut self, partition: &Partition, position: i64) {
         if let Some(held) = self.partitions.get_mut(partition) {
-            held.uncommitted_start = Some(position);
+            held.unread = Some(position);
+        }
+    }
+
+    /// Has the library's position of a partition committed that no record answers. Whether it will be: not while anything is held or is
+    /// to be read again, and only when it is a step forward.
+    pub(super) fn pass(&mut self, partition: &Partition, position: i64) -> bool {
+        let Some(held) = self.partitions.get_mut(partition) else { return false };
+        let is_idle = held.ledger.is_empty() && (held.let_go.is_none() || Mutant::PassedRetry.is_on());
+        let moves = Some(position) > held.ledger.committed_position().max(held.unread);
+        if is_idle && moves {
+            held.unread = Some(position);
+        }
+        is_idle && moves
+    }
+
+    /// Notes that a record was read and not taken up: nothing from there on may be passed until it was read again.
+    pub(super) fn let_go(&mut self, record: &Record) {
+        let partition = Partition { topic: record.topic.clone(), number: record.partition };
+        if let Some(held) = self.partitions.get_mut(&partition) {
+            held.let_go = Some(held.let_go.map_or(record.offset, |before| before.min(record.offset)));
         }
     }
 
     /// Whether there are positions to commit of which nothing was read.
-    pub(super) fn has_uncommitted_start(&self) -> bool {
-        self.partitions.values().any(|held| held.uncommitted_start.is_some())
+    pub(super) fn has_unread(&self) -> bool {
+        self.partitions.values().any(|held| held.unread.is_some())
     }
 
     /// The log that a partition is read from, as far as that is known.
@@ -239,6 +264,7 @@ impl Assignment {
         let partition = Partition { topic: record.topic.clone(), number: record.partition };
         let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
         held.ledger.charge(record.offset)?;
+        let _ = held.let_go.take_if(|let_go| *let_go <= record.offset);
         let weight = record.weight() + extra;
         held.bytes += weight;
         held.taken.extend(record.timestamp.as_ref().map(|stamp| (record.offset, stamp.time)));
@@ -315,8 +341,9 @@ impl Assignment {
                 fits
             };
             let Some(done) = held.ledger.cut(room, fits) else {
-                let committed = held.uncommitted_start.map(|next| Committed { next, log: held.log });
-                cut.unread.extend(committed.map(|committed| Unread { partition: partition.clone(), committed }));
+                let (generation, log) = (held.ledger.generation(), held.log);
+                let unread = |next| Unread { partition: partition.clone(), generation, committed: Committed { next, log } };
+                cut.unread.extend(held.unread.map(unread));
                 continue;
             };
             if held.ledger.committed_position().is_some_and(|committed| done.next <= committed) {
@@ -335,14 +362,15 @@ impl Assignment {
 
     /// Forgets what was written and committed.
     pub(super) fn committed(&mut self, cut: &Cut) -> Result<(), Error> {
-        for Unread { partition, committed } in &cut.unread {
-            if let Some(held) = self.partitions.get_mut(partition).filter(|held| held.log == committed.log) {
-                held.uncommitted_start.take_if(|next| *next == committed.next);
+        for Unread { partition, generation, committed } in &cut.unread {
+            if let Some(held) = self.ours(partition, *generation) {
+                held.unread.take_if(|next| *next <= committed.next);
+                held.ledger.passed(committed.next);
             }
         }
         self.settle(&cut.positions, |held, next| {
             let done = held.ledger.committed(next)?;
-            held.uncommitted_start = None;
+            held.unread = None;
             while held.taken.pop_front_if(|(offset, _)| *offset < next).is_some() {}
             held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
             Ok(())

@@ -33,10 +33,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
+mod idle;
 mod rebalance;
 mod rights;
 mod waits;
 
+use idle::Idle;
 pub(super) use rebalance::Context;
 use rights::Rights;
 use waits::Waits;
@@ -70,6 +72,7 @@ pub(super) struct Desk {
     /// The member id under which the partitions that are held were assigned.
     member: Option<CString>,
     waits: Waits,
+    idle: Idle,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
     /// The setting that would turn that stop off.
@@ -124,6 +127,7 @@ impl Desk {
             doubtful: BTreeSet::new(),
             member: None,
             waits: Waits::default(),
+            idle: Idle::default(),
             paused: BTreeSet::new(),
             refusals: Refusals::new(intake.refusal_stop.is_some()),
             refusal_stop: intake.refusal_stop,
@@ -189,6 +193,7 @@ impl Desk {
             return Ok(false);
         }
         if let Some(wait) = (self.handlers.due)(&record) {
+            self.assignment.let_go(&record);
             self.waits.read_again(&record, wait);
             return Ok(true);
         }
@@ -376,6 +381,7 @@ impl Desk {
         }
         self.begin_again(consumer)?;
         let now = Instant::now();
+        self.pass_idle(consumer, now);
         // A closing that begins now is left to the next owner. After a stop for refusals the library's position lies behind records
         // that were let go.
         if let Some(states) = self.states.as_mut().filter(|_| !self.intake_stopped && !self.refusals.stopped()) {
@@ -394,7 +400,7 @@ impl Desk {
     /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
     fn cut(&mut self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
         // A closing that is under way is left to the next owner.
-        let has_something = self.assignment.ready() > 0 || self.assignment.has_uncommitted_start();
+        let has_something = self.assignment.ready() > 0 || self.assignment.has_unread();
         if !has_something && (self.states.is_none() || self.intake_stopped) {
             return Ok(());
         }

@@ -25,6 +25,10 @@ pub enum Mutant {
     UnconfirmedLog,
     /// What was assigned to a member that the group has removed is kept when it is taken in again.
     FormerMember,
+    /// A record that is to be read again is passed as if nothing stood there.
+    PassedRetry,
+    /// The position of an idle partition is committed without the marker of its state.
+    UnmarkedIdle,
 }
 
 impl Mutant {
@@ -41,6 +45,8 @@ impl Mutant {
             Self::Deltas => "deltas",
             Self::UnconfirmedLog => "unconfirmed-log",
             Self::FormerMember => "former-member",
+            Self::PassedRetry => "passed-retry",
+            Self::UnmarkedIdle => "unmarked-idle",
         };
         std::env::var_os("VERDMARC_MUTANT").is_some_and(|on| on == name)
     }

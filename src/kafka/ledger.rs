@@ -124,6 +124,12 @@ impl<O> Ledger<O> {
         (self.end, self.committed) = (Some(position), Some(position));
     }
 
+    /// Notes that the position `next` is committed, below which nothing was read since: what lies there is no record.
+    pub fn passed(&mut self, next: i64) {
+        self.end = self.end.max(Some(next));
+        self.committed = self.committed.max(Some(next));
+    }
+
     /// Takes up a record that was read.
     ///
     /// # Errors

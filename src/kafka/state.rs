@@ -14,6 +14,7 @@ use super::committed::Committed;
 use super::consumer::Context;
 use super::ends::{Asked, Ends};
 use super::error::Error;
+use super::failpoint::Mutant;
 use super::ledger::Generation;
 use super::restore::{Job, Restorer};
 use super::start::{Answer, Start};
@@ -223,14 +224,18 @@ impl States {
         self.parts.iter().filter(|(_, part)| part.state.is_full()).map(|(partition, _)| partition.clone())
     }
 
-    /// What the states want written with a cut, a step of one partition's long work among it. `cut` holds what was read since the last;
-    /// others may have something to write too, whose positions are added.
+    /// What the states want written with a cut, a step of one partition's long work among it. `cut` holds what was read since the last,
+    /// and positions of idle partitions, whose markers move with them; others may have something to write too, whose positions are added.
     pub(super) fn cut(&mut self, cut: &mut Cut, assignment: &Assignment, now: Timestamp) -> Vec<Output> {
         let mut outputs = Vec::new();
         let stepping = self.next_to_step();
         for (partition, part) in &mut self.parts {
+            let is_idle = |cut: &Cut| cut.unread.iter().any(|unread| unread.partition == *partition);
+            if Mutant::UnmarkedIdle.is_on() && is_idle(cut) {
+                continue;
+            }
             let steps = stepping.as_ref() == Some(partition);
-            let read = cut.positions.iter().find(|position| position.partition == *partition).map(|position| position.next);
+            let read = cut.next().find(|(touched, _)| *touched == partition).map(|(_, committed)| committed.next);
             let next = match read {
                 Some(next) => next,
                 None if !steps && !part.state.has_outputs() => continue,
@@ -238,7 +243,7 @@ impl States {
                     // Something stands in the state, so something was read and committed before.
                     let Some(next) = assignment.position(partition).or(part.start) else { continue };
                     let committed = Committed { next, log: assignment.log(partition) };
-                    cut.unread.push(Unread { partition: partition.clone(), committed });
+                    cut.unread.push(Unread { partition: partition.clone(), generation: part.generation, committed });
                     next
                 }
             };

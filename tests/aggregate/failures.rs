@@ -1,6 +1,6 @@
 //! The topics of one test: failures in, and the proof that each was counted once.
 
-use crate::broker::{Client, eventually, send};
+use crate::broker::{Client, PATIENCE, eventually, send};
 use crate::fleet::Fleet;
 use flate2::read::GzDecoder;
 use quick_xml::events::Event;
@@ -163,6 +163,18 @@ impl<'b> Failures<'b> {
         }
         self.expected.retain(|_, count| *count > 0);
         self.producer.flush(Duration::from_mins(1)).unwrap();
+    }
+
+    /// The same in one transaction, whose control record stands behind them in each partition.
+    pub fn produce_in_transaction(&mut self, failures: impl IntoIterator<Item = Failure>) {
+        let mut config = self.broker.config();
+        config.set("transactional.id", format!("{}writer", self.prefix)).set("partitioner", "murmur2_random");
+        let producer: ThreadedProducer<DefaultProducerContext> = config.create().unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        let plain = std::mem::replace(&mut self.producer, producer);
+        self.produce(failures);
+        std::mem::replace(&mut self.producer, plain).commit_transaction(PATIENCE).unwrap();
     }
 
     /// Writes one record as it is.

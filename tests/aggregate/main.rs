@@ -17,6 +17,7 @@ mod disaster;
 mod failures;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod idle;
 #[path = "../support/memory.rs"]
 mod memory;
 mod oversized;

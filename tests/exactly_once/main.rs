@@ -19,6 +19,7 @@ mod figures;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod groups;
+mod idle;
 mod lane;
 mod login;
 #[path = "../support/memory.rs"]

@@ -1,6 +1,6 @@
 //! The topics of one test: what goes in, and the proof that it came out once.
 
-use crate::broker::{Client, Found, eventually, send};
+use crate::broker::{Client, Found, PATIENCE, eventually, send};
 use crate::fleet::Fleet;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -89,7 +89,21 @@ impl<'b> Stream<'b> {
     pub fn produce(&self, records: impl IntoIterator<Item = Raw>) {
         let mut config = self.broker.config();
         config.set("message.max.bytes", "58720256").set("linger.ms", "5").set("queue.buffering.max.messages", "200000");
+        self.write(&config.create().unwrap(), records);
+    }
+
+    /// The same in one transaction, whose control record stands behind them in each partition.
+    pub fn produce_in_transaction(&self, id: &str, records: impl IntoIterator<Item = Raw>) {
+        let mut config = self.broker.config();
+        config.set("transactional.id", format!("{}{id}", self.prefix));
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        self.write(&producer, records);
+        producer.commit_transaction(PATIENCE).unwrap();
+    }
+
+    fn write(&self, producer: &ThreadedProducer<DefaultProducerContext>, records: impl IntoIterator<Item = Raw>) {
         let topic = self.topic("mail.raw");
         for (index, raw) in records.into_iter().enumerate() {
             let headers = raw
@@ -101,7 +115,7 @@ impl<'b> Stream<'b> {
             if let Some(value) = &raw.value {
                 record = record.payload(value.as_slice());
             }
-            send(&producer, record);
+            send(producer, record);
         }
         producer.flush(Duration::from_mins(1)).unwrap();
     }

@@ -119,6 +119,8 @@ enum Step {
     Assign(i32),
     Revoke(i32),
     Charge(i32),
+    LetGo(i32),
+    Pass(i32),
     Complete(usize),
     Cut(usize),
     Commit,
@@ -130,6 +132,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..3).prop_map(Step::Assign),
         1 => (0..3).prop_map(Step::Revoke),
         6 => (0..3).prop_map(Step::Charge),
+        1 => (0..3).prop_map(Step::LetGo),
+        3 => (0..3).prop_map(Step::Pass),
         6 => any::<usize>().prop_map(Step::Complete),
         3 => (1usize..6).prop_map(Step::Cut),
         2 => Just(Step::Commit),
@@ -143,18 +147,31 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Brokers {
     committed: BTreeMap<i32, i64>,
     read: BTreeMap<i32, i64>,
+    /// The library's position, which a record that is to be read again does not move back.
+    position: BTreeMap<i32, i64>,
     written: BTreeMap<i32, Vec<i64>>,
 }
 
+/// Every third offset is a control record, and is never handed out.
+fn is_record(offset: &i64) -> bool {
+    offset % 3 != 2
+}
+
 impl Brokers {
+    /// The next record of a partition.
+    fn next(&self, number: i32) -> i64 {
+        let read = self.read.get(&number).copied().unwrap_or_default();
+        (read..).find(is_record).unwrap()
+    }
+
     fn commit(&mut self, cut: &Cut) {
         for (index, entry) in cut.outputs.iter().enumerate() {
             let number = cut.position_of(index).unwrap().partition.number;
             self.written.entry(number).or_default().push(entry.offset);
         }
-        for position in &cut.positions {
-            let before = self.committed.insert(position.partition.number, position.next);
-            assert!(before.is_none_or(|before| before < position.next), "a position moved back");
+        for (partition, committed) in cut.next() {
+            let before = self.committed.insert(partition.number, committed.next);
+            assert!(before.is_none_or(|before| before < committed.next), "a position moved back, or did not move");
         }
     }
 }
@@ -164,8 +181,8 @@ fn output() -> Output {
 }
 
 proptest! {
-    /// Partitions come and go, work is completed late and out of order, batches commit and abort: what is written answers every
-    /// record once and in order, and nothing stays behind in the budget.
+    /// Partitions come and go, work is completed late and out of order, batches commit and abort, and idle partitions are passed: what is
+    /// written answers every record once and in order, and nothing stays behind in the budget.
     #[test]
     fn any_interleaving_with_rebalances_writes_each_record_once_and_in_order(steps in steps()) {
         let mut assignment = Assignment::new(Budget { records: 1_000, bytes: 1 << 30, partition_records: 1_000 });
@@ -175,7 +192,10 @@ proptest! {
             match step {
                 Step::Assign(number) if assignment.partitions().all(|ours| ours.number != number) => {
                     assignment.assign([partition(number)]);
-                    brokers.read.insert(number, brokers.committed.get(&number).copied().unwrap_or_default());
+                    let committed = brokers.committed.get(&number).copied();
+                    assignment.start(&partition(number), None, committed);
+                    brokers.read.insert(number, committed.unwrap_or_default());
+                    brokers.position.remove(&number);
                 }
                 Step::Assign(_) => {}
                 Step::Revoke(number) => {
@@ -186,10 +206,22 @@ proptest! {
                     assignment.revoke([&partition(number)]);
                 }
                 Step::Charge(number) => {
-                    let offset = brokers.read.get(&number).copied().unwrap_or_default();
+                    let offset = brokers.next(number);
                     if let Some(slot) = assignment.charge(&record(number, offset, 10), 0).unwrap() {
                         brokers.read.insert(number, offset + 1);
+                        brokers.position.insert(number, offset + 1);
                         slots.push(slot);
+                    }
+                }
+                Step::LetGo(number) => {
+                    let offset = brokers.next(number);
+                    assignment.let_go(&record(number, offset, 10));
+                    brokers.position.insert(number, offset + 1);
+                }
+                Step::Pass(number) => {
+                    if let Some(position) = brokers.position.get_mut(&number) {
+                        *position = (*position..).find(is_record).unwrap();
+                        assignment.pass(&partition(number), *position);
                     }
                 }
                 Step::Complete(pick) => {
@@ -218,7 +250,7 @@ proptest! {
             }
         }
         for (number, written) in &brokers.written {
-            let expected: Vec<i64> = (0..brokers.committed[number]).collect();
+            let expected: Vec<i64> = (0..brokers.committed[number]).filter(is_record).collect();
             prop_assert_eq!(written, &expected);
         }
         if let Some(cut) = open.take() {
@@ -239,7 +271,7 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
     let mut assignment = assignment();
     let log = TopicId::new([1; 16]);
     assignment.start(&partition(0), log, Some(7));
-    assert!(assignment.cut(10, usize::MAX).is_none() && !assignment.has_uncommitted_start());
+    assert!(assignment.cut(10, usize::MAX).is_none() && !assignment.has_unread());
     assignment.commit_start(&partition(0), 7);
     for committed in [false, true] {
         let cut = assignment.cut(10, usize::MAX).unwrap();
@@ -254,7 +286,7 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
         } else {
             assignment.aborted(&cut.positions).unwrap();
         }
-        assert_eq!(assignment.has_uncommitted_start(), !committed);
+        assert_eq!(assignment.has_unread(), !committed);
     }
     assert!(assignment.cut(10, usize::MAX).is_none());
     // What is read since is committed behind it, and says it too.
@@ -264,5 +296,33 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 8, log })]);
     assignment.committed(&cut).unwrap();
-    assert!(!assignment.has_uncommitted_start());
+    assert!(!assignment.has_unread());
+}
+
+#[test]
+fn an_idle_partition_is_passed_and_no_record_that_is_held_or_to_be_read_again_is() {
+    let mut assignment = assignment();
+    assert!(!assignment.pass(&partition(7), 3), "it is not ours");
+    assignment.start(&partition(0), None, Some(5));
+    assert!(!assignment.pass(&partition(0), 5), "that is committed");
+    let slot = assignment.charge(&record(0, 5, 1), 0).unwrap().unwrap();
+    assert!(!assignment.pass(&partition(0), 7), "a record is not done");
+    assignment.complete(slot, Vec::new()).unwrap();
+    assert!(!assignment.pass(&partition(0), 7), "a record is not written");
+    let cut = assignment.cut(10, usize::MAX).unwrap();
+    assignment.committed(&cut).unwrap();
+    assert!(assignment.pass(&partition(0), 7));
+    assert!(!assignment.pass(&partition(0), 7), "that is about to be committed");
+    let cut = assignment.cut(10, usize::MAX).unwrap();
+    assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 7, log: None })]);
+    assignment.committed(&cut).unwrap();
+    assert_eq!(assignment.position(&partition(0)), Some(7), "what a state writes next must not move back");
+    assignment.let_go(&record(0, 7, 1));
+    assert!(!assignment.pass(&partition(0), 8), "a record is to be read again");
+    assert!(assignment.charge(&record(0, 6, 1), 0).is_err(), "what was passed is no record");
+    let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
+    assignment.complete(slot, Vec::new()).unwrap();
+    let cut = assignment.cut(10, usize::MAX).unwrap();
+    assignment.committed(&cut).unwrap();
+    assert!(assignment.pass(&partition(0), 9));
 }
