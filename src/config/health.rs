@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// The endpoint for supervisors and monitoring: `/livez`, `/readyz`, `/metrics`.
+/// The endpoint for supervisors and monitoring: `/livez`, `/readyz`, `/startupz`, `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Health {

@@ -21,6 +21,7 @@ use super::state::{Applied, States};
 use super::status::{Reading, Status};
 use super::traced::tell;
 use super::transaction::{Abort, Batch, CAREFUL_ENTRIES, Cause, Outcome as Ended, Oversized, Transactions};
+use crate::config::Protocol;
 use crate::event::{Output, Record};
 use crate::metrics::{Counted, Histogram, record_with};
 use jiff::Timestamp;
@@ -34,11 +35,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 mod idle;
+mod place;
 mod rebalance;
 mod rights;
 mod waits;
 
 use idle::Idle;
+use place::Place;
 pub(super) use rebalance::Context;
 use rights::Rights;
 use waits::Waits;
@@ -73,6 +76,7 @@ pub(super) struct Desk {
     member: Option<CString>,
     waits: Waits,
     idle: Idle,
+    place: Place,
     paused: BTreeSet<Partition>,
     refusals: Refusals,
     /// The setting that would turn that stop off.
@@ -104,7 +108,7 @@ impl Desk {
         (starts, states): (Starts, Option<States>),
         transactions: Transactions,
         (work, collected): (UnboundedSender<Vec<Work>>, mpsc::Receiver<(Slot, Outcome)>),
-        intake: &Intake,
+        (intake, protocol): (&Intake, Protocol),
         status: Arc<Status>,
     ) -> Self {
         let now = Instant::now();
@@ -128,6 +132,7 @@ impl Desk {
             member: None,
             waits: Waits::default(),
             idle: Idle::default(),
+            place: Place::of(protocol),
             paused: BTreeSet::new(),
             refusals: Refusals::new(intake.refusal_stop.is_some()),
             refusal_stop: intake.refusal_stop,
@@ -285,9 +290,11 @@ impl Desk {
         self.hand_out();
         self.advance(consumer)?;
         self.regulate(consumer);
+        self.look_for_place(consumer, Instant::now());
         let is_refused = self.rights.remind(&self.fetches, Instant::now());
         let (oldest, unreadable) = (self.fetches.oldest(), self.fetches.unreadable());
-        self.status.publish(self.tally, Reading { starting: self.starts.len(), is_refused, oldest, unreadable });
+        let member = self.place.last_seen();
+        self.status.publish(self.tally, Reading { member, starting: self.starts.len(), is_refused, oldest, unreadable });
         if self.looked.is_none_or(|looked| looked.elapsed() >= flow::INTERVAL) {
             self.looked = Some(Instant::now());
             self.status.flows(self.flow());

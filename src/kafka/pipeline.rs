@@ -245,7 +245,7 @@ impl Pipeline {
         let id = format!("{group}.{}", instance.name);
         let transactions = Transactions::start(kafka, (&id, intake.role), starts.ids(), intake.revoke)?;
         let states = intake.state.clone().map(|role| States::new(kafka, role, status.clone())).transpose()?;
-        let mut desk = Desk::new((starts, states), transactions, (work, collected), &intake, status);
+        let mut desk = Desk::new((starts, states), transactions, (work, collected), (&intake, kafka.protocol), status);
         // A static member waits until the group has taken it in: its twin would be fenced, and go on holding the place.
         if !client::is_static(kafka, &instance) {
             desk.fence()?;

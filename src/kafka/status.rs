@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// Shared between the consumer thread and those who want to know.
 pub struct Status {
     phase: AtomicU8,
+    /// It has joined its group and restored what it was given, once.
+    has_started: AtomicBool,
     /// None until the consumer thread has looked around for the first time: it waits for brokers before it is there.
     seen: Mutex<Option<Seen>>,
     /// Records of changelogs read, and how many are left of the state that is being restored.
@@ -25,6 +27,7 @@ impl Default for Status {
     fn default() -> Self {
         Self {
             phase: AtomicU8::new(0),
+            has_started: AtomicBool::new(false),
             seen: Mutex::new(None),
             restored: AtomicU64::new(0),
             to_restore: AtomicU64::new(0),
@@ -45,6 +48,8 @@ struct Seen {
 /// How reading stands.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reading {
+    /// When it was seen to be in its group last.
+    pub(super) member: Option<Instant>,
     /// Partitions whose position, or whose state, is not known yet.
     pub(super) starting: usize,
     /// The brokers refuse a right that it needs.
@@ -58,15 +63,16 @@ pub(super) struct Reading {
 impl Reading {
     /// Why records would not be read now.
     fn obstacle(&self, now: Instant) -> Option<String> {
+        let is_fresh = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < PATIENCE);
         if self.is_refused {
             return Some("the brokers refuse a right, see the log".to_owned());
         }
         if self.starting > 0 {
             return Some(format!("{} partitions wait for their position or state", self.starting));
         }
-        let is_fresh = self.oldest.at.is_some_and(|at| now.saturating_duration_since(at) < PATIENCE);
         match &self.oldest.topic {
-            _ if is_fresh => None,
+            _ if is_fresh(self.oldest.at) && is_fresh(self.member) => None,
+            _ if is_fresh(self.oldest.at) => Some("it is not in its consumer group".to_owned()),
             Some(topic) => Some(format!("{topic} cannot be fetched")),
             None => Some("no broker answers".to_owned()),
         }
@@ -151,25 +157,39 @@ impl Status {
         self.seen().as_ref().map(|seen| seen.tally).unwrap_or_default()
     }
 
-    /// Whether the consumer thread has not looked around for so long at `now`. One that is not there yet waits for brokers.
-    pub fn is_stuck(&self, patience: Duration, now: Instant) -> bool {
-        self.seen().as_ref().is_some_and(|seen| now.saturating_duration_since(seen.at) >= patience)
+    /// For how long the consumer thread has not looked around at `now`. One that is not there yet waits for brokers.
+    pub fn unmoved(&self, now: Instant) -> Duration {
+        self.seen().as_ref().map_or(Duration::ZERO, |seen| now.saturating_duration_since(seen.at))
     }
 
     /// Why it does not read at `now`; none when it does.
     pub fn not_ready(&self, now: Instant) -> Option<String> {
-        match self.phase() {
-            Phase::Joining => Some("no partition yet".to_owned()),
-            Phase::Draining => Some("stopping".to_owned()),
-            Phase::Stopped => Some("stopped, because most records were refused".to_owned()),
-            Phase::Running => match &*self.seen() {
-                Some(seen) => seen.reading.obstacle(now),
-                None => Some("no partition yet".to_owned()),
-            },
+        match (self.phase(), &*self.seen()) {
+            (Phase::Draining, _) => Some("stopping".to_owned()),
+            (Phase::Stopped, _) => Some("stopped, because most records were refused".to_owned()),
+            (_, None) => Some("it waits for the brokers".to_owned()),
+            (Phase::Joining, Some(_)) => Some("it waits to be taken into its consumer group".to_owned()),
+            (Phase::Running, Some(seen)) => seen.reading.obstacle(now).map(|why| self.with_progress(why)),
         }
     }
 
+    /// How much is left to restore, where a state is.
+    fn with_progress(&self, why: String) -> String {
+        match self.to_restore.load(Ordering::Relaxed) {
+            0 => why,
+            left => format!("{why}; about {left} records of the windows topic are left to read"),
+        }
+    }
+
+    /// What its start still waits for at `now`; none once it has joined its group and restored what it was given, whatever came later.
+    pub fn not_started(&self, now: Instant) -> Option<String> {
+        if self.has_started.load(Ordering::Acquire) { None } else { self.not_ready(now) }
+    }
+
     pub(super) fn publish(&self, tally: Tally, reading: Reading) {
+        if self.phase() == Phase::Running && reading.starting == 0 {
+            self.has_started.store(true, Ordering::Release);
+        }
         let mut seen = self.seen();
         let flow = seen.take().map(|seen| seen.flow).unwrap_or_default();
         *seen = Some(Seen { at: Instant::now(), tally, reading, flow });
@@ -196,26 +216,30 @@ mod tests {
     #[test]
     fn a_role_that_waits_for_brokers_is_live_however_long_and_one_that_hangs_is_not() {
         let status = Status::default();
-        assert!(!status.is_stuck(LONG, Instant::now() + 10 * LONG));
+        assert!(status.unmoved(Instant::now() + 10 * LONG) < LONG);
         status.publish(Tally::default(), Reading::default());
-        assert!(!status.is_stuck(LONG, Instant::now()));
-        assert!(status.is_stuck(LONG, Instant::now() + LONG));
+        assert!(status.unmoved(Instant::now()) < LONG);
+        assert!(status.unmoved(Instant::now() + LONG) >= LONG);
     }
 
     #[test]
     fn ready_means_joined_restored_and_fetched_within_half_a_minute() {
         let (status, now) = (Status::default(), Instant::now());
         let why = |status: &Status, seconds| status.not_ready(now + Duration::from_secs(seconds));
-        assert_eq!(why(&status, 0).as_deref(), Some("no partition yet"));
+        assert_eq!(why(&status, 0).as_deref(), Some("it waits for the brokers"));
+        status.publish(Tally::default(), Reading::default());
+        assert_eq!(why(&status, 0).as_deref(), Some("it waits to be taken into its consumer group"));
         status.assigned();
         let raw = || Oldest { topic: Some("mail.raw".into()), at: Some(now) };
+        let joined = || Reading { member: Some(now), ..Reading::default() };
         for (reading, expected) in [
-            (Reading { starting: 2, oldest: raw(), ..Reading::default() }, Some("2 partitions wait for their position or state")),
-            (Reading { is_refused: true, oldest: raw(), ..Reading::default() }, Some("the brokers refuse a right, see the log")),
-            (Reading { oldest: Oldest { at: None, ..raw() }, ..Reading::default() }, Some("mail.raw cannot be fetched")),
-            (Reading::default(), Some("no broker answers")),
-            (Reading { oldest: raw(), ..Reading::default() }, None),
-            (Reading { oldest: Oldest { topic: None, at: Some(now) }, ..Reading::default() }, None),
+            (Reading { starting: 2, oldest: raw(), ..joined() }, Some("2 partitions wait for their position or state")),
+            (Reading { is_refused: true, oldest: raw(), ..joined() }, Some("the brokers refuse a right, see the log")),
+            (Reading { oldest: Oldest { at: None, ..raw() }, ..joined() }, Some("mail.raw cannot be fetched")),
+            (joined(), Some("no broker answers")),
+            (Reading { member: None, oldest: raw(), ..joined() }, Some("it is not in its consumer group")),
+            (Reading { oldest: raw(), ..joined() }, None),
+            (Reading { oldest: Oldest { topic: None, at: Some(now) }, ..joined() }, None),
         ] {
             status.publish(Tally::default(), reading);
             assert_eq!(why(&status, 29).as_deref(), expected);
@@ -223,5 +247,25 @@ mod tests {
         assert_eq!(why(&status, 30).as_deref(), Some("no broker answers"));
         status.draining();
         assert_eq!(why(&status, 0).as_deref(), Some("stopping"));
+    }
+
+    #[test]
+    fn a_role_has_started_once_it_has_joined_and_restored_and_that_is_never_taken_back() {
+        let (status, now) = (Status::default(), Instant::now());
+        let why = |status: &Status| status.not_started(now);
+        let oldest = Oldest { topic: None, at: Some(now) };
+        let reading = |starting| Reading { starting, member: Some(now), oldest: oldest.clone(), ..Reading::default() };
+        status.publish(Tally::default(), reading(0));
+        assert_eq!(why(&status).as_deref(), Some("it waits to be taken into its consumer group"));
+        status.assigned();
+        status.publish(Tally::default(), reading(3));
+        status.restored(10, (0, 700));
+        let waits = "3 partitions wait for their position or state; about 700 records of the windows topic are left to read";
+        assert_eq!(why(&status).as_deref(), Some(waits));
+        status.restored(700, (700, 0));
+        status.publish(Tally::default(), reading(0));
+        assert_eq!(why(&status), None);
+        status.publish(Tally::default(), reading(2));
+        assert!(status.not_ready(now).is_some() && why(&status).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! What a supervisor may ask over HTTP: `/livez`, `/readyz`, `/metrics`.
+//! What a supervisor may ask over HTTP: `/livez`, `/readyz`, `/startupz`, `/metrics`.
 
 use super::connections::Limited;
 use super::scrape::{Scrapes, metrics};
@@ -41,8 +41,8 @@ pub async fn serve(address: SocketAddr, roles: Roles, scrapes: Scrapes) -> Resul
     let failed = |reason| ListenError { address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;
-    let router = Router::new().route("/livez", get(live)).route("/readyz", get(ready)).with_state(roles);
-    let router = router.merge(Router::new().route("/metrics", get(metrics)).with_state(scrapes));
+    let probes = Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/startupz", get(started));
+    let router = probes.with_state(roles).merge(Router::new().route("/metrics", get(metrics)).with_state(scrapes));
     let listener = Limited::new(listener, CONNECTIONS, LIFETIME);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -53,17 +53,28 @@ pub async fn serve(address: SocketAddr, roles: Roles, scrapes: Scrapes) -> Resul
     Ok(at)
 }
 
+/// Whether every consumer thread moves. What the brokers do says nothing about that.
 async fn live(State(roles): State<Roles>) -> impl IntoResponse {
-    match roles.iter().find(|(_, status)| status.is_stuck(STUCK, Instant::now())) {
-        None => (StatusCode::OK, "live\n".to_owned()),
-        Some((role, _)) => (StatusCode::SERVICE_UNAVAILABLE, format!("stuck: {role}\n")),
-    }
+    let unmoved = |status: &Status| {
+        let unmoved = status.unmoved(Instant::now());
+        (unmoved >= STUCK).then(|| format!("its consumer thread has not moved for {} s", unmoved.as_secs()))
+    };
+    answer(&roles, "live", unmoved)
 }
 
+/// Whether every role has joined its group, has restored its states, and can fetch what it reads.
 async fn ready(State(roles): State<Roles>) -> impl IntoResponse {
-    let waits = roles.iter().find_map(|(role, status)| Some((role, status.not_ready(Instant::now())?)));
-    match waits {
-        None => (StatusCode::OK, "ready\n".to_owned()),
-        Some((role, why)) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {role}: {why}\n")),
-    }
+    answer(&roles, "ready", |status| status.not_ready(Instant::now()))
+}
+
+/// Whether every role has joined its group and restored its states for the first time.
+async fn started(State(roles): State<Roles>) -> impl IntoResponse {
+    answer(&roles, "started", |status| status.not_started(Instant::now()))
+}
+
+/// What a probe hears: that all is well, or each role of which it is not, and what it waits for.
+fn answer(roles: &Roles, well: &str, waits: impl Fn(&Status) -> Option<String>) -> (StatusCode, String) {
+    let waiting = roles.iter().filter_map(|(role, status)| Some(format!("not {well}: {role}: {}\n", waits(status)?)));
+    let waiting: String = waiting.collect();
+    if waiting.is_empty() { (StatusCode::OK, format!("{well}\n")) } else { (StatusCode::SERVICE_UNAVAILABLE, waiting) }
 }

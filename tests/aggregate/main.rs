@@ -21,6 +21,7 @@ mod idle;
 #[path = "../support/memory.rs"]
 mod memory;
 mod oversized;
+mod probes;
 #[allow(dead_code, reason = "another test binary uses all of it")]
 #[path = "../telemetry/receiver.rs"]
 mod receiver;

@@ -27,6 +27,7 @@ mod memory;
 mod names;
 mod outage;
 mod poison;
+mod probes;
 mod quiet;
 mod rebalance;
 mod share;
