@@ -213,7 +213,7 @@ class SetupJobs(unittest.TestCase):
             self.assertEqual([(rule["action"], rule["onExitCodes"]["values"]) for rule in rules], [("FailJob", [2])])
 
     def test_settings_are_checked_against_the_memory_and_the_time_that_pods_get(self):
-        for name, role, limit in (("reports", "verdict", "1073741824"), ("full", "verdict", "1610612736"), ("numbers", "verdict", "2147483648")):
+        for name, role, limit in (("reports", "verdict", "1073741824"), ("reports", "aggregate", "1610612736"), ("full", "verdict", "1610612736"), ("numbers", "verdict", "2147483648")):
             spec = one("StatefulSet", role, case(name))["spec"]["template"]["spec"]
             step = next(step for step in containers(one("Job", "check", case(name))["spec"]["template"]) if step["name"] == f"check-{role}")
             grace = str(spec["terminationGracePeriodSeconds"])

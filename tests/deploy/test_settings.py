@@ -243,7 +243,7 @@ class Names(unittest.TestCase):
             more = ("--set-json", f'kafka.instancePrefix="{prefix}"')
             for document in of_kind("StatefulSet", case("reports"), *more, release=release, namespace=namespace):
                 name = document["metadata"]["name"]
-                self.assertLessEqual(len(name), 52)
+                self.assertRegex(name, r"^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$")
                 variables = {entry["name"]: entry for entry in document["spec"]["template"]["spec"]["containers"][0]["env"]}
                 instance = variables["VERDMARC_KAFKA__INSTANCE"]["value"]
                 instance = instance.replace("$(POD_NAMESPACE)", namespace).replace("$(POD_NAME)", f"{name}-0")
