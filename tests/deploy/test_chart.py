@@ -131,6 +131,17 @@ class Values(unittest.TestCase):
         self.assertIn("repository", refused(case("minimal"), 'image.repository=""'))
         self.assertIn("brokers", refused(case("minimal"), 'kafka.brokers=""'))
 
+    def test_every_value_is_described(self):
+        def bare(schema, path):
+            for name, entry in schema.get("properties", {}).items():
+                if not entry.get("description"):
+                    yield f"{path}.{name}"
+                yield from bare(entry, f"{path}.{name}")
+
+        definitions = self.schema["definitions"]
+        for name, schema in [("values", self.schema), *definitions["settings"].items(), *definitions.items()]:
+            self.assertEqual(list(bare(schema, name)), [])
+
     def test_every_value_has_a_comment(self):
         lines, bare = self.text.splitlines(), []
         before = ""
