@@ -147,9 +147,8 @@ class Roles(unittest.TestCase):
         self.assertEqual((ports(policy["ingress"]), ports(policy["egress"])), ({"http"}, {53, 9092, 9093}))
         policy = one("NetworkPolicy", "verdict", case("full"))["spec"]
         self.assertEqual(ports(policy["egress"]), {53, 9094, 9095, 9000, 443, 80})
-        # The schema is that of a program which may not have this table yet.
         for url, port in (("http://collector:4318", 4318), ("https://otlp.example.org/x:y", 443), ("http://collector/", 80)):
-            more = ("--skip-schema-validation", "--set-json", f'config.telemetry.endpoint="{url}"')
+            more = ("--set-json", f'config.telemetry.endpoint="{url}"')
             policy = one("NetworkPolicy", "aggregate", case("reports"), *more)["spec"]
             self.assertEqual(ports(policy["egress"]), {53, 9092, 9093, port})
         self.assertEqual(len(of_kind("NetworkPolicy", case("reports"))), 4)
