@@ -21,6 +21,7 @@
 //! | [`kafka`] | the only place that knows rdkafka |
 //! | [`roles`] | what `verdmarc run` runs |
 //! | [`metrics`] | the table of all metrics, and the figures that are counted |
+//! | [`reload`] | files that change while roles run |
 //! | [`telemetry`] | log lines, the endpoint for supervisors, what is exported to a collector |
 //! | [`cli`] | one file a command |
 
@@ -37,6 +38,7 @@ pub mod kafka;
 pub mod location;
 pub mod message;
 pub mod metrics;
+pub mod reload;
 pub mod report;
 pub mod roles;
 pub mod telemetry;

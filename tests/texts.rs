@@ -46,11 +46,13 @@ fn texts() -> Vec<(String, String)> {
     texts.extend(Reason::ALL.iter().map(|reason| (format!("reason {}", reason.code()), reason.meaning().to_owned())));
     let letters = DeadLetterReason::ALL.iter();
     texts.extend(letters.map(|reason| (format!("dead-letter reason {}", reason.code()), reason.meaning().to_owned())));
-    for file in ["README.md", "CHANGELOG.md"] {
+    for file in ["README.md", "CHANGELOG.md", OPERATIONS] {
         texts.push((file.into(), std::fs::read_to_string(project(file)).unwrap()));
     }
     texts
 }
+
+const OPERATIONS: &str = "docs/operations.md";
 
 fn project(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -3,14 +3,16 @@
 use super::{Exit, Failure, Settings};
 use crate::aggregate::Settings as Counting;
 use crate::claim_check::ClaimChecks;
-use crate::config::Config;
+use crate::config::{Config, Source};
+use crate::dns::{Resolver, ResolverError, SharedZone, Zone};
 use crate::kafka::{Status, Stop, Tally};
-use crate::roles;
 use crate::roles::verdict::Statuses;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Roles;
 use crate::telemetry::sampling::Sampling;
 use crate::telemetry::traces::Traces;
+use crate::{reload, roles};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -45,7 +47,8 @@ impl Role {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let config = arguments.settings.load()?;
+    let source = arguments.settings.source();
+    let config = source.load()?;
     let telemetry = crate::telemetry::begin(&config)?;
     super::files::raise_limit();
     let roles = chosen(&arguments.roles, &config)?;
@@ -58,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         tracing::info!("{line}");
     }
     let runtime = super::runtime()?;
-    let ended = runtime.block_on(run_all(&config, &roles, &telemetry));
+    let ended = runtime.block_on(run_all(source, &config, &roles, &telemetry));
     // A file system or a resolver that hangs must not hold the process back.
     runtime.shutdown_background();
     telemetry.shutdown();
@@ -97,9 +100,12 @@ fn not_run(roles: &[Role], asked: &[Role], config: &Config) -> Vec<String> {
 }
 
 /// Runs the roles side by side. When one ends, whatever the reason, the others are stopped; the first error is the process's.
-async fn run_all(config: &Config, roles: &[Role], telemetry: &Telemetry) -> Result<Exit, Failure> {
+async fn run_all(source: Source, config: &Config, roles: &[Role], telemetry: &Telemetry) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
+    let zone = config.dns.zone.as_deref().filter(|_| roles.contains(&Role::Verdict)).map(shared_zone).transpose()?;
+    let files = reload::Files::new(source, config.clone(), zone.clone());
+    tokio::spawn(reload::watch(files, stop.clone()));
     let lane = Arc::new(Status::default());
     let shown = (roles.contains(&Role::Verdict) && config.verdict.retries).then(|| (roles::verdict::LANE, lane.clone()));
     let statuses = roles.iter().map(|role| (role.name(), Arc::new(Status::default())));
@@ -113,11 +119,14 @@ async fn run_all(config: &Config, roles: &[Role], telemetry: &Telemetry) -> Resu
     }
     let traces = telemetry.tracer().map_or_else(Traces::default, |tracer| Traces::of(tracer, Sampling::of(&config.telemetry)));
     let running = roles.iter().zip(statuses.iter()).map(|(role, (name, status))| {
-        let (stop, lane, traces) = (stop.clone(), lane.clone(), traces.clone());
+        let (stop, lane, zone, traces) = (stop.clone(), lane.clone(), zone.clone(), traces.clone());
         async move {
             tracing::info!(brokers = %config.kafka.brokers, group = %config.group(name), "{name} role starts");
             let ended = match role {
-                Role::Verdict => verdict(config, Statuses { raw: status.clone(), lane }, traces, stop.clone()).await,
+                Role::Verdict => match resolver(config, zone) {
+                    Ok(resolver) => verdict(config, resolver, Statuses { raw: status.clone(), lane }, traces, stop.clone()).await,
+                    Err(failure) => Err(failure),
+                },
                 Role::Aggregate => aggregate(config, status.clone(), traces, stop.clone()).await,
                 Role::Deliver => Err(Failure::usage("role `deliver` is not in this version")),
             };
@@ -132,8 +141,26 @@ async fn run_all(config: &Config, roles: &[Role], telemetry: &Telemetry) -> Resu
     ended.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Exit::Ok)
 }
 
-async fn verdict(config: &Config, statuses: Statuses, traces: Traces, stop: Stop) -> Result<Tally, Failure> {
-    let resolver = crate::dns::configured(&config.dns)?;
+/// A zone that can be reloaded.
+fn shared_zone(path: &Path) -> Result<Arc<SharedZone>, Failure> {
+    Ok(Arc::new(SharedZone::new(Zone::load(path).map_err(ResolverError::from)?)))
+}
+
+/// The zone, where the settings name one.
+fn resolver(config: &Config, zone: Option<Arc<SharedZone>>) -> Result<Arc<dyn Resolver>, Failure> {
+    Ok(match zone {
+        Some(zone) => zone,
+        None => crate::dns::configured(&config.dns)?,
+    })
+}
+
+async fn verdict(
+    config: &Config,
+    resolver: Arc<dyn Resolver>,
+    statuses: Statuses,
+    traces: Traces,
+    stop: Stop,
+) -> Result<Tally, Failure> {
     let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
     Ok(roles::verdict::run(config, resolver, claims, statuses, traces, stop).await?)
 }

@@ -14,6 +14,7 @@ mod memory;
 mod order;
 mod print;
 mod receiver;
+mod reload;
 mod reports;
 mod stop;
 mod telemetry;
@@ -37,6 +38,7 @@ pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};
 pub use memory::{Memory, NoSize, Roles, Size};
 pub use receiver::Receiver;
+pub use reload::Reload;
 pub use reports::{Applied, Content, Profile, Reports};
 pub use stop::{longest_stop, too_short};
 pub use telemetry::{Export, Headers, OtlpProtocol, Ratio, ResourceAttributes, Telemetry, TraceParent};
@@ -69,6 +71,8 @@ pub struct Config {
     pub claim_check: ClaimCheck,
     /// The endpoint for supervisors and monitoring.
     pub health: Health,
+    /// Files that change while roles run.
+    pub reload: Reload,
     /// Log lines on standard error.
     pub log: Log,
     /// Metrics, traces and logs for an OpenTelemetry collector.

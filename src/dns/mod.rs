@@ -11,6 +11,7 @@
 //! | `network` | hickory-resolver behind the trait |
 //! | `places` | who may ask the network next |
 //! | `zone` | a zone in memory, from JSON or a master file |
+//! | `shared` | a zone that is reloaded while questions are asked |
 //! | `counting` | a resolver that notes what it was asked, for tests and benchmarks |
 //! | `suffix` | the public suffix list |
 
@@ -23,6 +24,7 @@ mod name;
 mod network;
 mod places;
 mod session;
+mod shared;
 pub mod suffix;
 mod zone;
 
@@ -35,6 +37,7 @@ pub use name::{Domain, InvalidDomain, QueryName};
 pub use network::{NetworkError, NetworkOptions, NetworkResolver};
 pub use places::PlaceLimits;
 pub use session::{Budgets, Cut, Purpose, Session};
+pub use shared::SharedZone;
 pub use zone::{Zone, ZoneError, ZoneProblem};
 
 use futures::future::BoxFuture;

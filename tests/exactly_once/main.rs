@@ -30,5 +30,6 @@ mod poison;
 mod probes;
 mod quiet;
 mod rebalance;
+mod rotation;
 mod share;
 mod stream;
