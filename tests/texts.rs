@@ -242,3 +242,41 @@ fn the_chart_takes_every_setting_and_no_other() {
     }
     assert!(text == expected, "run with VERDMARC_WRITE_GOLDEN=1 and look at the change");
 }
+
+/// The rows of the first table behind a heading of a document, without its head.
+fn rows(document: &str, heading: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(project(document)).unwrap();
+    let lines = text.lines().skip_while(|line| *line != heading).skip_while(|line| !line.starts_with('|')).skip(2);
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    lines.take_while(|line| line.starts_with('|')).map(cells).collect()
+}
+
+/// The sources of all tests that run with Kafka, DNS or a store, one behind the other.
+fn tests_of(directory: &std::path::Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            text += &tests_of(&entry);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            text += &std::fs::read_to_string(&entry).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn every_row_about_a_dependency_that_is_away_names_tests_that_exist() {
+    let rows = rows(OPERATIONS, "## When a dependency is away");
+    assert!(rows.len() > 10, "{rows:?}");
+    let sources = tests_of(&project("tests"));
+    for row in &rows {
+        let [dependency, is, seen, back, tests] = row.as_slice() else { panic!("five cells: {row:?}") };
+        assert!([dependency, is, seen, back].iter().all(|cell| !cell.is_empty()), "{row:?}");
+        // What exports telemetry is tested where it is.
+        assert!(!tests.is_empty() || dependency.contains("collector"), "no test: {row:?}");
+        for test in tests.split(", ").filter(|test| !test.is_empty()) {
+            let name = test.trim_matches('`');
+            assert!(sources.contains(&format!("\nfn {name}()")), "there is no test {name}");
+        }
+    }
+}
