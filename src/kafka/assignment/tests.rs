@@ -307,7 +307,7 @@ fn an_idle_partition_is_passed_and_no_record_that_is_held_or_to_be_read_again_is
     assert!(!assignment.pass(&partition(0), 5), "that is committed");
     let slot = assignment.charge(&record(0, 5, 1), 0).unwrap().unwrap();
     assert!(!assignment.pass(&partition(0), 7), "a record is not done");
-    assignment.complete(slot, Vec::new()).unwrap();
+    assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     assert!(!assignment.pass(&partition(0), 7), "a record is not written");
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assignment.committed(&cut).unwrap();
@@ -321,7 +321,7 @@ fn an_idle_partition_is_passed_and_no_record_that_is_held_or_to_be_read_again_is
     assert!(!assignment.pass(&partition(0), 8), "a record is to be read again");
     assert!(assignment.charge(&record(0, 6, 1), 0).is_err(), "what was passed is no record");
     let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
-    assignment.complete(slot, Vec::new()).unwrap();
+    assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assignment.committed(&cut).unwrap();
     assert!(assignment.pass(&partition(0), 9));
