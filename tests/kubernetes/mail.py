@@ -6,7 +6,7 @@ import time
 from itertools import count
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from processes import wait_until
 from tally import Tally
 
@@ -116,23 +116,33 @@ class Mail:
             self.delivered.append((record.topic(), record.partition(), record.offset()))
 
     def _read(self):
+        # Partitions are assigned by hand: membership of a group would be over when the broker is away for long, and all read again.
         consumer = Consumer({
-            "bootstrap.servers": self.brokers, "group.id": f"outside-{time.monotonic_ns()}", "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0,
-            "topic.metadata.refresh.interval.ms": 1000, "allow.auto.create.topics": False,
+            "bootstrap.servers": self.brokers, "group.id": "outside", "isolation.level": "read_committed", "enable.auto.commit": False,
+            "log_level": 0,
         })
-        consumer.subscribe([f"{self.prefix}mail.{name}" for name in ("raw", "verdicts", "dead-letters", "reports")])
+        consumer.assign(self._partitions(consumer))
         while not self.ended.is_set():
             record = consumer.poll(0.2)
             if record is None:
                 continue
             if record.error():
-                known = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
+                known = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
                 assert record.error().code() in known or record.error().retriable(), record.error()
                 continue
             with self.lock:
                 self._take(record)
         consumer.close()
+
+    def _partitions(self, consumer):
+        """All partitions of the topics from their beginning, once the topics are there."""
+        names = [f"{self.prefix}mail.{name}" for name in ("raw", "verdicts", "dead-letters", "reports")]
+        while not self.ended.is_set():
+            topics = consumer.list_topics(timeout=60).topics
+            if all(name in topics for name in names):
+                return [TopicPartition(name, number, OFFSET_BEGINNING) for name in names for number in topics[name].partitions]
+            time.sleep(0.2)
+        return []
 
     def _take(self, record):
         headers = {name: value.decode(errors="replace") for name, value in record.headers() or [] if value is not None}

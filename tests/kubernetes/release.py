@@ -135,9 +135,10 @@ class Release:
         for pod in self.get("pods")["items"]:
             name = pod["metadata"]["name"]
             for which in ("--previous=false", "--previous"):
-                log = self.kubectl("logs", name, "--all-containers", "--tail=25", which, check=False).stdout
+                log = self.kubectl("logs", name, "--all-containers", "--tail=15", which, check=False).stdout
                 if log:
-                    parts.append(f"-- {name} {which if which == '--previous' else ''}\n{log}")
+                    lines = "\n".join(line[:300] for line in log.splitlines())
+                    parts.append(f"-- {name} {which if which == '--previous' else ''}\n{lines}")
         return "\n".join(parts)
 
 
