@@ -1,7 +1,8 @@
 //! The settings of each table in the order in which its type declares them, which is the order of their importance.
 
 use super::{
-    AggregateRole, ClaimCheck, Config, Dns, Evaluation, Health, Kafka, Limits, Log, Receiver, Reports, Topics, VerdictRole,
+    AggregateRole, ClaimCheck, Config, Dns, Evaluation, Health, Kafka, Limits, Log, Receiver, Reload, Reports, Telemetry, Topics,
+    VerdictRole,
 };
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -21,7 +22,9 @@ pub(super) fn fields(table: &str) -> Option<&'static [&'static str]> {
         "AggregateRole" => of::<AggregateRole>(),
         "ClaimCheck" => of::<ClaimCheck>(),
         "Health" => of::<Health>(),
+        "Reload" => of::<Reload>(),
         "Log" => of::<Log>(),
+        "Telemetry" => of::<Telemetry>(),
         _ => return None,
     })
 }

@@ -10,6 +10,7 @@ pub struct Reload {
     /// 0, so that a supervisor starts it again with the new content. Where it is false the change is logged as a warning. Default none:
     /// true in Kubernetes (KUBERNETES_SERVICE_HOST is set), else false.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = true)]
     pub exit: Option<bool>,
     /// Milliseconds between two looks at the files. Default 10 000; with 0 nobody looks.
     pub interval_ms: u64,

@@ -17,31 +17,41 @@ use std::time::Duration;
 pub struct Telemetry {
     /// Where the collector takes OTLP: `http://collector:4318`, or `http://collector:4317` for gRPC. With HTTP `/v1/metrics` and so on
     /// is put behind it. Default `OTEL_EXPORTER_OTLP_ENDPOINT`; without either nothing is exported.
+    #[schemars(example = "http://collector:4318")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// `http/protobuf`, or `grpc` where this is compiled in, as in release images. Default `http/protobuf`.
+    #[schemars(example = "http/protobuf")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<OtlpProtocol>,
     /// Header fields of each request, by name. Their values are never shown. Default none.
+    #[schemars(example = serde_json::json!({"x-tenant": "mail"}))]
     pub headers: Headers,
     /// Header fields whose value is what a file holds, without the line end: secrets. Default none.
+    #[schemars(example = serde_json::json!({"authorization": "/run/secrets/otlp"}))]
     pub header_files: BTreeMap<String, PathBuf>,
     /// PEM file with the certificates of the authorities that may have signed the collector's. Default those of the system.
+    #[schemars(example = "/etc/verdmarc/collector-ca.pem")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
     /// Milliseconds that an export may take, all its tries together. Default 10 000.
+    #[schemars(example = 10_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// Whether metrics are exported. Default true.
+    #[schemars(example = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<bool>,
     /// Whether traces are exported. Default true.
+    #[schemars(example = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traces: Option<bool>,
     /// Whether log lines are exported, beside standard error. Default true.
+    #[schemars(example = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logs: Option<bool>,
     /// Milliseconds between two exports of the metrics. Default 60 000.
+    #[schemars(example = 60_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_interval_ms: Option<u64>,
     /// The part of messages that are traced, from 0 to 1, of those whose record does not say by its `traceparent`. Default 0.01.
@@ -52,6 +62,7 @@ pub struct Telemetry {
     /// Default `respect`.
     pub trace_parent: TraceParent,
     /// Attributes of the resource beside `service.name`, `service.version` and `service.instance.id`, or instead of them. Default none.
+    #[schemars(example = serde_json::json!({"deployment.environment.name": "production"}))]
     pub resource: ResourceAttributes,
     /// `OTEL_` variables that are set and not heeded, with the reason.
     #[serde(skip)]
