@@ -94,6 +94,15 @@ impl Connection {
         ))
     }
 
+    /// This user may not look at the positions of this group, or be a member of it.
+    pub(super) fn denied_group(&self, group: &str) -> Error {
+        Error::Denied(format!(
+            "cannot use the group {group}: {} lacks the right Read on it (GroupAuthorizationFailed): {} --operation Read --group {group}",
+            self.user,
+            self.allow()
+        ))
+    }
+
     /// The beginning of the command that gives a right.
     fn allow(&self) -> String {
         format!("kafka-acls.sh --bootstrap-server {} --add --allow-principal {}", self.brokers, self.user.principal())

@@ -89,7 +89,8 @@ impl Reader {
         for partition in 0..count {
             list.add_partition(topic, partition);
         }
-        let committed = consumer.committed_offsets(list, METADATA_PATIENCE).map_err(Error::Consume)?;
+        let committed = consumer.committed_offsets(list, METADATA_PATIENCE);
+        let committed = committed.map_err(|error| denied_group(&consumer, group).unwrap_or(Error::Consume(error)))?;
         (0..count).map(|partition| Committed::of(&committed, topic, partition)).collect()
     }
 }
@@ -157,6 +158,16 @@ pub(super) fn no_answer(consumer: &BaseConsumer<Quiet>, topic: &str, error: &Kaf
     // What the library has to say comes only to whoever polls.
     let _ = (0..SAYINGS).find(|_| consumer.poll(Duration::from_millis(20)).is_none());
     consumer.context().connection.no_answer(topic, error)
+}
+
+/// The refusal of a group, if that is why a question about it has no answer: the library does not say so with the call. The client must
+/// read nothing yet.
+fn denied_group(consumer: &BaseConsumer<Quiet>, group: &str) -> Option<Error> {
+    use RDKafkaErrorCode::GroupAuthorizationFailed;
+    let mut sayings = (0..SAYINGS).map_while(|_| consumer.poll(Duration::from_millis(20)));
+    let denied =
+        |said: Result<_, KafkaError>| said.is_err_and(|error| error.rdkafka_error_code() == Some(GroupAuthorizationFailed));
+    sayings.any(denied).then(|| consumer.context().connection.denied_group(group))
 }
 
 /// Partitions of a topic, none when there is no such topic.

@@ -6,6 +6,7 @@
 
 use super::assignment::Partition;
 use super::client;
+use super::connection::{Right, is_denied};
 use super::ends::Uncommitted;
 use super::error::Error;
 use super::failpoint::Mutant;
@@ -233,7 +234,10 @@ impl Worker {
                         continue;
                     }
                 }
-                Some(Err(error)) => super::log::reading(&error),
+                Some(Err(error)) => match error.rdkafka_error_code().filter(|code| is_denied(*code)) {
+                    Some(code) => return Err(log.reader.context().connection.denied(topic, Right::Read, code).into()),
+                    None => super::log::reading(&error),
+                },
                 None => {}
             }
             self.is_wanted(job)?;

@@ -8,6 +8,8 @@
     reason = "a test ends where it fails, and its modules serve several binaries"
 )]
 
+#[path = "../support/rights.rs"]
+mod access;
 mod anew;
 #[path = "../support/broker/mod.rs"]
 mod broker;
@@ -25,6 +27,7 @@ mod probes;
 #[allow(dead_code, reason = "another test binary uses all of it")]
 #[path = "../telemetry/receiver.rs"]
 mod receiver;
+mod rights;
 mod state;
 mod traces;
 mod windows;

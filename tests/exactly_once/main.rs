@@ -8,6 +8,8 @@
     reason = "a test ends where it fails, and its modules serve several binaries"
 )]
 
+#[path = "../support/rights.rs"]
+mod access;
 mod anew;
 #[path = "../support/broker/mod.rs"]
 mod broker;
@@ -30,6 +32,7 @@ mod poison;
 mod probes;
 mod quiet;
 mod rebalance;
+mod rights;
 mod rotation;
 mod share;
 mod stream;

@@ -69,12 +69,17 @@ pub struct Outcome {
 
 impl<'b> Stream<'b> {
     pub fn new(broker: &'b Client, prefix: &str, partitions: i32) -> Self {
-        let stream = Self { broker, prefix: prefix.to_owned(), partitions };
+        let stream = Self::over(broker, prefix, partitions);
         let large = [("max.message.bytes", "58720256")];
         let names = ["mail.raw", "mail.verdicts", "mail.failures", "mail.dead-letters"].map(|name| stream.topic(name));
         let topics: Vec<_> = names.iter().map(|name| (name.as_str(), partitions, &large[..])).collect();
         broker.create_topics(&topics);
         stream
+    }
+
+    /// Of topics that somebody else makes.
+    pub fn over(broker: &'b Client, prefix: &str, partitions: i32) -> Self {
+        Self { broker, prefix: prefix.to_owned(), partitions }
     }
 
     pub fn topic(&self, name: &str) -> String {

@@ -44,6 +44,71 @@ pub enum Right {
     Write = 4,
 }
 
+/// What a right is about, by the numbers of `org.apache.kafka.common.resource.ResourceType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    Topic = 2,
+    Group = 3,
+    TransactionalId = 5,
+}
+
+/// One operation that is allowed on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acl {
+    pub resource: Resource,
+    pub name: String,
+    /// The name is the beginning of others.
+    pub is_prefix: bool,
+    /// Its word, and its number in `org.apache.kafka.common.acl.AclOperation`.
+    pub word: &'static str,
+    operation: u8,
+}
+
+const OPERATIONS: [(&str, u8); 6] =
+    [("Read", 3), ("Write", 4), ("Create", 5), ("Alter", 7), ("Describe", 8), ("DescribeConfigs", 10)];
+
+impl Acl {
+    /// What these options of `kafka-acls.sh` mean, with `prefix` before every name.
+    pub fn parse(options: &str, prefix: &str) -> Vec<Self> {
+        let words: Vec<&str> = options.split_whitespace().collect();
+        let (mut operations, mut resources, mut is_prefix) = (Vec::new(), Vec::new(), false);
+        for option in words.chunks(2) {
+            let &[option, value] = option else { panic!("no value: {options}") };
+            let mut named = |resource| resources.push((resource, format!("{prefix}{value}")));
+            match option {
+                "--operation" => operations.push(OPERATIONS.into_iter().find(|(word, _)| *word == value).unwrap()),
+                "--topic" => named(Resource::Topic),
+                "--group" => named(Resource::Group),
+                "--transactional-id" => named(Resource::TransactionalId),
+                "--resource-pattern-type" if value == "prefixed" => is_prefix = true,
+                other => panic!("{other} in {options}"),
+            }
+        }
+        let on = |(resource, name): &(Resource, String)| {
+            let (resource, name) = (*resource, name.clone());
+            let of = move |(word, operation): &(&'static str, u8)| Self {
+                resource,
+                name: name.clone(),
+                is_prefix,
+                word: *word,
+                operation: *operation,
+            };
+            operations.iter().map(of).collect::<Vec<_>>()
+        };
+        resources.iter().flat_map(on).collect()
+    }
+
+    /// The rights that the documentation names for a role or command.
+    pub fn documented(who: &str, prefix: &str) -> Vec<Self> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows = text.lines().filter_map(|line| line.strip_prefix(&format!("| `{who}` | `"))?.split('`').next());
+        let found: Vec<Self> = rows.flat_map(|options| Self::parse(options, prefix)).collect();
+        assert!(!found.is_empty(), "the documentation names no right for {who}");
+        found
+    }
+}
+
 /// Which records a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Isolation {
@@ -219,13 +284,30 @@ impl Client {
     pub fn deny(&self, topic: &str, right: Right, deny: bool) {
         let (all, denied, allowed) = (2, 2, 3);
         let user = format!("User:{}", super::USER);
-        let rule = Rule { topic, principal: &user, operation: right as u8, permission: denied };
+        let (of_topic, literal) = (2, 3);
+        let of_user =
+            Rule { resource: of_topic, name: topic, pattern: literal, principal: &user, operation: 0, permission: denied };
+        let rule = Rule { operation: right as u8, ..of_user };
         if deny {
             wire::add(self.addresses[0], Rule { principal: "User:*", operation: all, permission: allowed, ..rule });
             wire::add(self.addresses[0], rule);
         } else {
             wire::remove(self.addresses[0], rule);
         }
+    }
+
+    /// Gives [`super::USER`] a right, or takes it away; only with [`super::Options::STRICT`] does he need it.
+    pub fn allow(&self, acl: &Acl, allow: bool) {
+        let (principal, allowed) = (format!("User:{}", super::USER), 3);
+        let rule = Rule {
+            resource: acl.resource as u8,
+            name: &acl.name,
+            pattern: if acl.is_prefix { 4 } else { 3 },
+            principal: &principal,
+            operation: acl.operation,
+            permission: allowed,
+        };
+        if allow { wire::add(self.addresses[0], rule) } else { wire::remove(self.addresses[0], rule) }
     }
 
     /// Waits until no transaction is just ending: a producer hears of the end before its partitions do.

@@ -12,7 +12,7 @@ mod settings;
 mod wire;
 
 pub use certificates::Certificates;
-pub use client::{Client, Found, Right, send};
+pub use client::{Acl, Client, Found, Resource, Right, send};
 pub use settings::Options;
 pub use wire::Transaction;
 

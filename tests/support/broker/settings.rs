@@ -20,6 +20,13 @@ impl Options {
         ("super.users", "User:ANONYMOUS"),
         ("allow.everyone.if.no.acl.found", "true"),
     ];
+
+    /// Settings under which nobody may do anything without a rule, but who came without a name.
+    pub const STRICT: &'static [(&'static str, &'static str)] = &[
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+        ("super.users", "User:ANONYMOUS"),
+        ("allow.everyone.if.no.acl.found", "false"),
+    ];
 }
 
 /// Where one node listens.

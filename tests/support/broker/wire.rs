@@ -40,10 +40,13 @@ pub(super) fn transactions(address: SocketAddr) -> Option<Vec<Transaction>> {
     }
 }
 
-/// A rule about a topic, of the words of `org.apache.kafka.common.acl`.
+/// A rule about a resource, of the numbers of `org.apache.kafka.common.acl` and `.resource`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule<'a> {
-    pub topic: &'a str,
+    pub resource: u8,
+    pub name: &'a str,
+    /// Whether the name is meant literally, or is the beginning of others.
+    pub pattern: u8,
     pub principal: &'a str,
     pub operation: u8,
     pub permission: u8,
@@ -52,8 +55,8 @@ pub(super) struct Rule<'a> {
 impl Rule<'_> {
     /// Of both requests, version 1: one rule, as it is or as the filter that only it passes.
     fn request(self) -> Vec<u8> {
-        // Version, correlation id, no client id; one rule, about a topic.
-        let mut request = vec![0, 1, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 1, 2];
+        // Version, correlation id, no client id; one rule, about such a resource.
+        let mut request = vec![0, 1, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 1, self.resource];
         let mut put = |bytes: &[u8], text: Option<&str>| {
             request.extend(bytes);
             if let Some(text) = text {
@@ -61,9 +64,8 @@ impl Rule<'_> {
                 request.extend(text.as_bytes());
             }
         };
-        put(&[], Some(self.topic));
-        // The name is meant literally.
-        put(&[3], Some(self.principal));
+        put(&[], Some(self.name));
+        put(&[self.pattern], Some(self.principal));
         put(&[], Some("*"));
         put(&[self.operation, self.permission], None);
         request
