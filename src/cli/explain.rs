@@ -54,6 +54,9 @@ impl Display for Explanation<'_> {
     }
 }
 
+/// Columns in front of the text of a row.
+pub(super) const INDENT: usize = 13;
+
 fn row(f: &mut Formatter<'_>, title: &str, text: impl Display) -> fmt::Result {
     writeln!(f, "  {BOLD}{title:<10}{BOLD:#} {text}")
 }

@@ -10,6 +10,7 @@ mod envelope;
 mod exit;
 pub mod explain;
 mod files;
+mod fold;
 pub mod replay;
 mod reports;
 mod run;

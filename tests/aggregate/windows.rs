@@ -217,7 +217,7 @@ fn an_operator_lists_closes_and_reads_what_came_of_it() {
         assert!(run(&["reports", "show", id, "--readable"]).contains("owner1.example"));
         let folder = tempfile::tempdir().unwrap();
         let exported = run(&["reports", "export", "--to", folder.path().to_str().unwrap()]);
-        assert!(exported.starts_with("18 report(s)"), "{exported}");
+        assert!(exported.starts_with("18 reports"), "{exported}");
         let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(files.len(), 18);
         assert_eq!(process.stop().0, Some(0));

@@ -90,7 +90,7 @@ fn a_report_that_cannot_be_written_keeps_no_other_back() {
         let to = folder.path().join("made");
         std::fs::create_dir_all(to.join(operator::report_file("blocked.example"))).unwrap();
         let exported = desk.run(&["reports", "export", "--to", to.to_str().unwrap()]);
-        assert_eq!((exported.code, exported.count("2 report(s) written")), (5, 1), "{exported}");
+        assert_eq!((exported.code, exported.count("2 reports written")), (5, 1), "{exported}");
         assert!(exported.err.contains("about blocked.example is not written: "), "{exported}");
         let mut files: Vec<_> = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.retain(|path| path.is_file());

@@ -1,6 +1,7 @@
 //! Reports as files: each appears whole or not at all, and one that cannot be written keeps none of the others back.
 
 use super::{Report, Selection, for_each};
+use crate::cli::shown::count;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
 use crate::report::shortened;
@@ -26,7 +27,7 @@ const MODE: u32 = 0o666;
 pub(super) fn export(config: &Config, Export { to, selection }: &Export) -> Result<Exit, Failure> {
     let unusable = |error: io::Error| Failure::new(Exit::Internal, format!("cannot write to {}: {error}", to.display()));
     std::fs::create_dir_all(to).map_err(unusable)?;
-    let (mut written, mut failed) = (0_u64, 0_u64);
+    let (mut written, mut failed) = (0_usize, 0_usize);
     for_each(config, selection.domain.as_ref(), selection.since, |report| {
         match write(to, &report) {
             Ok(()) => written += 1,
@@ -41,10 +42,12 @@ pub(super) fn export(config: &Config, Export { to, selection }: &Export) -> Resu
     })?;
     // A name is on the disk when its folder is.
     File::open(to).and_then(|folder| folder.sync_all()).map_err(unusable)?;
-    writeln!(anstream::stdout(), "{written} report(s) written to {}", to.display())?;
+    writeln!(anstream::stdout(), "{} written to {}", count(written, "report"), to.display())?;
     match failed {
         0 => Ok(Exit::Ok),
-        failed => Err(Failure::new(Exit::Internal, format!("{failed} report(s) could not be written to {}", to.display()))),
+        failed => {
+            Err(Failure::new(Exit::Internal, format!("{} could not be written to {}", count(failed, "report"), to.display())))
+        }
     }
 }
 

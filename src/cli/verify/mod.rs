@@ -3,7 +3,7 @@
 mod received;
 
 use super::envelope::named;
-use super::{Exit, explain, setup, time};
+use super::{Exit, explain, fold, setup, time};
 use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
 use crate::event::raw::names_a_user;
@@ -189,7 +189,8 @@ impl Verify {
             writeln!(out)?;
         } else {
             drop(out);
-            write!(anstream::stdout(), "{}", explain::Explanation { event: &outputs.verdict, notes: &notes })?;
+            let explanation = explain::Explanation { event: &outputs.verdict, notes: &notes }.to_string();
+            write!(anstream::stdout(), "{}", fold::for_terminal(&explanation, explain::INDENT))?;
         }
         Ok(status)
     }
