@@ -32,6 +32,8 @@ mod poison;
 mod probes;
 mod quiet;
 mod rebalance;
+#[path = "../support/removed.rs"]
+mod removed;
 mod rights;
 mod rotation;
 mod share;

@@ -2,6 +2,7 @@
 
 use crate::broker::{Broker, Cluster, Options, alone, eventually, shared};
 use crate::fleet::{Fleet, Process};
+use crate::removed;
 use crate::stream::{Stream, mail};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
@@ -64,46 +65,25 @@ fn a_role_is_ready_while_its_idle_partitions_are_fetched_and_not_while_all_broke
     });
 }
 
-/// How often the client library has asked the group to take a process in.
-fn joins(process: &Process) -> usize {
-    let log = String::from_utf8_lossy(&std::fs::read(&process.log).unwrap()).into_owned();
-    log.lines().filter(|line| line.contains("-> wait-join")).count()
-}
-
-/// The client library does not tell a static member that it was removed from the group when it learns of that while it joins again: it
-/// keeps its partitions, at positions that are out of date by then.
 #[test]
 fn a_static_member_that_was_removed_while_it_joined_again_goes_on_where_others_have_committed() {
     alone(LIMIT, || {
         let broker = Broker::start(Options::default());
         let stream = Stream::new(&broker, "removed-", 1);
         let mut fleet = stream.fleet();
-        // Only the group may find that the member was away.
-        fleet.set("KAFKA__MAX_POLL_INTERVAL_MS", "120000");
-        fleet.set("KAFKA__PROPERTIES__DEBUG", "cgrp");
-        fleet.set("LOG__FILTER", "info,librdkafka=debug");
-        let removed = fleet.start("removed", &[]);
+        removed::prepare(&mut fleet);
+        let member = fleet.start("removed", &[]);
         stream.produce(mail(100));
         stream.wait_until_done(LIMIT);
-        let frozen = fleet.start("frozen", &[("VERDMARC_KAFKA__SESSION_TIMEOUT_MS", "10000")]);
-        frozen.wait_for("-> steady");
-        frozen.signal(Signal::SIGSTOP);
-        // It joins again for the sake of another one, and has to wait for the frozen one.
-        let before = joins(&removed);
-        let other = fleet.start("other", &[]);
-        eventually("a member that joins again", || (joins(&removed) > before).then_some(()));
-        removed.signal(Signal::SIGSTOP);
-        broker.kill();
-        broker.restart();
-        drop(frozen);
+        let other = removed::remove(&member, &broker, &fleet);
         stream.produce(mail(300));
         stream.wait_until_done(LIMIT);
         drop(other);
-        removed.signal(Signal::SIGCONT);
+        member.signal(Signal::SIGCONT);
         stream.produce(mail(50));
         stream.wait_until_done(LIMIT);
         stream.assert_exactly_once(&fleet);
-        assert!(removed.has_logged("has taken this member in anew"), "{}", fleet.tails());
+        assert!(member.has_logged("has taken this member in anew"), "{}", fleet.tails());
     });
 }
 
