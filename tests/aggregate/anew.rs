@@ -1,6 +1,6 @@
 //! A log is its topic's id, not its name: mail.failures is deleted and made anew.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use crate::fleet::Fleet;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn ran(fleet: &Fleet, arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_topic_made_anew_stops_the_role_until_a_repair_has_it_counted_from_its_first_record() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         for (index, (when, partitions, count)) in [
             // Shorter than what was counted, and longer; more partitions, and fewer.
             (When::Idle, 2, 20),
@@ -106,7 +106,7 @@ fn repaired(fleet: &Fleet, case: &str) {
 
 #[test]
 fn a_missing_topic_is_waited_for_and_a_repair_says_that_it_is_missing() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "missing-", 2);
         let fleet = stream.fleet(86_400);
         let mut process = fleet.start("one", &[]);

@@ -1,7 +1,7 @@
 //! What stands behind the last failure: the control record of the transaction that wrote it. Lag reads 0, and the state's marker moves
 //! with the position.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn written(stream: &Failures<'_>) -> Vec<i64> {
 
 #[test]
 fn lag_becomes_0_with_the_marker_and_an_idle_role_writes_nothing_more() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "idle-", 2);
         let fleet = stream.fleet(86_400);
         let process = fleet.start("one", &[]);
@@ -51,7 +51,7 @@ fn lag_becomes_0_with_the_marker_and_an_idle_role_writes_nothing_more() {
 /// The position is committed in the middle of it by whoever dies then.
 #[test]
 fn a_kill_while_an_idle_partition_is_passed_leaves_marker_and_position_together() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "together-", 1);
         let fleet = stream.fleet(86_400);
         let process = fleet.start("one", &[]);

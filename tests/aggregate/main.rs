@@ -27,6 +27,8 @@ mod probes;
 #[allow(dead_code, reason = "another test binary uses all of it")]
 #[path = "../telemetry/receiver.rs"]
 mod receiver;
+#[path = "../support/removed.rs"]
+mod removed;
 mod rights;
 mod state;
 mod traces;

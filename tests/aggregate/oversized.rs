@@ -1,6 +1,6 @@
 //! Topics that take less than they did: nothing is counted twice, and nothing is lost.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn write_late(stream: &Failures, number: usize, filling: usize) {
 /// Few dead letters are tried in the transaction that is to hold the batch, many in others before it.
 #[test]
 fn p6_a_batch_with_a_dead_letter_that_its_topic_refuses_is_counted_once_and_whole() {
-    alone(LIMIT, || [10, 200].into_iter().for_each(count_with_a_letter_too_large));
+    beside_others(LIMIT, || [10, 200].into_iter().for_each(count_with_a_letter_too_large));
 }
 
 fn count_with_a_letter_too_large(small: usize) {
@@ -55,7 +55,7 @@ fn count_with_a_letter_too_large(small: usize) {
 
 #[test]
 fn a_state_that_its_topic_refuses_ends_the_role_which_names_it_and_goes_on_when_it_fits() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "refused-", 1);
         let fleet = stream.fleet(86_400);
         let mut process = fleet.start("one", &[]);
@@ -85,7 +85,7 @@ fn a_state_that_its_topic_refuses_ends_the_role_which_names_it_and_goes_on_when_
 /// The letter that stands in for one that is too large is too large itself.
 #[test]
 fn a_dead_letter_topic_that_takes_nothing_ends_the_role_and_loses_nothing() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "nothing-", 1);
         let fleet = stream.fleet(86_400);
         shared().set_topic(&stream.topic("mail.dead-letters"), "max.message.bytes", "100");

@@ -1,6 +1,6 @@
 //! What the probes say of a role that restores its state.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use std::time::Duration;
@@ -9,7 +9,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 
 #[test]
 fn a_role_that_restores_is_not_started_says_how_much_is_left_and_is_started_once_for_all() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "probes-", 1);
         let mut fleet = stream.fleet(86_400);
         fleet.set("HEALTH__LISTEN", "127.0.0.1:0");

@@ -1,7 +1,7 @@
 //! The rights that the documentation names for the aggregate role and its commands, on brokers that allow nothing else.
 
 use crate::access::{assert_named, log_in};
-use crate::broker::{Acl, Broker, Options, alone, eventually};
+use crate::broker::{Acl, Broker, Options, beside_others, eventually};
 use crate::failures::{Failure, Failures, now};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const PREFIX: &str = "rights-";
 
 #[test]
 fn the_documented_rights_suffice_for_the_aggregate_role_and_each_that_is_missing_is_named() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, settings: Options::STRICT });
         let mut stream = Failures::new(&broker, PREFIX, 1);
         let (operator, mut fleet) = (stream.fleet(86_400), stream.fleet(86_400));
@@ -23,7 +23,9 @@ fn the_documented_rights_suffice_for_the_aggregate_role_and_each_that_is_missing
             assert!(operator.command(&["windows", "close"]).status().unwrap().success());
         };
         let rights = Acl::documented("run --roles aggregate", PREFIX);
-        rights.iter().for_each(|right| broker.allow(right, true));
+        for right in &rights {
+            broker.allow(right, true);
+        }
         let process = fleet.start("one", &[]);
         produce(&mut stream);
         stream.wait_until_reported(Duration::from_mins(1), &fleet);
@@ -44,9 +46,13 @@ fn the_documented_rights_suffice_for_the_aggregate_role_and_each_that_is_missing
         stream.assert_exact(&found, &fleet);
 
         // The repair has rights of its own.
-        rights.iter().for_each(|right| broker.allow(right, false));
+        for right in &rights {
+            broker.allow(right, false);
+        }
         let rights = Acl::documented("aggregate repair", PREFIX);
-        rights.iter().for_each(|right| broker.allow(right, true));
+        for right in &rights {
+            broker.allow(right, true);
+        }
         stream.delete_group();
         eventually("a repair", || {
             let ran = fleet.command(&["aggregate", "repair", "--yes"]).output().unwrap();

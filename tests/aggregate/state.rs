@@ -1,8 +1,10 @@
 //! The state of a partition: restored, lost, moved, compacted, cut short in the middle of a closing.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{Broker, Options, alone, eventually, shared};
 use crate::failures::{Failure, Failures, now};
+use crate::removed;
 use jiff::{SignedDuration, Timestamp};
+use nix::sys::signal::Signal;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use std::time::Duration;
 
@@ -192,6 +194,34 @@ fn topics_that_grow_while_the_role_runs_end_nothing_and_lose_nothing() {
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
         let found = stream.wait_until_reported(SOON, &fleet);
         stream.assert_exact(&found, &fleet);
+    });
+}
+
+#[test]
+fn a_static_member_that_was_removed_while_it_joined_again_counts_nothing_twice() {
+    alone(LIMIT, || {
+        let broker = Broker::start(Options::default());
+        let mut stream = Failures::new(&broker, "removed-", 1);
+        let mut fleet = stream.fleet(86_400);
+        removed::prepare(&mut fleet);
+        let some = |count: usize| (0..count).map(|number| Failure::of(number % 20, 1, now()));
+        let member = fleet.start("removed", &[]);
+        stream.produce(some(100));
+        stream.wait_until_read();
+        let other = removed::remove(&member, &broker, &fleet);
+        stream.produce(some(300));
+        stream.wait_until_read();
+        // What is in reports already is not in the state of the one that was away.
+        assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
+        stream.wait_until_reported(SOON, &fleet);
+        drop(other);
+        member.signal(Signal::SIGCONT);
+        stream.produce(some(50));
+        stream.wait_until_read();
+        assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
+        let found = stream.wait_until_reported(SOON, &fleet);
+        stream.assert_exact(&found, &fleet);
+        assert!(member.has_logged("has taken this member in anew"), "{}", fleet.tails());
     });
 }
 

@@ -1,6 +1,6 @@
 //! One trace from a record to its report, as a receiver of OTLP that others wrote has it.
 
-use crate::broker::{Found, alone, eventually, send, shared};
+use crate::broker::{Found, beside_others, eventually, send, shared};
 use crate::fleet::Fleet;
 use crate::receiver::Receiver;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -24,7 +24,7 @@ fn id(span: &Value, name: &str) -> String {
     use base64::Engine as _;
     let text = span[name].as_str().unwrap_or_else(|| panic!("{name}: {span}"));
     let octets = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    octets.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
 }
 
 fn attribute<'s>(span: &'s Value, name: &str) -> &'s Value {
@@ -56,7 +56,7 @@ fn produce(fields: &[(&str, &str)]) {
 
 #[test]
 fn the_trace_of_a_record_goes_on_in_its_verdict_and_failure_and_the_report_links_to_it() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let receiver = Receiver::start(&[]);
         let topic = |name: &str| format!("{PREFIX}{name}");
         let topics =

@@ -1,6 +1,6 @@
 //! Windows that close, late rows, outages, open transactions.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::failures::{Failure, Failures, now};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
@@ -17,7 +17,7 @@ fn some(count: usize) -> impl Iterator<Item = Failure> {
 
 #[test]
 fn p7_a_window_closes_by_the_clock_although_nothing_comes() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "idle-", 4);
         let fleet = stream.fleet(5);
         let process = fleet.start("one", &[]);
@@ -30,7 +30,7 @@ fn p7_a_window_closes_by_the_clock_although_nothing_comes() {
 
 #[test]
 fn p7_a_window_closes_although_failures_never_stop_coming() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "busy-", 2);
         let mut fleet = stream.fleet(2);
         // The next batch is cut as soon as the one before has ended.
@@ -49,7 +49,7 @@ fn p7_a_window_closes_although_failures_never_stop_coming() {
 
 #[test]
 fn failures_that_cannot_be_read_stop_the_role_before_the_topic_is_drained() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Failures::new(shared(), "garbage-", 1);
         let mut fleet = stream.fleet(86_400);
         fleet.set("HEALTH__LISTEN", "127.0.0.1:0");
@@ -69,7 +69,7 @@ fn failures_that_cannot_be_read_stop_the_role_before_the_topic_is_drained() {
 
 #[test]
 fn a_failure_of_a_newer_version_stops_the_role_instead_of_being_left_out() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Failures::new(shared(), "newer-", 1);
         let fleet = stream.fleet(86_400);
         stream.write("x", "verdmarc.failure.v2", "{}", None);
@@ -82,7 +82,7 @@ fn a_failure_of_a_newer_version_stops_the_role_instead_of_being_left_out() {
 
 #[test]
 fn p8_what_comes_late_is_reported_under_another_id_whatever_was_restarted() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "late-", 2);
         let fleet = stream.fleet(5);
         let late = Failure::of(1, 1, now());
@@ -104,7 +104,7 @@ fn p8_what_comes_late_is_reported_under_another_id_whatever_was_restarted() {
 
 #[test]
 fn an_outage_longer_than_windows_loses_nothing() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "outage-", 4);
         let fleet = stream.fleet(1);
         for _ in 0..5 {
@@ -120,7 +120,7 @@ fn an_outage_longer_than_windows_loses_nothing() {
 
 #[test]
 fn beyond_the_horizon_failures_are_dead_letters_and_nothing_else_is() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "horizon-", 2);
         let mut fleet = stream.fleet(2);
         fleet.set("AGGREGATE__HORIZON_S", "6");
@@ -155,7 +155,7 @@ fn beyond_the_horizon_failures_are_dead_letters_and_nothing_else_is() {
 
 #[test]
 fn p7_a_transaction_that_is_open_across_the_closing_time_is_waited_for() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "open-", 1);
         let fleet = stream.fleet(4);
         let _process = fleet.start("one", &[]);
@@ -185,7 +185,7 @@ fn p7_a_transaction_that_is_open_across_the_closing_time_is_waited_for() {
 
 #[test]
 fn an_operator_lists_closes_and_reads_what_came_of_it() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Failures::new(shared(), "operator-", 2);
         let fleet = stream.fleet(86_400);
         let process = fleet.start("one", &[]);

@@ -1,6 +1,6 @@
 //! A log is its topic's id, not its name: mail.raw is deleted and made anew, or cut off.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Kind, Raw, Stream};
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ fn counter(process: &Process, name: &str) -> u64 {
 
 #[test]
 fn a_topic_made_anew_is_read_from_its_beginning_and_nothing_of_it_is_passed_over() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         for (index, (when, partitions, count)) in [
             // Shorter than what was read, as long, and longer; more partitions, and fewer.
             (When::Idle, 2, 20),
@@ -116,7 +116,7 @@ fn a_topic_made_anew_is_read_from_its_beginning_and_nothing_of_it_is_passed_over
 
 #[test]
 fn a_role_outlives_the_topic_that_it_reads() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let mut stream = Stream::new(shared(), "missing-", 2);
         let fleet = fleet(&stream);
         let mut process = fleet.start("a", &[]);
@@ -136,7 +136,7 @@ fn a_role_outlives_the_topic_that_it_reads() {
 
 #[test]
 fn a_position_behind_the_end_of_the_same_log_goes_on_at_its_end_and_is_put_there_at_once() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "cut-off-", 1);
         let fleet = fleet(&stream);
         let (raw, group) = (stream.topic("mail.raw"), stream.group());
@@ -161,7 +161,7 @@ fn a_position_behind_the_end_of_the_same_log_goes_on_at_its_end_and_is_put_there
 
 #[test]
 fn metadata_of_ours_that_cannot_be_read_stops_the_role_and_of_others_does_not() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "metadata-", 1);
         let fleet = fleet(&stream);
         let (raw, group) = (stream.topic("mail.raw"), stream.group());

@@ -1,6 +1,6 @@
 //! Whose doing it is when a process cannot go on: a twin of its name, its own past, or the brokers (kafka.md 1.13).
 
-use crate::broker::{Broker, Options, alone, eventually, shared};
+use crate::broker::{Broker, Options, beside_others, eventually, shared};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Stream, mail};
 use nix::sys::signal::Signal;
@@ -19,7 +19,7 @@ fn fleet(stream: &Stream, protocol: &str) -> Fleet {
 
 #[test]
 fn who_was_killed_has_its_place_again_when_its_session_is_over() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         for protocol in PROTOCOLS {
             let stream = Stream::new(shared(), &format!("again-{protocol}-"), 4);
             let fleet = fleet(&stream, protocol);
@@ -38,7 +38,7 @@ fn who_was_killed_has_its_place_again_when_its_session_is_over() {
 /// The older one with the classic protocol, where the newer takes its place; else the newer one, which never gets it.
 #[test]
 fn of_two_that_live_under_one_name_one_ends_and_says_why() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         for protocol in PROTOCOLS {
             let stream = Stream::new(shared(), &format!("twin-{protocol}-"), 4);
             let fleet = fleet(&stream, protocol);
@@ -69,7 +69,7 @@ fn of_two_that_live_under_one_name_one_ends_and_says_why() {
 /// Nobody has its name, whether or not others have taken its partitions.
 #[test]
 fn who_stood_still_longer_than_its_transaction_blames_nobody() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         for protocol in PROTOCOLS {
             for place in ["after-produce", "after-offsets", "in-commit"] {
                 let stream = Stream::new(shared(), &format!("still-{protocol}-{place}-"), 4);
@@ -101,7 +101,7 @@ fn blames_nobody(stream: &Stream, fleet: &Fleet, process: &mut Process) {
 
 #[test]
 fn p10_a_stop_of_a_process_that_stood_still_leaves_all_to_the_next_owner() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         for protocol in PROTOCOLS {
             for place in ["after-produce", "after-offsets"] {
                 let stream = Stream::new(shared(), &format!("stop-{protocol}-{place}-"), 4);
@@ -124,7 +124,7 @@ fn p10_a_stop_of_a_process_that_stood_still_leaves_all_to_the_next_owner() {
 
 #[test]
 fn brokers_that_were_away_for_longer_than_a_transaction_are_no_twin_and_hold_up_no_stop() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options::default());
         for protocol in PROTOCOLS {
             let stream = Stream::new(&broker, &format!("away-{protocol}-"), 4);

@@ -1,6 +1,6 @@
 //! What the metrics say is what stands in the topics.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::stream::{Kind, Raw, Stream, mail};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn sum(metrics: &str, name: &str, labels: &str) -> usize {
 
 #[test]
 fn what_aborted_batches_hold_is_counted_once() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "figures-", 4);
         let mut fleet = stream.fleet();
         fleet.set("HEALTH__LISTEN", "127.0.0.1:0");

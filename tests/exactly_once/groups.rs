@@ -1,6 +1,6 @@
 //! Two groups: one reads mail.raw, the other what is to be tried again.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Kind, Raw, Stream, header, mail};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -58,7 +58,7 @@ fn wait_until_even(stream: &Stream<'_>, members: &[Process], partitions: usize) 
 
 #[test]
 fn raw_partitions_of_two_and_three_members_differ_by_at_most_one_with_the_lane_on_and_off() {
-    alone(2 * LIMIT, || {
+    beside_others(2 * LIMIT, || {
         for protocol in ["classic", "consumer"] {
             for retries in ["true", "false"] {
                 share_out(protocol, retries);
@@ -102,7 +102,7 @@ fn retries(stream: &Stream<'_>, number: usize) -> BTreeMap<(i32, i64), (i32, i64
 /// As after an upgrade: the group of mail.raw has read some of the retries, and the new group none.
 #[test]
 fn the_group_of_the_lane_goes_on_where_the_group_before_it_stopped_and_asks_once() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "takeover-", 2);
         let mut fleet = stream.fleet();
         switch_on(&stream, &mut fleet, "[15]", 1, 2);
@@ -154,7 +154,7 @@ fn the_group_of_the_lane_goes_on_where_the_group_before_it_stopped_and_asks_once
 /// The brokers hand a static member what it had, whatever it subscribes to now.
 #[test]
 fn a_member_that_comes_back_with_another_subscription_reads_nothing_of_the_old_one_and_gives_it_up() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "ghost-", 2);
         let mut fleet = stream.fleet();
         switch_on(&stream, &mut fleet, "[2]", 1, 2);

@@ -1,6 +1,6 @@
 //! What stands behind the last record: the control record of the transaction that wrote it. Lag reads 0 all the same.
 
-use crate::broker::{Client, alone, eventually, shared};
+use crate::broker::{Client, beside_others, eventually, shared};
 use crate::fleet::Process;
 use crate::stream::{Kind, Raw, Stream, mail};
 use nix::sys::signal::Signal;
@@ -25,7 +25,7 @@ fn commits(process: &Process, role: &str) -> u64 {
 
 #[test]
 fn lag_on_a_transactional_topic_becomes_0_and_an_idle_role_commits_nothing_more() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "idle-", 4);
         let mut fleet = stream.fleet();
         fleet.set("HEALTH__LISTEN", "127.0.0.1:0");
@@ -61,7 +61,7 @@ fn lag_on_a_transactional_topic_becomes_0_and_an_idle_role_commits_nothing_more(
 /// A retry that waits for its time has been read, and the library's position lies behind it.
 #[test]
 fn a_retry_that_waits_for_its_time_is_not_passed_although_nothing_else_comes() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "passed-", 1);
         let retries = stream.topic("mail.retries.1");
         shared().create_topics(&[(&retries, 1, &[])]);

@@ -1,6 +1,6 @@
 //! DNS that does not answer, and the retry lane.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::stream::{Kind, Raw, Stream, status};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;
@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// A server that never answers: every verdict comes at its deadline, many at once, and the group notices nothing.
 #[test]
 fn p2_a_black_hole_delays_by_the_deadline_and_moves_no_partition() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let hole = UdpSocket::bind("127.0.0.1:0").unwrap();
         let stream = Stream::new(shared(), "hole-", 4);
         let mut fleet = stream.fleet();
@@ -36,7 +36,7 @@ fn p2_a_black_hole_delays_by_the_deadline_and_moves_no_partition() {
 
 #[test]
 fn a_verdict_waits_for_its_retries_and_keeps_its_identity_through_kills() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "lane-", 2);
         shared().create_topics(&[(&stream.topic("mail.retries.1"), 2, &[]), (&stream.topic("mail.retries.2"), 2, &[])]);
         let mut fleet = stream.fleet();
@@ -86,7 +86,7 @@ fn assert_never_early(stream: &Stream<'_>) {
 
 #[test]
 fn a_lane_that_is_switched_off_is_not_read_and_a_start_and_topics_check_say_what_is_left() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "off-", 2);
         // The second is of a delay that is set no more.
         let topics = ["mail.retries.1", "mail.retries.2"].map(|name| stream.topic(name));
@@ -128,7 +128,7 @@ fn a_lane_that_is_switched_off_is_not_read_and_a_start_and_topics_check_say_what
 /// The client library keeps a pause over the end of an assignment: who forgets it never reads the partition again.
 #[test]
 fn a_partition_that_waits_when_it_is_lost_is_read_when_it_comes_back() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "back-", 2);
         shared().create_topics(&[(&stream.topic("mail.retries.1"), 2, &[])]);
         let mut fleet = stream.fleet();
@@ -152,7 +152,7 @@ fn a_partition_that_waits_when_it_is_lost_is_read_when_it_comes_back() {
 /// DNS that comes back while a message is in the lane: the failure is that of the original record.
 #[test]
 fn dns_that_flaps_and_kills_leave_one_verdict_of_the_original_record() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "flap-", 2);
         let retries = ["mail.retries.1", "mail.retries.2"].map(|name| stream.topic(name));
         shared().create_topics(&retries.each_ref().map(|name| (name.as_str(), 2, &[][..])));

@@ -1,6 +1,6 @@
 //! Who is let in by the brokers.
 
-use crate::broker::{Broker, Options, PASSWORD, Right, USER, alone, eventually};
+use crate::broker::{Broker, Options, PASSWORD, Right, USER, beside_others, eventually};
 use crate::fleet::Fleet;
 use crate::stream::{Stream, mail};
 use base64::Engine;
@@ -42,7 +42,7 @@ fn assert_another_secret_is_refused(fleet: &Fleet, secret: &NamedTempFile) {
 
 #[test]
 fn tls_and_scram_let_the_right_password_in_and_say_what_is_wrong_with_another() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, ..Options::default() });
         let stream = Stream::new(&broker, "scram-", 2);
         let mut fleet = over_tls(&broker, &stream, "SCRAM-SHA-512");
@@ -61,7 +61,7 @@ fn tls_and_scram_let_the_right_password_in_and_say_what_is_wrong_with_another() 
 
 #[test]
 fn oauthbearer_takes_tokens_from_an_oidc_endpoint_again_and_again_and_says_when_it_gets_none() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, ..Options::default() });
         let stream = Stream::new(&broker, "oidc-", 2);
         let endpoint = TokenEndpoint::start();
@@ -88,7 +88,7 @@ fn oauthbearer_takes_tokens_from_an_oidc_endpoint_again_and_again_and_says_when_
 
 #[test]
 fn a_role_without_the_right_to_read_is_not_ready_and_says_so_again_until_it_has_it() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, settings: Options::ACLS });
         let stream = Stream::new(&broker, "rights-", 2);
         let raw = stream.topic("mail.raw");
@@ -124,7 +124,7 @@ fn a_role_without_the_right_to_read_is_not_ready_and_says_so_again_until_it_has_
 
 #[test]
 fn a_role_without_the_right_to_write_a_topic_names_it() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, settings: Options::ACLS });
         let stream = Stream::new(&broker, "writes-", 2);
         let failures = stream.topic("mail.failures");

@@ -1,6 +1,6 @@
 //! What groups are called.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::stream::{Stream, mail};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 #[test]
 fn a_start_under_a_new_group_name_stops_while_only_the_old_group_has_positions() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "former-", 2);
         let mut fleet = stream.fleet();
         fleet.unset("KAFKA__GROUP_PREFIX");

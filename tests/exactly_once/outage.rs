@@ -1,6 +1,6 @@
 //! Brokers that go away.
 
-use crate::broker::{Broker, Cluster, Options, alone, eventually, shared};
+use crate::broker::{Broker, Cluster, Options, alone, beside_others, eventually, shared};
 use crate::fleet::{Fleet, Process};
 use crate::removed;
 use crate::stream::{Stream, mail};
@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 
 #[test]
 fn a_restart_of_the_broker_with_a_transaction_open_and_a_long_absence_lose_nothing() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options::default());
         let stream = Stream::new(&broker, "outage-", 4);
         let fleet = stream.fleet();
@@ -35,7 +35,7 @@ fn a_restart_of_the_broker_with_a_transaction_open_and_a_long_absence_lose_nothi
 
 #[test]
 fn a_role_is_ready_while_its_idle_partitions_are_fetched_and_not_while_all_brokers_are_away() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options::default());
         let stream = Stream::new(&broker, "health-", 2);
         let mut fleet = stream.fleet();
@@ -67,7 +67,7 @@ fn a_role_is_ready_while_its_idle_partitions_are_fetched_and_not_while_all_broke
 
 #[test]
 fn a_static_member_that_was_removed_while_it_joined_again_goes_on_where_others_have_committed() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options::default());
         let stream = Stream::new(&broker, "removed-", 1);
         let mut fleet = stream.fleet();
@@ -139,7 +139,7 @@ fn brokers_die(static_membership: bool) {
 
 #[test]
 fn leaving_the_group_is_not_waited_for_for_ever() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "leaving-", 1);
         let fleet = stream.fleet();
         let process = fleet.start("a", &[("FAILPOINTS", "before-leaving=sleep(120000)")]);
@@ -155,7 +155,7 @@ fn leaving_the_group_is_not_waited_for_for_ever() {
 /// The brokers take no transaction of more than 15 minutes.
 #[test]
 fn what_the_brokers_refuse_at_the_start_ends_the_role_before_any_mail_comes() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "refused-", 1);
         let mut fleet = stream.fleet();
         fleet.set("KAFKA__TRANSACTION_TIMEOUT_MS", "1800000");
@@ -168,7 +168,7 @@ fn what_the_brokers_refuse_at_the_start_ends_the_role_before_any_mail_comes() {
 /// The library forgets its brokers then, and would not ask for them again by itself (librdkafka#5301).
 #[test]
 fn a_role_goes_on_after_all_brokers_stood_still_together() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options::default());
         let stream = Stream::new(&broker, "fenced-", 4);
         let fleet = stream.fleet();

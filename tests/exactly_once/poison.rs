@@ -1,6 +1,6 @@
 //! Records that break the producer's contract, and mail that is made to hurt.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::stream::{Kind, Raw, Stream, status};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn poison(key: &str, value: Option<&[u8]>, headers: &[(&'static str, &[u8])]) ->
 
 #[test]
 fn each_breach_of_the_contract_is_one_dead_letter_and_the_partition_goes_on() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "poison-", 1);
         let fleet = stream.fleet();
         let structured: &[(&str, &[u8])] = &[("content-type", b"application/cloudevents+json")];
@@ -53,7 +53,7 @@ fn each_breach_of_the_contract_is_one_dead_letter_and_the_partition_goes_on() {
 
 #[test]
 fn a_header_whose_name_is_no_text_makes_a_dead_letter_and_prints_no_panic() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "names-", 1);
         let fleet = stream.fleet();
         let process = fleet.start("a", &[]);
@@ -76,7 +76,7 @@ fn not_utf8() -> &'static str {
 
 #[test]
 fn a_header_that_is_not_read_is_warned_about_once() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "unread-", 1);
         let fleet = stream.fleet();
         let process = fleet.start("a", &[]);
@@ -92,7 +92,7 @@ fn a_header_that_is_not_read_is_warned_about_once() {
 
 #[test]
 fn a_producer_that_only_writes_poison_stops_the_role_no_restart_drains_the_topic_and_one_setting_goes_on() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "flood-", 2);
         let fleet = stream.fleet();
         stream.produce((0..FLOOD).map(|number| Raw::of(Kind::Refused, format!("m{number}"))));
@@ -126,7 +126,7 @@ fn a_producer_that_only_writes_poison_stops_the_role_no_restart_drains_the_topic
 
 #[test]
 fn a_verdict_says_its_status_in_headers_and_on_fail_the_policy() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "headers-", 1);
         let fleet = stream.fleet();
         let process = fleet.start("a", &[]);
@@ -150,7 +150,7 @@ fn a_verdict_says_its_status_in_headers_and_on_fail_the_policy() {
 
 #[test]
 fn a_panicking_evaluation_is_a_verdict_and_no_loop() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "panic-", 1);
         let fleet = stream.fleet();
         let process = fleet.start("a", &[("FAILPOINTS", "evaluate=3*return(panic)->off")]);
@@ -167,7 +167,7 @@ fn a_panicking_evaluation_is_a_verdict_and_no_loop() {
 /// Where no verdict can be given any more: such a record must not hold its partition without anybody noticing.
 #[test]
 fn a_panic_outside_of_the_evaluation_ends_the_role_and_loses_nothing() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "outside-", 1);
         let fleet = stream.fleet();
         let mut process = fleet.start("a", &[("FAILPOINTS", "decode=3*off->1*return(panic)->off")]);
@@ -185,7 +185,7 @@ fn a_panic_outside_of_the_evaluation_ends_the_role_and_loses_nothing() {
 /// The worst case for every output at once: the brokers take what comes of it.
 #[test]
 fn p4_the_worst_mail_gives_a_verdict_that_every_topic_takes() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "worst-", 1);
         let mut fleet = stream.fleet();
         fleet.set("VERDICT__ANNOTATED", "true");
@@ -228,7 +228,7 @@ fn p4_the_worst_mail_gives_a_verdict_that_every_topic_takes() {
 
 #[test]
 fn an_output_that_no_topic_takes_is_replaced_by_a_dead_letter_and_the_partition_goes_on() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "oversized-", 1);
         let mut fleet = stream.fleet();
         fleet.set("VERDICT__ANNOTATED", "true");

@@ -1,6 +1,6 @@
 //! What `/livez`, `/readyz` and `/startupz` say, and when.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::fleet::Process;
 use crate::stream::{Stream, mail};
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn answers(process: &Process, path: &str, body: &str) {
 
 #[test]
 fn a_role_without_brokers_is_live_and_neither_started_nor_ready_and_says_what_it_waits_for() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "nobody-", 1);
         let mut fleet = stream.fleet();
         fleet.set("HEALTH__LISTEN", "127.0.0.1:0");
@@ -44,7 +44,7 @@ fn a_role_without_brokers_is_live_and_neither_started_nor_ready_and_says_what_it
 
 #[test]
 fn a_member_without_a_partition_is_started_and_ready_with_either_protocol() {
-    alone(2 * LIMIT, || {
+    beside_others(2 * LIMIT, || {
         for protocol in ["classic", "consumer"] {
             let stream = Stream::new(shared(), &format!("spare-{protocol}-"), 1);
             let mut fleet = stream.fleet();

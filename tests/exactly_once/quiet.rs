@@ -1,6 +1,6 @@
 //! What stands in the log, and how often.
 
-use crate::broker::{alone, eventually, shared};
+use crate::broker::{beside_others, eventually, shared};
 use crate::stream::{Kind, Raw, Stream, mail};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 #[test]
 fn a_tls_client_on_a_plaintext_port_says_so_and_does_not_fill_the_log() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "tls-", 2);
         let mut fleet = stream.fleet();
         fleet.set("KAFKA__PROPERTIES__SECURITY_PROTOCOL", "SSL");
@@ -22,7 +22,7 @@ fn a_tls_client_on_a_plaintext_port_says_so_and_does_not_fill_the_log() {
 
 #[test]
 fn a_warning_about_the_start_comes_once_however_many_roles_find_it() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "warnings-", 2);
         shared().create_topics(&[
             (&stream.topic("mail.windows"), 2, &[("cleanup.policy", "compact")]),
@@ -56,7 +56,7 @@ fn a_warning_about_the_start_comes_once_however_many_roles_find_it() {
 
 #[test]
 fn a_failure_that_no_report_counts_is_counted_for_monitoring_and_said() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "uncounted-", 1);
         let mut fleet = stream.fleet();
         fleet.set("HEALTH__LISTEN", "127.0.0.1:0");

@@ -1,7 +1,7 @@
 //! The rights that the documentation names, on brokers that allow nothing else: they suffice, and each that is missing is named.
 
 use crate::access::{assert_named, log_in};
-use crate::broker::{Acl, Broker, Options, alone};
+use crate::broker::{Acl, Broker, Options, beside_others};
 use crate::fleet::Fleet;
 use crate::stream::{Kind, Raw, Stream};
 use std::time::Duration;
@@ -31,11 +31,13 @@ fn produce(stream: &Stream<'_>) {
 
 #[test]
 fn the_documented_rights_suffice_for_the_verdict_role_and_each_that_is_missing_is_named() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, settings: Options::STRICT });
         let (stream, fleet, _secret) = scene(&broker);
         let rights = Acl::documented("run --roles verdict", PREFIX);
-        rights.iter().for_each(|right| broker.allow(right, true));
+        for right in &rights {
+            broker.allow(right, true);
+        }
         let process = fleet.start("a", &[]);
         produce(&stream);
         stream.wait_until_done(Duration::from_mins(1));
@@ -59,7 +61,7 @@ fn the_documented_rights_suffice_for_the_verdict_role_and_each_that_is_missing_i
 
 #[test]
 fn the_documented_rights_suffice_for_each_command() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let broker = Broker::start(Options { tls_sasl: true, settings: Options::STRICT });
         let (stream, fleet, _secret) = scene(&broker);
         let message = NamedTempFile::new().unwrap();
@@ -80,11 +82,15 @@ fn the_documented_rights_suffice_for_each_command() {
             ("reports list", &["reports", "list"]),
         ] {
             let rights = Acl::documented(who, PREFIX);
-            rights.iter().for_each(|right| broker.allow(right, true));
+            for right in &rights {
+                broker.allow(right, true);
+            }
             let ran = fleet.command(arguments).output().unwrap();
             let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
             assert!(ran.status.success(), "{who}: {:?} {said}", ran.status.code());
-            rights.iter().for_each(|right| broker.allow(right, false));
+            for right in &rights {
+                broker.allow(right, false);
+            }
             let refused = fleet.command(arguments).output().unwrap();
             assert!(!refused.status.success(), "{who} without any right");
         }

@@ -1,6 +1,6 @@
 //! Files that change under a running role: secrets, certificates, settings, zones, in volumes as Kubernetes mounts them.
 
-use crate::broker::{Certificates, alone, eventually, shared};
+use crate::broker::{Certificates, beside_others, eventually, shared};
 use crate::fleet::{Fleet, Process};
 use crate::stream::{Kind, Raw, Stream, ZONE, mail, status};
 use std::os::unix::fs::symlink;
@@ -60,7 +60,7 @@ fn assert_ended_for(mut process: Process, file: &std::path::Path, fleet: &Fleet)
 
 #[test]
 fn a_secret_that_rotates_has_the_role_finish_what_it_read_and_end_and_its_successor_goes_on() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "secret-", 4);
         let mut volume = Volume::new(&[("password", "one")]);
         let mut fleet = watching(&stream, true);
@@ -80,7 +80,7 @@ fn a_secret_that_rotates_has_the_role_finish_what_it_read_and_end_and_its_succes
 
 #[test]
 fn a_certificate_that_cannot_be_read_ends_nothing_and_the_next_that_can_does() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "certificate-", 1);
         let authority = || {
             let directory = tempfile::tempdir().unwrap();
@@ -104,7 +104,7 @@ fn a_certificate_that_cannot_be_read_ends_nothing_and_the_next_that_can_does() {
 
 #[test]
 fn settings_that_became_invalid_stop_nothing_and_valid_ones_have_the_role_end() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "settings-", 1);
         let mut volume = Volume::new(&[("verdmarc.toml", "verdict.mail = \"full\"\n")]);
         let file = volume.path("verdmarc.toml");
@@ -146,7 +146,7 @@ fn settings_that_became_invalid_stop_nothing_and_valid_ones_have_the_role_end() 
 
 #[test]
 fn a_zone_is_reloaded_while_mail_flows_and_a_broken_one_is_not() {
-    alone(LIMIT, || {
+    beside_others(LIMIT, || {
         let stream = Stream::new(shared(), "zone-", 1);
         let mut volume = Volume::new(&[("zone.json", ZONE)]);
         let mut fleet = watching(&stream, true);

@@ -19,7 +19,7 @@ pub use wire::Transaction;
 use node::{Failure, Node};
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// What a start, a stop or a read may take on a slow machine that runs several JVMs.
@@ -61,10 +61,18 @@ pub fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Runs a test while no other of its binary runs: several processes and a broker on few cores would make each other late.
+/// Tests that run, of this binary.
+static RUNNING: RwLock<()> = RwLock::new(());
+
+/// Runs a test while no other of its binary runs: with its processes and brokers it needs all cores, and others would make it late.
 pub fn alone(limit: Duration, test: impl FnOnce() + Send + 'static) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+    within(limit, test);
+}
+
+/// Runs a test beside as many others as the test runner starts: it mostly waits for sessions and time-outs.
+pub fn beside_others(limit: Duration, test: impl FnOnce() + Send + 'static) {
+    let _guard = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
     within(limit, test);
 }
 
