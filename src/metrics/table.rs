@@ -135,7 +135,7 @@ metrics! {
     MESSAGE_LATENCY = "verdmarc.message.latency", "verdmarc_message_latency_seconds", Histogram, "s", [], Committed,
         "Time from the arrival of a message until its verdict was committed.";
     DNS_QUESTIONS = "verdmarc.dns.questions", "verdmarc_dns_questions_total", Counter, "{question}", [DNS], Seen,
-        "DNS questions that left the cache, by what came of them.";
+        "DNS questions that left the cache, by their outcome.";
     DNS_CACHE = "verdmarc.dns.cache", "verdmarc_dns_cache_total", Counter, "{question}", [CACHE], Seen,
         "DNS questions of evaluations: answered by the cache, joined to one that was being asked, or asked.";
     DNS_IN_FLIGHT = "verdmarc.dns.in_flight", "verdmarc_dns_in_flight", Gauge, "{question}", [], Seen,
