@@ -181,7 +181,7 @@ metrics! {
     PARTITIONS_RESTORED = "verdmarc.partitions.restored", "verdmarc_partitions_restored", Gauge, "{partition}", [ROLE], Seen,
         "Partitions whose rows this process holds.";
     STATE_RESTORED = "verdmarc.state.records.restored", "verdmarc_state_records_restored_total", Counter, "{record}", [ROLE], Seen,
-        "Records of the windows topic, the changelog of rows, that were read to restore them.";
+        "Records of the windows topic, the changelog of rows, that were read to restore the rows.";
     STATE_TO_RESTORE = "verdmarc.state.records.to_restore", "verdmarc_state_records_to_restore", Gauge, "{record}", [ROLE], Seen,
         "Records of the windows topic, about, that are still to be read to restore rows.";
     RESTORE_DURATION = "verdmarc.restore.duration", "verdmarc_restore_duration_seconds", Histogram, "s", [], Seen,

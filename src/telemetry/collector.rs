@@ -118,7 +118,7 @@ pub(super) struct Collector {
 enum Transport {
     Http(Arc<Waiting>),
     #[cfg(feature = "grpc")]
-    Grpc(grpc::Calls),
+    Grpc(Box<grpc::Calls>),
 }
 
 impl Collector {
@@ -127,7 +127,7 @@ impl Collector {
         let transport = match export.protocol {
             OtlpProtocol::Http => Transport::Http(Arc::new(Waiting::new(export)?)),
             #[cfg(feature = "grpc")]
-            OtlpProtocol::Grpc => Transport::Grpc(grpc::Calls::new(export)?),
+            OtlpProtocol::Grpc => Transport::Grpc(Box::new(grpc::Calls::new(export)?)),
             #[cfg(not(feature = "grpc"))]
             OtlpProtocol::Grpc => return Err(refused("gRPC is not compiled in")),
         };

@@ -4,7 +4,7 @@ use super::{ExportError, headers, read, refused};
 use crate::config::Export;
 use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
 use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
-use opentelemetry_otlp::{LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithTonicConfig};
+use opentelemetry_otlp::{LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithTonicConfig};
 use tokio::runtime::{Builder, Runtime};
 
 /// Settings of calls.
@@ -36,7 +36,7 @@ impl Calls {
         self.runtime
     }
 
-    fn settled<B: WithTonicConfig + opentelemetry_otlp::WithExportConfig>(&self, builder: B, export: &Export) -> B {
+    fn settled<B: WithTonicConfig + WithExportConfig>(&self, builder: B, export: &Export) -> B {
         let fields = self.fields.clone();
         // The fields of the settings and no others: the library would have those of the environment win.
         let builder = builder
