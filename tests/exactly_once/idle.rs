@@ -19,7 +19,7 @@ fn lag(broker: &Client, group: &str, topic: &str) -> Vec<i64> {
 /// Transactions that a pipeline has committed.
 fn commits(process: &Process, role: &str) -> u64 {
     let metrics = process.ask("/metrics");
-    let sample = format!("verdmarc_commits_total{{role=\"{role}\"}} ");
+    let sample = format!("verdmarc_transactions_total{{outcome=\"committed\",role=\"{role}\"}} ");
     metrics.lines().find_map(|line| line.strip_prefix(&sample)).unwrap().parse().unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! A receiver of OTLP that others wrote: tests/telemetry/receiver.py.
 
 use serde_json::Value;
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver as Lines, channel};
@@ -16,6 +17,8 @@ static SET_UP: std::sync::Mutex<()> = std::sync::Mutex::new(());
 pub struct Receiver {
     process: Child,
     lines: Lines<Value>,
+    /// Exports that came while others were waited for.
+    passed: RefCell<Vec<Value>>,
     /// Where it listens.
     pub port: u16,
 }
@@ -45,7 +48,7 @@ impl Receiver {
         });
         let first: Value = lines.recv_timeout(LIMIT).expect("the receiver says its port");
         let port = u16::try_from(first["port"].as_u64().unwrap()).unwrap();
-        Self { process, lines, port }
+        Self { process, lines, passed: RefCell::default(), port }
     }
 
     /// Where it listens.
@@ -53,21 +56,27 @@ impl Receiver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The next export of a signal for which `is_wanted` holds; others are passed over.
+    /// The first export of a signal for which `is_wanted` holds and which was not taken before; others stay where they are.
     pub fn wait_for(&self, signal: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + LIMIT;
+        let is_it = |export: &Value| export["signal"] == signal && is_wanted(export);
+        let mut passed = self.passed.borrow_mut();
+        if let Some(at) = passed.iter().position(is_it) {
+            return passed.remove(at);
+        }
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let export = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("no such export of {signal} within {LIMIT:?}"));
-            if export["signal"] == signal && is_wanted(&export) {
+            if is_it(&export) {
                 return export;
             }
+            passed.push(export);
         }
     }
 
-    /// Every export that has come so far.
-    pub fn so_far(&self) -> Vec<Value> {
-        self.lines.try_iter().collect()
+    /// The next export, of whichever signal. Not to be mixed with [`Self::wait_for`].
+    pub fn next(&self) -> Value {
+        self.lines.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no export within {LIMIT:?}"))
     }
 }
 
