@@ -12,7 +12,6 @@ mod receiver;
 
 use opentelemetry::trace::{Span as _, Tracer as _};
 use receiver::{LIMIT, Receiver};
-use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
