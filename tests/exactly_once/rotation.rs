@@ -93,7 +93,8 @@ fn a_certificate_that_cannot_be_read_ends_nothing_and_the_next_that_can_does() {
         // Nobody listens there: the role waits for brokers, and looks at its files all the same.
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut process = fleet.start("a", &[("VERDMARC_KAFKA__BROKERS", &closed)]);
-        process.wait_for("verdict role starts");
+        // Then its client has read the certificate.
+        process.wait_for("waiting for the brokers");
         volume.publish(&[("ca.crt", "no certificate")]);
         process.wait_for("cannot be used");
         assert_eq!(process.ended(), None);
