@@ -18,7 +18,7 @@ fn some(count: usize) -> impl Iterator<Item = Failure> {
 #[test]
 fn p7_a_window_closes_by_the_clock_although_nothing_comes() {
     beside_others(LIMIT, || {
-        let mut stream = Failures::new(shared(), "idle-", 4);
+        let mut stream = Failures::new(shared(), "clock-", 4);
         let fleet = stream.fleet(5);
         let process = fleet.start("one", &[]);
         stream.produce(some(200));
