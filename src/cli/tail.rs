@@ -104,12 +104,17 @@ pub(super) fn verdict_line(event: &VerdictEvent) -> String {
     let receipt = &event.receipt;
     let dmarc = receipt.dmarc_verdict.status;
     let style = status_style(dmarc);
-    let policy = receipt.dmarc_policy.map(|policy| format!(" {policy}")).unwrap_or_default();
     let author = event.authentication.author_domain.as_ref().map_or("-", crate::dns::Domain::as_str);
-    let status = format!("{}{policy}", dmarc.as_str());
+    let status = status_and_policy(event);
     let mut line = format!("{:.0}  {style}{status:<17}{style:#}  {author:<20}  {}", receipt.timestamp, why(event));
     let _ = write!(line, "  [{}]", shown(&event.mail.message_id));
     line
+}
+
+/// The status, on FAIL with the policy.
+pub(super) fn status_and_policy(event: &VerdictEvent) -> String {
+    let policy = event.receipt.dmarc_policy.map(|policy| format!(" {policy}")).unwrap_or_default();
+    format!("{}{policy}", event.receipt.dmarc_verdict.status.as_str())
 }
 
 /// Why the verdict is what it is, in a few words.

@@ -42,7 +42,7 @@ fn send_waits_for_the_verdict_of_each_message() {
             std::fs::write(&path, text).unwrap();
             path
         };
-        let zone = file("zone.json", r#"{"_dmarc.bank.example": [["TXT", "v=DMARC1; p=reject"]]}"#);
+        let zone = file("zone.json", r#"{"_dmarc.bank.example": [["TXT", "v=DMARC1; p=reject; rua=mailto:d@bank.example"]]}"#);
         let spoof = file("spoof.eml", "From: a@bank.example\r\n\r\n");
         // Verdicts of others stand there already, under keys of their own.
         desk.write("waits-for-verdicts.mail.verdicts", 0, "{}");
@@ -55,8 +55,10 @@ fn send_waits_for_the_verdict_of_each_message() {
         assert_eq!(desk.broker.read_committed("waits-for-verdicts.mail.failures"), [], "it is counted in no report");
 
         let spoof = spoof.to_str().unwrap();
-        let both = desk.run(&["send", "--wait", "60", "--structured", "--client-ip", "192.0.2.7", spoof, spoof]);
-        assert_eq!((both.code, both.count("FAIL"), both.count("spoof.eml"), both.out.lines().count()), (0, 2, 2, 3), "{both}");
+        let envelope = ["--client-ip", "192.0.2.7", "--helo", "evil.example", "--mail-from", "x@evil.example"];
+        let both = desk.run(&[&["send", "--wait", "60", "--structured"][..], &envelope, &[spoof, spoof]].concat());
+        let counts = (both.code, both.count("FAIL reject"), both.count("spoof.eml"), both.out.lines().count());
+        assert_eq!(counts, (0, 2, 2, 3), "{both}");
         eventually("failures", || (desk.broker.read_committed("waits-for-verdicts.mail.failures").len() == 2).then_some(()));
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::auth::cause::SesStatus;
 use crate::cli::explain::{shown, status_style};
-use crate::cli::tail::why;
+use crate::cli::tail::{status_and_policy, why};
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
 use crate::event::dead_letter::{ERROR, REASON};
@@ -43,10 +43,9 @@ impl Wait {
                 verdict.map(|record| (record, true)).into_iter().chain(refused.map(|record| (record, false)))
             {
                 let Some(index) = open.iter().position(|(id, _)| record.key.as_deref() == Some(id.as_bytes())) else { continue };
-                let (status, why) = if is_verdict { verdict_of(&record) } else { refusal_of(&record) };
+                let (status, word, why) = if is_verdict { verdict_of(&record) } else { refusal_of(&record) };
                 let (id, name) = open.swap_remove(index);
-                let style = status_style(status.unwrap_or(SesStatus::ProcessingFailed));
-                let (took, word) = (sent.elapsed().as_secs_f64(), status.map_or("refused", SesStatus::as_str));
+                let (style, took) = (status_style(status), sent.elapsed().as_secs_f64());
                 writeln!(out, "{took:>7.2} s  {style}{word:<17}{style:#}  {why}  [{id}]  {}", shown(&name))?;
                 out.flush()?;
                 if !is_verdict {
@@ -80,19 +79,19 @@ impl Wait {
     }
 }
 
-/// The status, and why it is that.
-fn verdict_of(record: &Record) -> (Option<SesStatus>, String) {
+/// The status, how it is shown, and why it is that.
+fn verdict_of(record: &Record) -> (SesStatus, String, String) {
     let event: Result<VerdictEvent<'_>, _> = serde_json::from_slice(record.value.as_deref().unwrap_or_default());
     match event {
-        Ok(event) => (Some(event.receipt.dmarc_verdict.status), why(&event)),
-        Err(error) => (Some(SesStatus::ProcessingFailed), format!("the verdict cannot be read: {error}")),
+        Ok(event) => (event.receipt.dmarc_verdict.status, status_and_policy(&event), why(&event)),
+        Err(error) => (SesStatus::ProcessingFailed, "unreadable".to_owned(), format!("the verdict cannot be read: {error}")),
     }
 }
 
-fn refusal_of(record: &Record) -> (Option<SesStatus>, String) {
+fn refusal_of(record: &Record) -> (SesStatus, String, String) {
     let said = |name: &str| {
         let value = record.headers.as_ref().and_then(|headers| headers.get(name));
         value.map(|value| shown(&String::from_utf8_lossy(value))).unwrap_or_default()
     };
-    (None, format!("{}: {}", said(REASON), said(ERROR)))
+    (SesStatus::ProcessingFailed, "refused".to_owned(), format!("{}: {}", said(REASON), said(ERROR)))
 }
