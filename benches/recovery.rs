@@ -50,7 +50,7 @@ struct Options {
     bench: bool,
 }
 
-/// What happens while messages are on their way.
+/// A disaster that hits the role while messages are on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Event {
     /// The role's process is killed and started again at once, as a supervisor would.

@@ -1,4 +1,4 @@
-//! What telemetry costs the verdict role on Apache Kafka: CPU per message without it, with metrics, and with one in a hundred messages
+//! The cost of telemetry for the verdict role on Apache Kafka: CPU per message without it, with metrics, and with one in a hundred messages
 //! traced besides, in turns. Exits with 1 when a target is missed.
 
 #![allow(

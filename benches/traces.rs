@@ -1,4 +1,4 @@
-//! What traces cost: CPU per message with one in a hundred traced beside none, in turns, exported to a collector that takes everything.
+//! The cost of traces: CPU per message with one in a hundred traced beside none, in turns, exported to a collector that takes all.
 //!
 //! The difference is smaller than what a busy machine does to either, so its parts are measured by themselves too: the decision, which
 //! every message pays, and the spans of a traced message with their export. Exits with 1 when their sum is over the target.
@@ -206,7 +206,7 @@ impl Bench {
         }
     }
 
-    /// What the role does of a message, as far as traces bear on it.
+    /// Handles a message as the role does, as far as traces bear on it.
     async fn message(&self, traces: &Traces, case: &Case, envelope: &Envelope, offset: i64) {
         let record = record(offset, case.message.clone());
         let received = Received { record: &record, group: "verdmarc-verdict", attempt: 1, at: SystemTime::now() };

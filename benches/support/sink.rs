@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 /// The collector. It is killed when this is dropped.
 pub struct Sink {
     child: Child,
-    /// Where it listens.
+    /// The URL that it listens at.
     pub endpoint: String,
 }
 

@@ -132,7 +132,7 @@ pub struct State {
     /// Windows that end here or before are over.
     pub(super) over: i64,
     changes: Changes,
-    /// What the transaction under way holds, in case it is aborted.
+    /// The changes that the transaction under way holds, in case it is aborted.
     in_flight: Option<Changes>,
     pub(super) held: Held,
     totals: Staged<Totals>,

@@ -91,6 +91,11 @@ impl Membership {
         unsafe { native::rd_kafka_consumer_group_metadata_generation_id(self.0.as_ptr()) }
     }
 
+    /// Whether the group has let the member in: before that it has an id and the epoch 0.
+    pub(super) fn is_let_in(&self) -> bool {
+        self.generation() > 0
+    }
+
     /// Adds `offsets` to the producer's open transaction under this membership.
     pub(super) fn send_offsets<C: ProducerContext>(
         &self,

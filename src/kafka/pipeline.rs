@@ -390,9 +390,7 @@ impl Owner {
 
     /// What the brokers say when a member of our name holds our place in the group.
     fn occupied(&mut self) -> Option<String> {
-        // Before it is let in it has an id and the epoch 0.
-        let let_in = |membership: Membership| membership.generation() > 0;
-        if self.occupied.is_some() && Membership::of(&self.consumer).is_some_and(let_in) {
+        if self.occupied.is_some() && Membership::of(&self.consumer).is_some_and(|membership| membership.is_let_in()) {
             self.occupied = None;
         }
         self.consumer.client().fatal_error().filter(|(code, _)| is_occupied(*code)).map(|(_, reason)| reason)

@@ -19,7 +19,7 @@ pub struct Receiver {
     lines: Lines<Value>,
     /// Exports that came while others were waited for.
     passed: RefCell<Vec<Value>>,
-    /// Where it listens.
+    /// The port that it listens at.
     pub port: u16,
 }
 
@@ -51,7 +51,7 @@ impl Receiver {
         Self { process, lines, passed: RefCell::default(), port }
     }
 
-    /// Where it listens.
+    /// The URL that it listens at.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

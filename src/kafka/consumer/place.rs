@@ -37,8 +37,7 @@ impl Desk {
             return;
         }
         self.place.looked = Some(now);
-        // Before a member is let in it has an id and the epoch 0.
-        if Membership::of(consumer).is_some_and(|membership| membership.generation() > 0) {
+        if Membership::of(consumer).is_some_and(|membership| membership.is_let_in()) {
             self.place.seen = Some(now);
             if self.place.protocol == Protocol::Consumer {
                 self.status.assigned();

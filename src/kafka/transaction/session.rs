@@ -71,7 +71,7 @@ impl Session {
         Duration::from_millis(self.kafka.transaction_timeout_ms)
     }
 
-    /// Calls the library, and notes that the call returned.
+    /// Calls the library, and notes that the call returned. A producer that gets no answer for a while is given its brokers again.
     pub(super) fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
         let ended = call(self.producer.inner());
         self.beats.beat();
