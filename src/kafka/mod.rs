@@ -1,107 +1,57 @@
 //! The only place that knows the Kafka client library. It never sees mail: records come in, outputs go out.
 //!
-//! | file | what it holds |
-//! |---|---|
-//! | `client` | the settings of every client object |
-//! | `pipeline` | one consumer thread: poll, dispatch, collect, have written and committed |
-//! | `consumer` | what that thread does between two polls and at a rebalance |
-//! | `assignment` | the partitions that are ours, their ledgers, the budget |
-//! | `budget` | how much may be held in memory, and by which partition |
-//! | `places` | who is evaluated next |
-//! | `backlog` | what was handed out and nobody has begun |
-//! | `start` | where a newly assigned partition is read from |
-//! | `state` | what a stateful role keeps of each partition |
-//! | `restore` | states from their changelogs |
-//! | `ends` | where logs end, open transactions included |
-//! | `inquiry` | questions to a thread of their own |
-//! | `fetches` | whether what is read can be fetched |
-//! | `flow` | how much is held, how far it is behind: figures for monitoring |
-//! | `coverage` | whether every partition has an owner, and a rebalance when one has not |
-//! | `ledger` | what was read of one partition and how far it is done |
-//! | `transaction` | the thread that writes outputs and offsets in one transaction; `session`: the producer under its id |
-//! | `traced` | what a trace of a record is told |
-//! | `watch` | whether that thread's calls still return |
-//! | `membership` | the group membership that fences a transaction; `unsafe` |
-//! | `committed` | a committed position and the text that is committed with it |
-//! | `log_id` | which topic of a name it is, and whether it still is |
-//! | `native` | ids of topics and metadata of positions from the library; `unsafe` |
-//! | `group` | a consumer group, and the one whose positions it takes over |
-//! | `instance` | what tells this process from its siblings |
-//! | `refusals`, `status` | when most records are refused; what other threads may know |
-//! | `sentinel`, `failpoint` | violations that must never be counted; where tests have the process die |
-//! | `producer` | outputs on their way, counted until each is acknowledged |
-//! | `reader` | reading topics without a group, for `tail` and tests |
-//! | `range` | reading a topic once, to its end |
-//! | `command` | transactions of commands |
-//! | `sole` | a command as the only member of a group |
-//! | `repair` | positions that do not fit a role's state |
-//! | `dead_letters/` | listing, putting back and skipping records |
-//! | `connection` | where the brokers are, who we are to them, why they do not answer or refuse |
-//! | `log` | what the library has to say, among our log lines |
-//! | `secrets` | values that no text of the library may show |
-//! | `headers` | record headers to and from the library |
-//! | `topics/` | what the topics should be, what they are |
-//! | `embedded` | a broker inside the process, for the demo and tests |
+//! ```text
+//!         consumer thread                       tokio tasks              transaction thread
+//!         poll ── charge ──── work ───────────► decode, evaluate
+//!           ▲                                        │
+//!           │◄──────────── outcome ──────────────────┘
+//!           │ cut: the done prefix of each partition, and the group membership of this moment
+//!           ├───────────────── batch ──────────────────────────────────► begin, produce, offsets, commit
+//!           │◄──────────────── written | aborted | failed ──────────────────┘
+//! ```
+//!
+//! | folder | what it holds | imports |
+//! |---|---|---|
+//! | `base` | errors, log lines, partitions, headers | |
+//! | `client` | the settings of client objects, and all that is asked of brokers | `base` |
+//! | `ledger` | what was read of each partition and how far it is done; the budget | `client` |
+//! | `transaction` | the transaction thread: outputs and offsets in one transaction | `ledger` |
+//! | `state` | what a stateful role keeps of each partition, and its restore | `transaction` |
+//! | `pipeline` | the consumer thread: poll, dispatch, collect, cut; rebalances | `state` |
+//! | `commands` | what commands do: reading to an end, repairs, dead letters | `transaction` |
+//! | `topics` | what the topics should be, and what they are | `transaction` |
+//! | `testing` | an embedded broker, and places at which tests have the process die | `base` |
 
-mod assignment;
-mod backlog;
-mod budget;
+mod base;
 mod client;
-pub mod command;
-mod committed;
-mod connection;
-mod consumer;
-mod coverage;
-pub mod dead_letters;
-pub mod embedded;
-mod ends;
-mod error;
-pub mod failpoint;
-mod fetches;
-mod flow;
-mod group;
-mod headers;
-mod inquiry;
-pub mod instance;
-pub mod ledger;
-mod log;
-mod log_id;
-mod membership;
-mod native;
+mod commands;
+mod ledger;
 mod pipeline;
-mod places;
-mod producer;
-mod range;
-mod reader;
-mod rebootstrap;
-mod refusals;
-pub mod repair;
-mod restore;
-mod secrets;
-mod sentinel;
-mod sole;
-mod start;
 mod state;
-mod status;
+mod testing;
 pub mod topics;
-mod traced;
 mod transaction;
-mod watch;
 
-pub use client::check as check_settings;
-pub use committed::Committed;
-pub use error::Error;
-pub use failpoint::Mutant;
-pub use group::Group;
-pub use instance::Instance;
-pub use log::warn_once;
-pub use pipeline::{Completions, Handlers, Intake, Outcome, Oversized, Pipeline, Slot, Stop, Tally, Work};
-pub use producer::Producer;
-pub use range::{Range, Span};
-pub use reader::{Reader, Start, existing_topics};
-pub use refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
-pub use sentinel::Sentinel;
-pub use sole::{GroupError, succeeds};
-pub use state::{Applied, PartitionState, Restoring, Stateful};
-pub use status::{Phase, Status};
-pub use traced::{Trace, Traced};
+pub use base::error::Error;
+pub use base::log::warn_once;
+pub use base::stop::Stop;
+pub use client::committed::Committed;
+pub use client::group::{Group, succeeds};
+pub use client::instance::{self, Instance};
+pub use commands::check_settings::check_settings;
+pub use commands::follow::{Reader, Start};
+pub use commands::read_range::{Range, Span};
+pub use commands::sole_member::GroupError;
+pub use commands::{dead_letters, repair, transaction as command};
+pub use ledger::sentinel::Sentinel;
+pub use ledger::traced::{Trace, Traced};
+pub use pipeline::Pipeline;
+pub use pipeline::contract::{Completions, Intake, Outcome, Role, Slot, Work};
+pub use pipeline::refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
+pub use pipeline::status::{Phase, Status};
+pub use pipeline::tally::Tally;
+pub use state::contract::{Applied, PartitionState, Restoring, Stateful};
+pub use testing::failpoint::Mutant;
+pub use testing::{embedded, failpoint};
+pub use topics::existing::existing_topics;
+pub use transaction::delivery::Producer;

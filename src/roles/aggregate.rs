@@ -16,7 +16,7 @@ use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
 use crate::event::headers::Trace;
 use crate::event::{DeadLetterReason, Lineage, Output, Record, TopicId, TraceContext};
 use crate::kafka::{
-    Applied, Error, Group, Handlers, Intake, Mutant, PartitionState, Pipeline, Restoring, Stateful, Status, Stop, Tally,
+    Applied, Error, Group, Intake, Mutant, PartitionState, Pipeline, Restoring, Role, Stateful, Status, Stop, Tally,
     existing_topics,
 };
 use crate::metrics::{Counted, Sample, table};
@@ -53,8 +53,8 @@ pub async fn run(
     settings.deltas = Mutant::Deltas.is_on();
     let meters = measured(&status);
     let dead_letters = config.topics.full(&config.topics.dead_letters).into();
-    let role = Aggregator { settings: Arc::new(settings), dead_letters, meters, traces };
-    let intake = intake(config, failures, Arc::new(role));
+    let role = Aggregator(Arc::new(Counter { settings: Arc::new(settings), dead_letters, meters, traces }));
+    let intake = intake(config, failures, role);
     // Nothing is handed out: records are applied where they are read.
     let (pipeline, _work, _completions) = Pipeline::start(&config.kafka, intake, status, stop)?;
     super::blocking(|| pipeline.join()).await
@@ -74,10 +74,10 @@ pub fn show(status: &Status) {
     measured(status);
 }
 
-fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
+fn intake(config: &Config, failures: String, role: Aggregator) -> Intake {
     let settings = &config.aggregate;
     Intake {
-        role: NAME,
+        name: NAME,
         group: Group::alone(config.group(NAME)),
         topics: vec![failures],
         budget_records: settings.budget_records,
@@ -92,19 +92,32 @@ fn intake(config: &Config, failures: String, role: Arc<Aggregator>) -> Intake {
         revoke: Duration::from_millis(settings.revoke_ms),
         // Failures are counted where they are read.
         places: usize::MAX,
-        handlers: Handlers { due: Arc::new(|_| None), refers_to: Arc::new(|_| 0), oversized: Arc::new(super::oversized(config)) },
-        state: Some(role),
+        role: Arc::new(role),
     }
 }
 
-struct Aggregator {
+/// The role, as its pipeline knows it.
+struct Aggregator(Arc<Counter>);
+
+impl Role for Aggregator {
+    fn stand_in(&self, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted) {
+        super::stand_in(&self.0.dead_letters, record, outputs)
+    }
+
+    fn state(&self) -> Option<Arc<dyn Stateful>> {
+        Some(self.0.clone())
+    }
+}
+
+/// What the states of all partitions have in common.
+struct Counter {
     settings: Arc<Settings>,
     dead_letters: Arc<str>,
     meters: Meters,
     traces: Traces,
 }
 
-impl Stateful for Aggregator {
+impl Stateful for Counter {
     fn changelog(&self) -> &str {
         &self.settings.targets.windows
     }

@@ -46,11 +46,7 @@ async fn check_group(config: &Config, role: &str, topic: &str) -> Result<(), Err
     blocking(move || succeeds(&kafka, &group, &former, &topic)).await
 }
 
-/// The dead letter that stands in for outputs that no topic takes: where the record came from, and what its outputs were.
-fn oversized(config: &Config) -> impl Fn(&str, i32, i64, &[Output]) -> (Vec<Output>, Counted) + Send + Sync + 'static {
-    let topic: Arc<str> = config.topics.full(&config.topics.dead_letters).into();
-    move |raw, partition, offset, outputs| {
-        let letter = output_too_large(&topic, (raw, partition, offset), outputs);
-        (vec![letter], Counted::dead_letter(DeadLetterReason::OutputTooLarge))
-    }
+/// Makes the dead letter that stands in for outputs that no topic takes: where the record came from, and what its outputs were.
+fn stand_in(dead_letters: &Arc<str>, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted) {
+    (vec![output_too_large(dead_letters, record, outputs)], Counted::dead_letter(DeadLetterReason::OutputTooLarge))
 }

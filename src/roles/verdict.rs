@@ -21,7 +21,7 @@ use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE, Trace};
 use crate::event::raw::{Body, Raw, Refusal, unread};
 use crate::event::{EvaluationBlock, FAILURE, Input, Lineage, Output, Reason, Record};
 use crate::kafka::{
-    Completions, Error, Group, Handlers, Intake, Outcome, Pipeline, Slot, Status, Stop, Tally, Traced, Work, existing_topics,
+    Completions, Error, Group, Intake, Outcome, Pipeline, Role, Slot, Status, Stop, Tally, Traced, Work, existing_topics,
     failpoint,
 };
 use crate::message::{HeaderSection, normalise};
@@ -38,7 +38,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Name of the role, and of its group behind the prefix.
 pub const NAME: &str = "verdict";
@@ -75,8 +74,7 @@ pub async fn run(
     check_topics(config).await?;
     check_group(config, NAME, &raw).await?;
     let judge = Arc::new(Judge::new(config, resolver, claims, retries.clone(), traces));
-    let source =
-        Source { kafka: config.kafka.clone(), judge, places: Arc::new(Semaphore::new(config.verdict.concurrency)), stop };
+    let source = Source { kafka: config.kafka.clone(), judge, stop };
     let fresh = source.read(intake(config, Share::Raw { lane: retries.is_on() }, vec![raw], &retries), statuses.raw);
     if !retries.is_on() {
         return fresh.await;
@@ -110,7 +108,6 @@ pub fn reader(config: &Config, topic: &str) -> Group {
 struct Source {
     kafka: Kafka,
     judge: Arc<Judge>,
-    places: Arc<Semaphore>,
     stop: Stop,
 }
 
@@ -123,29 +120,21 @@ impl Source {
     }
 
     async fn judge_intake(&self, intake: Intake, status: Arc<Status>) -> Result<Tally, Error> {
-        let concurrency = intake.places;
         let (pipeline, mut work, completions) = Pipeline::start(&self.kafka, intake, status, self.stop.clone())?;
-        while let Some(some) = work.recv().await {
+        while let Some(chunk) = work.recv().await {
             if pipeline.is_finished() {
                 break;
             }
-            // The semaphore is never closed.
-            let Ok(place) = self.places.clone().acquire_many_owned(wanted(some.len(), concurrency)).await else { break };
-            tokio::spawn(judge_all(self.judge.clone(), some, completions.clone(), place));
+            tokio::spawn(judge_all(self.judge.clone(), chunk, completions.clone()));
         }
         blocking(|| pipeline.join()).await
     }
 }
 
-/// Places for so many messages. Where there are fewer at all, some wait for others of their company.
-fn wanted(messages: usize, concurrency: usize) -> u32 {
-    u32::try_from(messages.min(concurrency)).unwrap_or(u32::MAX)
-}
-
 /// Judges messages one after the other, as long as none has to wait for an answer: one that has goes on by itself.
-async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions, mut places: OwnedSemaphorePermit) {
-    for work in some {
-        let (slot, record) = work.begin();
+async fn judge_all(judge: Arc<Judge>, chunk: Vec<Work>, completions: Completions) {
+    for work in chunk {
+        let (slot, record) = completions.begin(work);
         let judge = judge.clone();
         let judging = AssertUnwindSafe(async move { judge.judge(record).await }).catch_unwind();
         let mut judging = Box::pin(judging.map(|judged| judged.unwrap_or((Outcome::Panicked, None))));
@@ -155,11 +144,8 @@ async fn judge_all(judge: Arc<Judge>, some: Vec<Work>, completions: Completions,
         match futures::poll!(&mut judging) {
             Poll::Ready(judged) => completed(&completions, slot, judged),
             Poll::Pending => {
-                let (place, completions) = (places.split(1), completions.clone());
-                tokio::spawn(async move {
-                    completed(&completions, slot, judging.await);
-                    drop(place);
-                });
+                let completions = completions.clone();
+                tokio::spawn(async move { completed(&completions, slot, judging.await) });
             }
         }
     }
@@ -205,7 +191,7 @@ impl Share {
 fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries) -> Intake {
     let (settings, retries) = (&config.verdict, retries.clone());
     Intake {
-        role: match share {
+        name: match share {
             Share::Raw { .. } => NAME,
             Share::Lane => LANE,
         },
@@ -224,20 +210,35 @@ fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries)
         drain: Duration::from_millis(settings.drain_ms),
         revoke: Duration::from_millis(settings.revoke_ms),
         commit_bytes: settings.commit_bytes,
-        handlers: Handlers {
-            due: Arc::new(move |record| retries.wait(record, Timestamp::now())),
-            refers_to: Arc::new(referred(config)),
-            oversized: Arc::new(super::oversized(config)),
-        },
-        state: None,
+        role: Arc::new(Verdict {
+            retries,
+            annotated_bytes: if settings.annotated { 2 * config.evaluation().limits.message_bytes } else { 0 },
+            dead_letters: config.topics.full(&config.topics.dead_letters).into(),
+        }),
     }
 }
 
-/// Bytes that the annotated message behind a reference may take, as it is held and as the library copies it. How large it is shows
-/// only when it is fetched, and then there is no way back. What is fetched has a budget of its own.
-fn referred(config: &Config) -> impl Fn(&Record) -> usize + Send + Sync + 'static {
-    let (annotated, most) = (config.verdict.annotated, config.evaluation().limits.message_bytes);
-    move |record| if annotated && Raw::may_refer(record) { 2 * most } else { 0 }
+/// The role, as its pipelines know it.
+struct Verdict {
+    retries: Retries,
+    /// Bytes that the annotated message behind a reference may take, as it is held and as the library copies it. How large it is shows
+    /// only when it is fetched, and then there is no way back. What is fetched has a budget of its own.
+    annotated_bytes: usize,
+    dead_letters: Arc<str>,
+}
+
+impl Role for Verdict {
+    fn due(&self, record: &Record) -> Option<Duration> {
+        self.retries.wait(record, Timestamp::now())
+    }
+
+    fn extra_bytes(&self, record: &Record) -> usize {
+        if self.annotated_bytes > 0 && Raw::may_refer(record) { self.annotated_bytes } else { 0 }
+    }
+
+    fn stand_in(&self, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted) {
+        super::stand_in(&self.dead_letters, record, outputs)
+    }
 }
 
 /// What a record comes to.

@@ -3,12 +3,15 @@
 use super::check::{Cluster, Found};
 use super::plan::{Layout, Topic};
 use crate::config::Kafka;
-use crate::kafka::client;
-use crate::kafka::error::{Error, is_passing, of_client};
-use crate::kafka::reader::{METADATA_PATIENCE, Quiet, no_answer};
+use crate::kafka::base::error::{Error, is_passing, of_client};
+use crate::kafka::client::context::Quiet;
+use crate::kafka::client::lookup::{METADATA_PATIENCE, no_answer};
+use crate::kafka::client::settings;
 use futures::executor::block_on;
-use rdkafka::admin::OwnedResourceSpecifier as Resource;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, OwnedResourceSpecifier as Resource, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
@@ -19,22 +22,22 @@ const AGAIN: Duration = Duration::from_millis(100);
 const MINUTE: u64 = 60;
 
 /// A connection for questions about topics.
-pub(super) struct Admin {
+pub(crate) struct Admin {
     admin: AdminClient<Quiet>,
     /// Asks for metadata: a producer or an admin client that asks about a topic can bring it into being.
     observer: BaseConsumer<Quiet>,
 }
 
 impl Admin {
-    pub(super) fn new(kafka: &Kafka) -> Result<Self, Error> {
-        let config = client::admin(kafka)?;
+    pub(crate) fn new(kafka: &Kafka) -> Result<Self, Error> {
+        let config = settings::admin(kafka)?;
         let admin = config.create_with_context(Quiet::of(&config)).map_err(of_client)?;
-        let observer = Quiet::consumer(&client::reader(kafka)?)?;
+        let observer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
         Ok(Self { admin, observer })
     }
 
     /// What there is of `plan`.
-    pub(super) fn cluster(&self, plan: &[Topic]) -> Result<Cluster, Error> {
+    pub(crate) fn cluster(&self, plan: &[Topic]) -> Result<Cluster, Error> {
         let mut cluster = Cluster::default();
         let mut broker = None;
         for topic in plan {
@@ -71,7 +74,7 @@ impl Admin {
     }
 
     /// A topic without its settings, if it is there, and the ids of the brokers.
-    pub(super) fn found(&self, name: &str) -> Result<(Option<Found>, Vec<i32>), Error> {
+    pub(crate) fn found(&self, name: &str) -> Result<(Option<Found>, Vec<i32>), Error> {
         let deadline = Instant::now() + METADATA_PATIENCE;
         loop {
             let metadata = self
@@ -110,7 +113,7 @@ impl Admin {
     }
 
     /// Makes topics. What became of each, in their order.
-    pub(super) fn create(&self, topics: &[&Topic], largest: u32, layout: &Layout) -> Result<Vec<Result<(), String>>, Error> {
+    pub(crate) fn create(&self, topics: &[&Topic], largest: u32, layout: &Layout) -> Result<Vec<Result<(), String>>, Error> {
         let settings: Vec<BTreeMap<&str, String>> = topics.iter().map(|topic| topic.settings(largest, layout)).collect();
         let new = topics.iter().zip(&settings).map(|(topic, settings)| {
             let new = NewTopic::new(&topic.name, layout.partitions, TopicReplication::Fixed(layout.replication));
@@ -124,7 +127,7 @@ impl Admin {
     }
 
     /// Gives a topic more partitions.
-    pub(super) fn grow(&self, name: &str, partitions: i32) -> Result<(), Error> {
+    pub(crate) fn grow(&self, name: &str, partitions: i32) -> Result<(), Error> {
         let new = [NewPartitions::new(name, usize::try_from(partitions).unwrap_or_default())];
         let failed = |reason: String| Error::Topic { topic: name.to_owned(), reason };
         let grown = block_on(self.admin.create_partitions(&new, &options())).map_err(|error| failed(error.to_string()))?;

@@ -3,12 +3,13 @@
 use super::admin::Admin;
 use super::check::{Deviation, Problem};
 use crate::config::{Config, Kafka};
-use crate::kafka::client;
-use crate::kafka::error::Error;
-use crate::kafka::group::Group;
-use crate::kafka::log_id::LogIds;
-use crate::kafka::range::{Range, Span};
-use crate::kafka::reader::{METADATA_PATIENCE, Quiet, log};
+use crate::kafka::base::error::Error;
+use crate::kafka::client::context::Quiet;
+use crate::kafka::client::group::Group;
+use crate::kafka::client::log_id::LogIds;
+use crate::kafka::client::lookup::{METADATA_PATIENCE, log};
+use crate::kafka::client::settings;
+use crate::kafka::commands::read_range::{Range, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ const ENOUGH: usize = 1_000;
 const ENOUGH_BYTES: usize = 64 << 20;
 
 /// A warning for each topic in which something is left. A topic that this client may not see is none.
-pub(super) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Problem> {
+pub(crate) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Problem> {
     let mut problems = Vec::new();
     for topic in config.topics.all_retries() {
         match admin.found(&topic) {
@@ -44,7 +45,7 @@ pub(super) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Probl
 /// of transactions have some too.
 fn left(kafka: &Kafka, lane: &Group, topic: &str) -> Result<(usize, bool), Error> {
     let log_id = LogIds::new(kafka)?.of(topic)?;
-    let observer = Quiet::consumer(&client::reader(kafka)?)?;
+    let observer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
     let mut spans = BTreeMap::new();
     for (partition, position) in (0..).zip(lane.positions(kafka, topic)?) {
         let next = position.filter(|position| !position.is_of_another(log_id)).map_or(0, |position| position.next);

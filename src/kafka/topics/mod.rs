@@ -5,6 +5,7 @@
 
 mod admin;
 mod check;
+pub(crate) mod existing;
 mod left;
 mod plan;
 mod strimzi;
@@ -13,13 +14,13 @@ pub use check::{Cluster, Deviation, Found, Problem, Report, compare};
 pub use plan::{Cleanup, Layout, Size, Topic, plan};
 pub use strimzi::strimzi;
 
-use super::client;
-use super::error::Error;
-use super::group::Group;
-use super::producer::Producer;
-use super::reader::{self, Quiet};
 use crate::config::{Config, Kafka};
 use crate::event::Output;
+use crate::kafka::base::error::Error;
+use crate::kafka::client::context::Quiet;
+use crate::kafka::client::group::Group;
+use crate::kafka::client::{lookup, settings};
+use crate::kafka::transaction::delivery::Producer;
 use admin::Admin;
 use std::time::{Duration, Instant};
 
@@ -43,8 +44,8 @@ pub fn check(config: &Config, lane: &Group) -> Result<Report, Error> {
 /// # Errors
 /// No broker answers, or there is no such topic.
 pub fn partitions(kafka: &Kafka, topic: &str) -> Result<i32, Error> {
-    let reader = Quiet::consumer(&client::reader(kafka)?)?;
-    reader::partitions(&reader, topic)
+    let reader = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+    lookup::partitions(&reader, topic)
 }
 
 /// What became, or would become, of a topic.

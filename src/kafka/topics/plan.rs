@@ -1,6 +1,6 @@
 //! Which topics there are and how each is made: one table, read by `create`, `check`, `grow` and `print`.
 
-pub(super) use crate::config::HEADROOM;
+pub(crate) use crate::config::HEADROOM;
 use crate::config::{Config, Topics};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,8 +76,8 @@ impl Default for Layout {
 }
 
 /// The setting for whose clock records carry, and its value for the brokers'.
-pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
-pub(super) const LOG_APPEND: &str = "LogAppendTime";
+pub(crate) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+pub(crate) const LOG_APPEND: &str = "LogAppendTime";
 /// Kafka's own default of `max.message.bytes`: 1 MiB and the head of a batch.
 const EVENT_BYTES: u64 = 1_048_588;
 const DAY: Duration = Duration::from_hours(24);

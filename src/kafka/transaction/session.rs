@@ -1,13 +1,13 @@
 //! The producer under its transactional id: its calls, made again where that may help, and whose doing it is when they fail for good.
 
-use super::{Abort, Trouble};
+use super::abort::{Abort, TransactionFailure};
+use super::delivery::{Inner, Producer};
+use super::retry::{CALL, MARGIN, Retry};
+use super::watchdog::Beats;
 use crate::config::Kafka;
-use crate::kafka::error::{Error, classified, is_fenced};
-use crate::kafka::failpoint;
-use crate::kafka::membership::TransactionError;
-use crate::kafka::producer::{Inner, Producer};
-use crate::kafka::rebootstrap::SILENCE;
-use crate::kafka::watch::Beats;
+use crate::kafka::base::error::{Error, TransactionError, classified, is_fenced};
+use crate::kafka::client::rebootstrap::SILENCE;
+use crate::kafka::testing::failpoint;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
 use std::cell::Cell;
@@ -15,15 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Time between two tries of a call that may be retried.
-pub(in crate::kafka) const BACK_OFF: Duration = Duration::from_millis(100);
-/// Longest time for one blocking call; it is made again as long as the library says so.
-pub(in crate::kafka) const CALL: Duration = Duration::from_secs(5);
-/// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
-pub(in crate::kafka) const MARGIN: Duration = Duration::from_secs(30);
-
 /// One producer after another under the same id.
-pub(super) struct Session {
+pub(crate) struct Session {
     kafka: Kafka,
     id: String,
     producer: Producer,
@@ -39,7 +32,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Makes a producer that has not fenced anybody yet.
-    pub(super) fn new(kafka: &Kafka, id: &str, beats: Beats, closing: Arc<AtomicBool>) -> Result<Self, Error> {
+    pub(crate) fn new(kafka: &Kafka, id: &str, beats: Beats, closing: Arc<AtomicBool>) -> Result<Self, Error> {
         let producer = Producer::transactional(kafka, id)?;
         Ok(Self {
             kafka: kafka.clone(),
@@ -53,17 +46,17 @@ impl Session {
         })
     }
 
-    pub(super) fn producer(&self) -> &Producer {
+    pub(crate) fn producer(&self) -> &Producer {
         &self.producer
     }
 
     /// Notes that what the owner watches goes on.
-    pub(super) fn beat(&self) {
+    pub(crate) fn beat(&self) {
         self.beats.beat();
     }
 
     /// How long the end of a transaction is waited for.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.time_out() + MARGIN
     }
 
@@ -72,7 +65,7 @@ impl Session {
     }
 
     /// Calls the library, and notes that the call returned. A producer that gets no answer for a while is given its brokers again.
-    pub(super) fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
+    pub(crate) fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
         let ended = call(self.producer.inner());
         self.beats.beat();
         match &ended {
@@ -89,7 +82,7 @@ impl Session {
     }
 
     /// Fences whoever used this id before and ends its open transaction.
-    pub(super) fn initialise(&mut self) -> Result<(), Error> {
+    pub(crate) fn initialise(&mut self) -> Result<(), Error> {
         self.begun = None;
         let mut retry = Retry::of("the start of transactions");
         loop {
@@ -104,14 +97,14 @@ impl Session {
         }
     }
 
-    pub(super) fn begin(&mut self) -> Result<(), Error> {
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
         (self.begun, self.committing) = (Some(Instant::now()), false);
         self.call(|producer| classified(producer.begin_transaction()))
             .map_err(|error| self.failure(error.code, error.to_string()))
     }
 
     /// Commits. From here on only the brokers' answer counts.
-    pub(super) fn commit(&mut self) -> Result<(), Trouble> {
+    pub(crate) fn commit(&mut self) -> Result<(), TransactionFailure> {
         self.committing = true;
         let mut retry = Retry::of("a commit");
         let _during = failpoint::during("in-commit");
@@ -121,20 +114,20 @@ impl Session {
                 Err(error) => error,
             };
             if error.fatal {
-                return Err(Trouble::Fatal(self.failure(error.code, error.to_string())));
+                return Err(TransactionFailure::Fatal(self.failure(error.code, error.to_string())));
             }
             if error.abortable {
-                return Err(Trouble::Abort(Abort::because(error.to_string())));
+                return Err(TransactionFailure::Abort(Abort::because(error.to_string())));
             }
             if !error.retriable || retry.since.elapsed() > self.patience() {
-                return Err(Trouble::Fatal(Error::AmbiguousCommit(error.to_string())));
+                return Err(TransactionFailure::Fatal(Error::AmbiguousCommit(error.to_string())));
             }
             retry.wait(&error);
         }
     }
 
     /// Ends the open transaction without commit.
-    pub(super) fn roll_back(&mut self) -> Result<(), Error> {
+    pub(crate) fn abort(&mut self) -> Result<(), Error> {
         let mut retry = Retry::of("an abort");
         loop {
             let error = match self.call(|producer| classified(producer.abort_transaction(CALL))) {
@@ -164,11 +157,11 @@ impl Session {
     }
 
     /// What it means that the producer cannot go on.
-    pub(super) fn trouble(&self, code: RDKafkaErrorCode, reason: String) -> Trouble {
+    pub(crate) fn failed(&self, code: RDKafkaErrorCode, reason: String) -> TransactionFailure {
         if is_of_another_state(code) {
-            Trouble::Abort(Abort::because(reason))
+            TransactionFailure::Abort(Abort::because(reason))
         } else {
-            Trouble::Fatal(self.failure(code, reason))
+            TransactionFailure::Fatal(self.failure(code, reason))
         }
     }
 
@@ -187,26 +180,4 @@ impl Session {
 /// Whether the brokers say that a transaction is not in the state in which it could be ended.
 fn is_of_another_state(code: RDKafkaErrorCode) -> bool {
     code == RDKafkaErrorCode::InvalidTransactionalState
-}
-
-/// A call that is made again and again.
-pub(super) struct Retry {
-    what: &'static str,
-    pub(super) since: Instant,
-    said: Option<Instant>,
-}
-
-impl Retry {
-    pub(super) fn of(what: &'static str) -> Self {
-        Self { what, since: Instant::now(), said: None }
-    }
-
-    /// Waits until the next try. What lasts is worth a line in the log, now and then.
-    pub(super) fn wait(&mut self, error: &TransactionError) {
-        if self.since.elapsed() > CALL && self.said.is_none_or(|said| said.elapsed() > CALL) {
-            self.said = Some(Instant::now());
-            tracing::warn!(%error, after_ms = self.since.elapsed().as_millis() as u64, "{} is tried again", self.what);
-        }
-        std::thread::sleep(BACK_OFF);
-    }
 }

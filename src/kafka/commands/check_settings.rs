@@ -1,0 +1,29 @@
+//! Whether the client library takes the settings.
+
+use crate::config::Kafka;
+use crate::kafka::base::error::{Error, of_client};
+use crate::kafka::client::context::Quiet;
+use crate::kafka::client::instance::Instance;
+use crate::kafka::client::settings;
+use crate::kafka::transaction::delivery::ReportCounter;
+use rdkafka::ClientConfig;
+use rdkafka::producer::ThreadedProducer;
+
+/// Makes a client of each kind without a broker, so that what the library refuses shows before the first start.
+///
+/// # Errors
+/// A property that the library does not know, a value that it does not take, or a file that cannot be read.
+pub fn check_settings(kafka: &Kafka) -> Result<(), Error> {
+    let instance = Instance::of(kafka);
+    let offline = |mut config: ClientConfig| {
+        config.remove("bootstrap.servers");
+        config
+    };
+    let member = offline(settings::role_consumer(kafka, "verdmarc-check", &instance)?);
+    let writer = offline(settings::transactional_writer(kafka, &format!("verdmarc-check.{}", instance.name))?);
+    let member = Quiet::consumer(&member)?;
+    let writer: ThreadedProducer<ReportCounter> = writer.create_with_context(ReportCounter::of(&writer)).map_err(of_client)?;
+    // Their end would wait for what they do in the background, such as asking an OIDC endpoint for a token.
+    std::mem::forget((member, writer));
+    Ok(())
+}

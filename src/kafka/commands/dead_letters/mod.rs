@@ -1,0 +1,142 @@
+//! The dead-letter topic for operators: what lies in it, putting it back, and putting one record there by hand.
+
+mod redrive;
+mod skip;
+
+pub use redrive::{Fate, Note, Progress, Redrive, Unfit};
+pub use skip::{NoTarget, SkipError, Target, skip};
+
+use crate::config::Config;
+use crate::event::Record;
+use crate::event::redrive::{Entry, Letter, Place};
+use crate::kafka::base::error::Error;
+use crate::kafka::commands::read_range::{Range, Span};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Which letters are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Reasons; none means all.
+    pub reasons: BTreeSet<String>,
+    /// Not written before this.
+    pub since: Option<Timestamp>,
+    /// Written before this.
+    pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether `letter` is meant.
+    pub fn matches(&self, letter: &Letter) -> bool {
+        let reason = self.reasons.is_empty() || self.reasons.contains(&letter.reason);
+        // A record always has a timestamp, unless a client older than any that can write transactions has written it.
+        let since = self.since.is_none_or(|since| letter.time.is_some_and(|time| time >= since));
+        let until = self.until.is_none_or(|until| letter.time.is_some_and(|time| time < until));
+        reason && since && until
+    }
+}
+
+/// A letter, and how often it was put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The letter.
+    pub letter: Letter,
+    /// How often.
+    pub redriven: u32,
+    /// Why it would be refused again if it were put back, where that was asked for and is certain.
+    pub refused: Option<String>,
+}
+
+/// Why a letter's record would be refused again.
+type Prediction<'p> = dyn Fn(&Letter, Record) -> Option<String> + 'p;
+
+/// The letters that `filter` means, the oldest first.
+///
+/// # Errors
+/// The topic cannot be read to its end.
+pub fn list(config: &Config, filter: &Filter) -> Result<Vec<Listed>, Error> {
+    predicted(config, filter, &|_, _| None)
+}
+
+/// The same, and of each what is predicted.
+fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> Result<Vec<Listed>, Error> {
+    let from = filter.since.map_or(Span::Beginning, Span::Time);
+    let mut range = Range::open(&config.kafka, &topic(config), &from)?;
+    let mut letters = Vec::new();
+    let mut redriven: BTreeMap<Place, u32> = BTreeMap::new();
+    while let Some(record) = range.next()? {
+        match Entry::of(&record) {
+            Entry::Letter(letter) if filter.matches(&letter) => {
+                let refused = prediction(&letter, record);
+                letters.push((letter, refused));
+            }
+            Entry::Letter(_) => {}
+            Entry::Redriven(mark) => mark.redriven.into_iter().for_each(|place| *redriven.entry(place).or_default() += 1),
+            Entry::Other => tracing::debug!(partition = record.partition, offset = record.offset, "neither letter nor mark"),
+        }
+    }
+    letters.sort_by_key(|(letter, _)| (letter.time, letter.place));
+    let listed = |(letter, refused): (Letter, Option<String>)| {
+        let redriven = redriven.get(&letter.place).copied().unwrap_or_default();
+        Listed { letter, redriven, refused }
+    };
+    Ok(letters.into_iter().map(listed).collect())
+}
+
+/// The record at `place`, none when there is none (any more).
+///
+/// # Errors
+/// The topic cannot be read.
+pub fn get(config: &Config, place: Place) -> Result<Option<Record>, Error> {
+    at(config, &topic(config), place)
+}
+
+fn at(config: &Config, topic: &Arc<str>, place: Place) -> Result<Option<Record>, Error> {
+    let one = BTreeMap::from([(place.partition, (place.offset, place.offset.saturating_add(1)))]);
+    Range::open(&config.kafka, topic, &Span::Offsets(one))?.next()
+}
+
+fn topic(config: &Config) -> Arc<str> {
+    config.topics.full(&config.topics.dead_letters).into()
+}
+
+fn raw(config: &Config) -> Arc<str> {
+    config.topics.full(&config.topics.raw).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(reason: &str, time: &str) -> Letter {
+        let place = Place { partition: 0, offset: 0 };
+        Letter { place, time: time.parse().ok(), reason: reason.into(), error: String::new(), lineage: None, size: None }
+    }
+
+    #[test]
+    fn a_filter_takes_all_that_it_does_not_exclude() {
+        let letter = letter("base64", "2026-01-02T03:04:05Z");
+        let at = |text: &str| text.parse().ok();
+        let reasons = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+        let cases = [
+            (Filter::default(), true),
+            (Filter { reasons: reasons(&["empty_value", "base64"]), ..Filter::default() }, true),
+            (Filter { reasons: reasons(&["base"]), ..Filter::default() }, false),
+            (Filter { since: at("2026-01-02T03:04:05Z"), ..Filter::default() }, true),
+            (Filter { since: at("2026-01-02T03:04:06Z"), ..Filter::default() }, false),
+            (Filter { until: at("2026-01-02T03:04:06Z"), ..Filter::default() }, true),
+            (Filter { until: at("2026-01-02T03:04:05Z"), ..Filter::default() }, false),
+        ];
+        for (filter, expected) in cases {
+            assert_eq!(filter.matches(&letter), expected, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn a_letter_without_time_is_outside_every_period() {
+        let timeless = letter("r", "");
+        assert!(Filter::default().matches(&timeless));
+        assert!(!Filter { since: Some(Timestamp::UNIX_EPOCH), ..Filter::default() }.matches(&timeless));
+    }
+}

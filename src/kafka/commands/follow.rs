@@ -1,0 +1,76 @@
+//! Reading topics from all partitions without a group.
+
+use crate::config::Kafka;
+use crate::event::Record;
+use crate::kafka::base::error::Error;
+use crate::kafka::base::{headers, log};
+use crate::kafka::client::connection::{Right, is_denied};
+use crate::kafka::client::context::Quiet;
+use crate::kafka::client::lookup::{self, METADATA_PATIENCE, partitions};
+use crate::kafka::client::settings;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// Where reading starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record.
+    Beginning,
+    /// Behind the newest record.
+    End,
+}
+
+/// A reader of some topics. It sees committed records only.
+pub struct Reader {
+    consumer: BaseConsumer<Quiet>,
+    topics: Vec<String>,
+}
+
+impl Reader {
+    /// Starts to read `topics`.
+    ///
+    /// # Errors
+    /// No broker answers, or a topic does not exist.
+    pub fn new(kafka: &Kafka, topics: &[&str], start: Start) -> Result<Self, Error> {
+        let consumer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+        let mut list = TopicPartitionList::new();
+        for topic in topics {
+            for partition in 0..partitions(&consumer, topic)? {
+                // Fixed at once: "the end" is resolved by the broker when reading begins, and a record may come before that.
+                let offset = match start {
+                    Start::Beginning => Offset::Beginning,
+                    Start::End => {
+                        let (_, high) = lookup::log(&consumer, topic, partition, METADATA_PATIENCE)?;
+                        Offset::Offset(high)
+                    }
+                };
+                list.add_partition_offset(topic, partition, offset).map_err(Error::Consume)?;
+            }
+        }
+        consumer.assign(&list).map_err(Error::Consume)?;
+        Ok(Self { consumer, topics: topics.iter().map(|topic| (*topic).to_owned()).collect() })
+    }
+
+    /// The next record, none when there is none within `patience`.
+    ///
+    /// # Errors
+    /// Reading cannot go on.
+    pub fn next(&self, patience: Duration) -> Result<Option<Record>, Error> {
+        match self.consumer.poll(patience) {
+            Some(Ok(message)) => Ok(Some(headers::record(message.topic().into(), &message))),
+            None => Ok(None),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(Error::Consume(error)),
+            Some(Err(error)) => {
+                if let (Some(code), [topic]) =
+                    (error.rdkafka_error_code().filter(|code| is_denied(*code)), self.topics.as_slice())
+                {
+                    return Err(self.consumer.context().connection.denied(topic, Right::Read, code));
+                }
+                log::reading(&error);
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What commands do with topics and groups, once and on the caller's thread.
+
+pub(crate) mod check_settings;
+pub mod dead_letters;
+pub(crate) mod follow;
+pub(crate) mod read_range;
+pub mod repair;
+pub(crate) mod sole_member;
+pub mod transaction;

@@ -1,0 +1,110 @@
+//! A command as the only member of a role's group.
+
+use super::transaction::{CommandError, Positions, Writer};
+use crate::config::Kafka;
+use crate::event::Output;
+use crate::kafka::base::error::Error;
+use crate::kafka::client::committed::Committed;
+use crate::kafka::client::context::Quiet;
+use crate::kafka::client::instance::Instance;
+use crate::kafka::client::lookup::{METADATA_PATIENCE, partitions};
+use crate::kafka::client::settings;
+use crate::kafka::transaction::membership::Membership;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::groups::GroupInfo;
+use std::time::{Duration, Instant};
+
+/// Why a command cannot act for a group.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] Error),
+    /// Somebody may be reading.
+    #[error(
+        "group {group} has members ({}): stop every process of the role, wait until the group's session timeout is over, and try \
+         again",
+        members.join(", ")
+    )]
+    Active {
+        /// The group.
+        group: String,
+        /// Its members.
+        members: Vec<String>,
+    },
+    /// The group did not take us in.
+    #[error("group {group} could not be joined within {} s; nothing was done, try again", waited.as_secs())]
+    NotJoined {
+        /// The group.
+        group: String,
+        /// How long it was tried.
+        waited: Duration,
+    },
+}
+
+/// How long the group may take to give us its partitions.
+const JOINING: Duration = Duration::from_secs(30);
+
+/// Nobody is in the group, as far as the brokers say; of a group with the protocol `consumer` they do not (KIP-848), and whoever
+/// is there is found when it is joined.
+pub(crate) fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), GroupError> {
+    let observer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+    let groups = observer.fetch_group_list(Some(group), METADATA_PATIENCE).map_err(Error::Consume)?;
+    let members = groups.groups().iter().filter(|found| found.name() == group).flat_map(GroupInfo::members);
+    let members: Vec<String> = members.map(|member| format!("{} at {}", member.client_id(), member.client_host())).collect();
+    if members.is_empty() { Ok(()) } else { Err(GroupError::Active { group: group.to_owned(), members }) }
+}
+
+/// This process as the only member of the group.
+///
+/// The brokers would take the position from an outsider too, and check nothing then: a process that starts meanwhile could read
+/// the record as well, and its position would be overwritten by ours. A member's commit is refused when the group has changed.
+pub(crate) struct Member {
+    /// Not polled any more: whatever the group decides, what is ours stays so until a poll gives it away.
+    _consumer: BaseConsumer<Quiet>,
+    /// Of the moment when every partition was ours. A later one would be accepted for what is not ours any more.
+    membership: Membership,
+}
+
+impl Member {
+    /// Joins and waits until every partition of the topic is ours.
+    pub(crate) fn join(kafka: &Kafka, group: &str, topic: &str) -> Result<Self, GroupError> {
+        let consumer =
+            Quiet::consumer(&settings::role_consumer(kafka, group, &Instance { name: "skip".to_owned(), lasts: false })?)?;
+        let all = partitions(&consumer, topic)?;
+        consumer.subscribe(&[topic]).map_err(|reason| Error::Subscribe { topics: topic.to_owned(), reason })?;
+        let started = Instant::now();
+        let mut ours = 0;
+        while started.elapsed() < JOINING {
+            // What it reads is let go: the position is set by the transaction alone.
+            let _ = consumer.poll(Duration::from_millis(50));
+            ours = consumer.assignment().map_err(Error::Consume)?.count();
+            if i32::try_from(ours) == Ok(all)
+                && let Some(membership) = Membership::of(&consumer)
+            {
+                return Ok(Self { _consumer: consumer, membership });
+            }
+        }
+        let group = group.to_owned();
+        if ours > 0 {
+            return Err(GroupError::Active { group, members: vec!["others hold some of its partitions".to_owned()] });
+        }
+        Err(GroupError::NotJoined { group, waited: started.elapsed() })
+    }
+
+    /// Writes `outputs` and sets the group's positions in `topic`, both or neither.
+    pub(crate) fn commit(
+        &self,
+        writer: &Writer,
+        outputs: &[Output],
+        topic: &str,
+        positions: impl IntoIterator<Item = (i32, Committed)>,
+    ) -> Result<(), CommandError> {
+        let mut offsets = TopicPartitionList::new();
+        for (partition, position) in positions {
+            position.add_to(&mut offsets, topic, partition)?;
+        }
+        writer.transact(outputs, Some(Positions { offsets: &offsets, membership: &self.membership }))
+    }
+}

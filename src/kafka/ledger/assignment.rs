@@ -1,0 +1,360 @@
+//! The partitions that are ours: their ledgers, and what they hold in memory. Pure bookkeeping, no client library.
+
+use super::budget::{Budget, Load, Use};
+use super::cut::{Cut, Position, Unread};
+use super::sentinel::Sentinel;
+use super::slot::{Done, Slot};
+use super::{Ledger, Misplaced, Regressed};
+use crate::event::{Output, Record, TopicId};
+use crate::kafka::base::error::Error;
+use crate::kafka::base::lease::Lease;
+use crate::kafka::base::partition::{Generation, Partition};
+use crate::kafka::client::committed::Committed;
+use crate::kafka::testing::failpoint::Mutant;
+use crate::metrics::Counted;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+
+/// An assigned partition: its ledger, and what the pipeline keeps of it in `each`. Whatever belongs to the assignment goes with it.
+#[derive(Debug)]
+pub(crate) struct Assigned<E> {
+    /// What the pipeline keeps of the partition.
+    pub(crate) each: E,
+    lease: Lease,
+    ledger: Ledger<Done>,
+    /// The id of its topic when it was started, if the brokers say ids.
+    log: Option<TopicId>,
+    /// A position that is to be committed soon although nothing was read up to it: where reading began, or what stands behind the
+    /// last record and is none.
+    unread: Option<i64>,
+    /// A record that was read and not taken up, to be read again.
+    let_go: Option<i64>,
+    bytes: usize,
+    /// Offsets and timestamps of the records that are held.
+    taken: VecDeque<(i64, Timestamp)>,
+    /// Whether reading was to leave it alone when that was last asked.
+    full: bool,
+}
+
+/// Everything that is assigned to this consumer.
+#[derive(Debug)]
+pub(crate) struct Assignment<E = ()> {
+    partitions: BTreeMap<Partition, Assigned<E>>,
+    generations: u64,
+    budget: Budget,
+}
+
+impl<E> Assigned<E> {
+    pub(crate) fn generation(&self) -> Generation {
+        self.ledger.generation()
+    }
+
+    /// Ends when the partition is given up.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The log that the partition is read from; None as long as that is not known.
+    pub(crate) fn log(&self) -> Option<TopicId> {
+        self.log
+    }
+
+    /// The position that is committed, or was when the partition was taken up; None when there is none.
+    pub(crate) fn position(&self) -> Option<i64> {
+        self.ledger.committed_position()
+    }
+}
+
+impl<E> Assignment<E> {
+    pub(crate) fn new(budget: Budget) -> Self {
+        Self { partitions: BTreeMap::new(), generations: 0, budget }
+    }
+
+    /// Takes partitions up, each in a new generation. They are to be left alone until it is known where they start.
+    pub(crate) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>)
+    where
+        E: Default,
+    {
+        for partition in partitions {
+            self.generations += 1;
+            let assigned = Assigned {
+                each: E::default(),
+                lease: Lease::default(),
+                ledger: Ledger::new(Generation(self.generations)),
+                log: None,
+                unread: None,
+                let_go: None,
+                bytes: 0,
+                taken: VecDeque::new(),
+                full: false,
+            };
+            self.partitions.insert(partition, assigned);
+        }
+    }
+
+    /// An assigned partition; None when it is not ours.
+    pub(crate) fn get(&self, partition: &Partition) -> Option<&Assigned<E>> {
+        self.partitions.get(partition)
+    }
+
+    pub(crate) fn get_mut(&mut self, partition: &Partition) -> Option<&mut Assigned<E>> {
+        self.partitions.get_mut(partition)
+    }
+
+    /// All assigned partitions, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Partition, &Assigned<E>)> {
+        self.partitions.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&Partition, &mut Assigned<E>)> {
+        self.partitions.iter_mut()
+    }
+
+    /// How many partitions are assigned.
+    pub(crate) fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Notes the log that a partition is read from, and where reading begins unless at the beginning: what lies below is not to be read.
+    pub(crate) fn start(&mut self, partition: &Partition, log: Option<TopicId>, position: Option<i64>) {
+        if let Some(held) = self.partitions.get_mut(partition) {
+            held.log = log;
+            if let Some(position) = position {
+                held.ledger.start(position);
+            }
+        }
+    }
+
+    /// Notes that reading begins where the group has not committed that it does: until it has, the next start would not know it.
+    pub(crate) fn commit_start(&mut self, partition: &Partition, position: i64) {
+        if let Some(held) = self.partitions.get_mut(partition) {
+            held.unread = Some(position);
+        }
+    }
+
+    /// Has the library's position of a partition committed that no record answers. Whether it will be: not while anything is held or is
+    /// to be read again, and only when it is a step forward.
+    pub(crate) fn pass(&mut self, partition: &Partition, position: i64) -> bool {
+        let Some(held) = self.partitions.get_mut(partition) else { return false };
+        let is_idle = held.ledger.is_empty() && (held.let_go.is_none() || Mutant::PassedRetry.is_on());
+        let moves = Some(position) > held.ledger.committed_position().max(held.unread);
+        if is_idle && moves {
+            held.unread = Some(position);
+        }
+        is_idle && moves
+    }
+
+    /// Notes that a record was read and not taken up: nothing from there on may be passed until it was read again.
+    pub(crate) fn let_go(&mut self, record: &Record) {
+        let partition = Partition::of(record);
+        if let Some(held) = self.partitions.get_mut(&partition) {
+            held.let_go = Some(held.let_go.map_or(record.offset, |before| before.min(record.offset)));
+        }
+    }
+
+    /// Whether there are positions to commit of which nothing was read.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.partitions.values().any(|held| held.unread.is_some())
+    }
+
+    /// Gives partitions up; returns how many records of them are left to their next owner.
+    pub(crate) fn revoke<'p>(&mut self, partitions: impl IntoIterator<Item = &'p Partition>) -> usize {
+        partitions.into_iter().filter_map(|partition| self.partitions.remove(partition)).map(|held| held.ledger.len()).sum()
+    }
+
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.keys()
+    }
+
+    /// Takes up a record, whose outputs may be so much larger than itself; none when its partition is not ours any more.
+    ///
+    /// # Errors
+    /// It lies below what was read before: its log may not be the one that it was. Nothing changes then.
+    pub(crate) fn charge(&mut self, record: &Record, extra: usize) -> Result<Option<Slot>, Regressed> {
+        let partition = Partition::of(record);
+        let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
+        held.ledger.charge(record.offset)?;
+        let _ = held.let_go.take_if(|let_go| *let_go <= record.offset);
+        let weight = record.weight() + extra;
+        held.bytes += weight;
+        held.taken.extend(record.timestamp.as_ref().map(|stamp| (record.offset, stamp.time)));
+        Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra, trace: None }))
+    }
+
+    /// While a record waits for its time it counts for itself only; true when its partition is still ours.
+    pub(crate) fn set_aside(&mut self, slot: &mut Slot) -> bool {
+        slot.weight -= slot.extra;
+        let held = self.ours(&slot.partition, slot.generation);
+        held.map(|held| held.bytes = held.bytes.saturating_sub(slot.extra)).is_some()
+    }
+
+    /// Counts a record that was set aside in full again.
+    pub(crate) fn take_again(&mut self, slot: &mut Slot) {
+        slot.weight += slot.extra;
+        if let Some(held) = self.ours(&slot.partition, slot.generation) {
+            held.bytes += slot.extra;
+        }
+    }
+
+    /// A partition, if it is still ours in the same assignment.
+    pub(crate) fn ours(&mut self, partition: &Partition, generation: Generation) -> Option<&mut Assigned<E>> {
+        self.partitions.get_mut(partition).filter(|held| held.ledger.generation() == generation)
+    }
+
+    /// Whether a slot's partition is still ours, in the same assignment.
+    #[cfg(test)]
+    fn holds(&self, slot: &Slot) -> bool {
+        self.partitions.get(&slot.partition).is_some_and(|held| held.ledger.generation() == slot.generation)
+    }
+
+    /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
+    pub(crate) fn complete(&mut self, slot: Slot, outputs: Vec<Output>, counted: Counted) -> Result<bool, Error> {
+        let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
+        let done = Done::new(slot.offset, outputs, counted, false, slot.trace);
+        let weight = done.weight;
+        match held.ledger.complete(slot.generation, slot.offset, done) {
+            Ok(()) => {
+                held.bytes = (held.bytes + weight).saturating_sub(slot.weight);
+                Ok(true)
+            }
+            Err(Misplaced::OtherGeneration { expected, found }) => {
+                if found > expected {
+                    Sentinel::CompletionFromFutureGeneration.hit();
+                }
+                Ok(false)
+            }
+            Err(error) => {
+                Sentinel::DuplicateSlot.hit();
+                Err(Error::Inconsistent(format!("{}: {error}", slot.partition)))
+            }
+        }
+    }
+
+    /// Puts other outputs in the place of those that `index` of a cut names, which no topic takes.
+    pub(crate) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>, counted: Counted) -> Result<(), Error> {
+        let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
+        let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
+        let done = Done::new(entry.offset, outputs, counted, true, entry.trace.clone());
+        held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
+        held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))
+    }
+
+    /// Opens a batch with what is done of every partition, at most about `limit` records, and bytes until there are `bytes`.
+    pub(crate) fn cut(&mut self, limit: usize, bytes: usize) -> Option<Cut> {
+        let mut cut = Cut::default();
+        let mut weight = 0;
+        for (partition, held) in &mut self.partitions {
+            let room = limit.saturating_sub(cut.outputs.len());
+            let fits = |done: &Done| {
+                let fits = weight < bytes;
+                weight += done.weight;
+                fits
+            };
+            let Some(done) = held.ledger.cut(room, fits) else {
+                let (generation, log) = (held.ledger.generation(), held.log);
+                let unread = |next| Unread { partition: partition.clone(), generation, committed: Committed { next, log } };
+                cut.unread.extend(held.unread.map(unread));
+                continue;
+            };
+            if held.ledger.committed_position().is_some_and(|committed| done.next <= committed) {
+                Sentinel::CommitRegressed.hit();
+            }
+            if held.ledger.frontier().is_none_or(|frontier| done.next > frontier) {
+                Sentinel::CommitBeyondFrontier.hit();
+            }
+            cut.outputs.extend(done.outputs);
+            let generation = held.ledger.generation();
+            let end = cut.outputs.len();
+            cut.positions.push(Position { partition: partition.clone(), generation, next: done.next, log: held.log, end });
+        }
+        (!cut.positions.is_empty() || !cut.unread.is_empty()).then_some(cut)
+    }
+
+    /// Forgets what was written and committed.
+    pub(crate) fn committed(&mut self, cut: &Cut) -> Result<(), Error> {
+        for Unread { partition, generation, committed } in &cut.unread {
+            if let Some(held) = self.ours(partition, *generation) {
+                held.unread.take_if(|next| *next <= committed.next);
+                held.ledger.passed(committed.next);
+            }
+        }
+        self.settle(&cut.positions, |held, next| {
+            let done = held.ledger.committed(next)?;
+            held.unread = None;
+            while held.taken.pop_front_if(|(offset, _)| *offset < next).is_some() {}
+            held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
+            Ok(())
+        })
+    }
+
+    /// A batch was aborted: it is cut again.
+    pub(crate) fn aborted(&mut self, positions: &[Position]) -> Result<(), Error> {
+        self.settle(positions, |held, next| held.ledger.aborted(next))
+    }
+
+    fn settle(
+        &mut self,
+        positions: &[Position],
+        how: impl Fn(&mut Assigned<E>, i64) -> Result<(), super::Unsettled>,
+    ) -> Result<(), Error> {
+        for position in positions {
+            if let Some(held) = self.ours(&position.partition, position.generation) {
+                how(held, position.next).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records held, done ones included.
+    pub(crate) fn records(&self) -> usize {
+        self.partitions.values().map(|held| held.ledger.len()).sum()
+    }
+
+    fn bytes(&self) -> usize {
+        self.partitions.values().map(|held| held.bytes).sum()
+    }
+
+    /// What all partitions hold, and `besides` bytes.
+    fn load(&self, besides: usize) -> Load {
+        Load { records: self.records(), bytes: self.bytes() + besides }
+    }
+
+    /// Records held that are not done.
+    pub(crate) fn pending(&self) -> usize {
+        self.partitions.values().map(|held| held.ledger.pending()).sum()
+    }
+
+    /// Records that a cut would take.
+    pub(crate) fn ready(&self) -> usize {
+        self.partitions.values().map(|held| held.ledger.ready()).sum()
+    }
+
+    /// The timestamp of the oldest record that is held.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.partitions.values().filter_map(|held| held.taken.front().map(|(_, time)| *time)).min()
+    }
+
+    /// How much of the budget is used, with `besides` bytes of what was ours.
+    pub(crate) fn used(&self, besides: usize) -> Use {
+        self.budget.used(self.load(besides))
+    }
+
+    /// Whether as much is held as the budget allows, with `besides` bytes of what was ours.
+    pub(crate) fn is_over_budget(&self, besides: usize) -> bool {
+        self.budget.is_used_up(self.load(besides))
+    }
+
+    /// The partitions that reading should leave alone for now, with `besides` bytes of what was ours.
+    pub(crate) fn overfull(&mut self, besides: usize) -> Vec<Partition> {
+        let (all, alone, budget) = (self.load(besides), self.partitions.len() == 1, self.budget);
+        let full = self.partitions.iter_mut().filter_map(|(partition, held)| {
+            let own = Load { records: held.ledger.len(), bytes: held.bytes };
+            held.full = budget.is_full(own, all, alone, held.full);
+            held.full.then(|| partition.clone())
+        });
+        full.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! Who is evaluated next: a partition that waits for answers leaves places to the others.
+//!
+//! There are so many places for evaluations at once. A partition may have some times as many as are free for all (dynamic
+//! thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6 (1998)). So one that waits for a slow domain gets most of
+//! them and never all, a second one most of the rest, and whoever is alone gets every one.
+//!
+//! Reading stops for a moment when enough records were handed out that nobody has begun to evaluate. To read on would only fill memory
+//! with what caches forget before it is looked at; and when the budget then has the partitions paused, the library drops what it has
+//! fetched ahead and fetches it again.
+
+use crate::event::Record;
+use crate::kafka::ledger::slot::Slot;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+
+/// Times what is free that a partition may have.
+const SHARE: usize = 4;
+/// Records for each core that may wait to be begun: several milliseconds of work.
+const UNBEGUN_PER_CORE: usize = 64;
+
+/// Hands out records, each with a place.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    places: usize,
+    taken: usize,
+    /// Bytes of records that were begun and whose partition was given up since.
+    orphaned: usize,
+    /// Records that were handed out. It wraps, as the count of those that were begun does.
+    handed_out: usize,
+    begun: Begun,
+    /// As many as that may be handed out and not begun.
+    enough: usize,
+}
+
+/// Counts the records that whoever evaluates has begun.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Begun(Arc<AtomicUsize>);
+
+impl Begun {
+    pub(crate) fn note(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The records of one partition that wait for a place, and the places that it has.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    taken: usize,
+    /// Bytes of those that have a place.
+    bytes: usize,
+    waiting: VecDeque<(Slot, Record)>,
+}
+
+impl Lane {
+    /// Lets a record wait for its turn.
+    pub(crate) fn queue(&mut self, slot: Slot, record: Record) {
+        self.waiting.push_back((slot, record));
+    }
+}
+
+impl Dispatch {
+    pub(crate) fn new(places: usize, begun: Begun) -> Self {
+        let enough = UNBEGUN_PER_CORE * available_parallelism().map_or(1, usize::from);
+        Self { places: places.max(1), taken: 0, orphaned: 0, handed_out: 0, begun, enough }
+    }
+
+    /// Whether so many records wait to be begun that nothing needs to be read for now.
+    pub(crate) fn has_enough(&self) -> bool {
+        self.handed_out.wrapping_sub(self.begun.0.load(Ordering::Relaxed)) >= self.enough
+    }
+
+    /// Notes that a partition was given up. What was begun of it keeps its place until it is done.
+    pub(crate) fn give_up(&mut self, lane: &Lane) {
+        self.orphaned += lane.bytes;
+    }
+
+    /// Bytes of records that were begun and whose partition was given up since: they are still held by whoever evaluates them.
+    pub(crate) fn orphaned(&self) -> usize {
+        self.orphaned
+    }
+
+    /// Gives the place of a record back; `lane` is that of its partition, None when the partition was given up meanwhile.
+    pub(crate) fn give_back(&mut self, slot: &Slot, lane: Option<&mut Lane>) {
+        self.taken = self.taken.saturating_sub(1);
+        match lane {
+            Some(lane) => {
+                lane.taken = lane.taken.saturating_sub(1);
+                lane.bytes = lane.bytes.saturating_sub(slot.weight());
+            }
+            None => self.orphaned = self.orphaned.saturating_sub(slot.weight()),
+        }
+    }
+
+    /// Records whose turn it is, each with its place; those of a partition in their order.
+    pub(crate) fn next<'l>(&mut self, lanes: impl Iterator<Item = &'l mut Lane>) -> Vec<(Slot, Record)> {
+        let mut next = Vec::new();
+        let mut open: Vec<&mut Lane> = lanes.collect();
+        let alone = open.len() == 1;
+        open.retain(|lane| !lane.waiting.is_empty());
+        // One of each after the other, so that the first partition has no more of what is free than the last.
+        while !open.is_empty() {
+            open.retain_mut(|lane| {
+                let free = self.places.saturating_sub(self.taken);
+                let has_turn = free > 0 && (alone || lane.taken < free.saturating_mul(SHARE));
+                let Some(first) = lane.waiting.pop_front_if(|_| has_turn) else { return false };
+                lane.taken += 1;
+                lane.bytes += first.0.weight();
+                self.taken += 1;
+                next.push(first);
+                true
+            });
+        }
+        self.handed_out = self.handed_out.wrapping_add(next.len());
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::base::partition::Partition;
+    use crate::kafka::ledger::assignment::Assignment;
+    use crate::kafka::ledger::budget::Budget;
+
+    struct Fixture {
+        dispatch: Dispatch,
+        assignment: Assignment<Lane>,
+    }
+
+    impl Fixture {
+        /// Places, and records of these partitions that wait for one.
+        fn new(places: usize, waiting: &[(i32, i64)]) -> Self {
+            let budget = Budget { records: 1_000_000, bytes: usize::MAX, partition_records: 1_000_000 };
+            let mut fixture = Self { dispatch: Dispatch::new(places, Begun::default()), assignment: Assignment::new(budget) };
+            fixture.assignment.assign(waiting.iter().map(|(number, _)| partition(*number)));
+            for (number, count) in waiting {
+                fixture.queue(*number, 0..*count);
+            }
+            fixture
+        }
+
+        fn queue(&mut self, number: i32, offsets: std::ops::Range<i64>) {
+            for offset in offsets {
+                let record = Record {
+                    topic: "raw".into(),
+                    partition: number,
+                    offset,
+                    timestamp: None,
+                    key: None,
+                    value: None,
+                    headers: None,
+                };
+                let slot = self.assignment.charge(&record, 0).unwrap().unwrap();
+                self.assignment.get_mut(&partition(number)).unwrap().each.queue(slot, record);
+            }
+        }
+
+        fn next(&mut self) -> Vec<(Slot, Record)> {
+            self.dispatch.next(self.assignment.iter_mut().map(|(_, assigned)| &mut assigned.each))
+        }
+
+        fn give_back(&mut self, slot: &Slot) {
+            let lane = self.assignment.ours(slot.partition(), slot.generation()).map(|assigned| &mut assigned.each);
+            self.dispatch.give_back(slot, lane);
+        }
+    }
+
+    fn partition(number: i32) -> Partition {
+        Partition { topic: "raw".into(), number }
+    }
+
+    fn of(number: i32, next: &[(Slot, Record)]) -> usize {
+        next.iter().filter(|(_, record)| record.partition == number).count()
+    }
+
+    #[test]
+    fn a_partition_that_waits_never_has_all_places() {
+        let mut fixture = Fixture::new(1_000, &[(0, 5_000), (1, 0), (2, 0)]);
+        let stuck = fixture.next();
+        assert_eq!(stuck.len(), 800);
+        assert!(fixture.next().is_empty());
+        fixture.queue(1, 0..150);
+        assert_eq!(of(1, &fixture.next()), 150, "all of the other one, at once");
+    }
+
+    #[test]
+    fn partitions_that_are_all_busy_have_the_same_and_leave_little() {
+        let mut fixture = Fixture::new(1_000, &[(0, 5_000), (1, 5_000), (2, 5_000), (3, 5_000)]);
+        let next = fixture.next();
+        assert!(next.len() >= 900, "{}", next.len());
+        assert!((0..4).all(|number| of(number, &next).abs_diff(next.len() / 4) <= 1));
+    }
+
+    #[test]
+    fn who_is_alone_has_every_place_and_records_keep_their_order() {
+        let mut fixture = Fixture::new(10, &[(0, 25)]);
+        let mut seen = Vec::new();
+        loop {
+            let next = fixture.next();
+            assert!(next.len() <= 10);
+            if next.is_empty() {
+                break;
+            }
+            seen.extend(next.iter().map(|(_, record)| record.offset));
+            for (slot, _) in &next {
+                fixture.give_back(slot);
+            }
+        }
+        assert_eq!(seen, (0..25).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_begun_before_a_revocation_keeps_its_place_and_no_other() {
+        let mut fixture = Fixture::new(10, &[(0, 4), (1, 0)]);
+        let old = fixture.next();
+        assert_eq!(old.len(), 4);
+        assert_eq!(fixture.dispatch.orphaned(), 0);
+        fixture.dispatch.give_up(&fixture.assignment.get(&partition(0)).unwrap().each);
+        let bytes = old.iter().map(|(slot, _)| slot.weight()).sum::<usize>();
+        assert_eq!(fixture.dispatch.orphaned(), bytes);
+        fixture.assignment.revoke([&partition(0)]);
+        fixture.assignment.assign([partition(0)]);
+        fixture.queue(0, 0..10);
+        assert_eq!(fixture.next().len(), 5, "six are free; at five taken one is free, and four times one is less than five");
+        for (slot, _) in &old {
+            fixture.give_back(slot);
+        }
+        assert_eq!(fixture.next().len(), 3);
+        assert_eq!((fixture.dispatch.taken, fixture.dispatch.orphaned()), (8, 0));
+    }
+
+    #[test]
+    fn reading_can_wait_while_enough_is_handed_out_and_not_begun() {
+        let mut fixture = Fixture::new(10_000, &[(0, 0)]);
+        let enough = fixture.dispatch.enough;
+        fixture.queue(0, 0..i64::try_from(enough).unwrap() - 1);
+        fixture.next();
+        assert!(!fixture.dispatch.has_enough());
+        fixture.queue(0, 10_000..10_001);
+        fixture.next();
+        assert!(fixture.dispatch.has_enough());
+        fixture.dispatch.begun.note();
+        assert!(!fixture.dispatch.has_enough());
+    }
+}

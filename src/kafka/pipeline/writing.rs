@@ -1,0 +1,228 @@
+//! Batches: when one is cut, and what is done when it has ended.
+
+use super::consumer_state::{ConsumerState, Writing};
+use super::port::{GroupConsumer, GroupMembership};
+use crate::kafka::base::error::Error;
+use crate::kafka::base::log;
+use crate::kafka::base::partition::Partition;
+use crate::kafka::client::committed::Committed;
+use crate::kafka::ledger::cut::Cut;
+use crate::kafka::ledger::sentinel::Sentinel;
+use crate::kafka::ledger::traced::tell;
+use crate::kafka::state::states;
+use crate::kafka::testing::failpoint::Mutant;
+use crate::kafka::transaction::abort::{Abort, Cause, Oversized};
+use crate::kafka::transaction::batch::{AbortRequest, Batch, Ended};
+use crate::kafka::transaction::worker::CAREFUL_ENTRIES;
+use crate::metrics::{Histogram, record_with};
+use rdkafka::TopicPartitionList;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Time before a batch that failed is written again.
+const BACK_OFF: Duration = Duration::from_millis(200);
+
+impl<M: GroupMembership> ConsumerState<M> {
+    /// The order that promise 2 asks for: cut, write with the offsets, forget.
+    pub(crate) fn advance(&mut self, consumer: &dyn GroupConsumer<M>) -> Result<(), Error> {
+        if self.is_in_transaction() {
+            match self.transactions.outcome(Duration::ZERO) {
+                None => return Ok(()),
+                Some(ended) => self.settle(ended)?,
+            }
+        } else if let Some(error) = self.transactions.failure() {
+            return Err(error);
+        }
+        self.begin_again(consumer)?;
+        self.pass_idle(consumer);
+        self.freeze(consumer);
+        let now = self.clock.now().instant;
+        if let Writing::BackingOff { until } = self.writing {
+            if now < until {
+                return Ok(());
+            }
+            self.writing = Writing::Nothing;
+        }
+        let is_early = now.duration_since(self.last_cut) < self.limits.commit_interval
+            && !self.intake_stopped
+            && self.partitions.ready() < self.limits.batch_records
+            && !states::are_urgent(&self.partitions);
+        if is_early { Ok(()) } else { self.cut(consumer, now) }
+    }
+
+    /// Has positions of idle partitions committed.
+    fn pass_idle(&mut self, consumer: &dyn GroupConsumer<M>) {
+        let now = self.clock.now().instant;
+        // Once reading has stopped the library's position lies behind records that were let go.
+        if self.intake_stopped || self.refusals.stopped() || !self.idle.is_due(now) {
+            return;
+        }
+        let mut positions = consumer.positions();
+        // Of one that is being started the library may still know the position before.
+        positions.retain(|(partition, _)| self.partitions.get(partition).is_some_and(|assigned| assigned.each.has_started()));
+        let mut has_passed = false;
+        for (partition, position) in self.idle.look(positions, now) {
+            has_passed |= self.partitions.pass(&partition, position);
+        }
+        if has_passed {
+            self.idle.passed(now);
+        }
+    }
+
+    /// Has states do what they waited for everything below some offset for.
+    fn freeze(&mut self, consumer: &dyn GroupConsumer<M>) {
+        // A closing that begins now is left to the next owner. After a stop for refusals the library's position lies behind records
+        // that were let go.
+        if self.states.is_none() || self.intake_stopped || self.refusals.stopped() {
+            return;
+        }
+        let read: BTreeMap<Partition, i64> = match states::wait_for_position(&self.partitions) {
+            true => consumer.positions().into_iter().collect(),
+            false => BTreeMap::new(),
+        };
+        let now = self.clock.now().time;
+        states::freeze(&mut self.partitions, |partition| read.get(partition).copied(), now);
+    }
+
+    /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
+    fn cut(&mut self, consumer: &dyn GroupConsumer<M>, now: Instant) -> Result<(), Error> {
+        // A closing that is under way is left to the next owner.
+        let has_something = self.partitions.ready() > 0 || self.partitions.has_unread();
+        if !has_something && (self.states.is_none() || self.intake_stopped) {
+            return Ok(());
+        }
+        // Not in the group at this moment: a rebalance will tell.
+        let Some(membership) = consumer.membership() else { return Ok(()) };
+        if self.is_taken_in_anew(Some(&membership)) {
+            return self.begin_again(consumer);
+        }
+        // A state is written as it is, so its batch holds all that was applied.
+        let (records, bytes) = match self.states {
+            Some(_) => (usize::MAX, usize::MAX),
+            None => (self.limits.batch_records, self.limits.commit_bytes),
+        };
+        let mut cut = self.partitions.cut(records, bytes).unwrap_or_default();
+        let time = self.clock.now().time;
+        let state = self.states.as_mut().map(|states| states.cut(&mut cut, &mut self.partitions, time));
+        if cut.next().next().is_none() {
+            return Ok(());
+        }
+        let offsets = offsets(&cut)?;
+        if offsets.count() == 0 {
+            Sentinel::OutputWithoutOffset.hit();
+            return Err(Error::Inconsistent("outputs without offsets".to_owned()));
+        }
+        self.last_cut = now;
+        tell(cut.traces(), |trace, at| trace.batched(at));
+        let (entries, logs, abort) = (cut.outputs.clone(), cut.logs(), AbortRequest::default());
+        let state = state.unwrap_or_default().into();
+        self.transactions.submit(Batch { entries, state, offsets, logs, membership, abort: abort.clone() })?;
+        self.writing = Writing::InTransaction { cut, abort };
+        Ok(())
+    }
+
+    /// Ends the batch that holds records of these partitions.
+    pub(crate) fn end_batch_of(&mut self, partitions: &BTreeSet<Partition>, lost: bool) -> Result<(), Error> {
+        let Writing::InTransaction { cut, abort } = &self.writing else { return Ok(()) };
+        if !cut.touches(partitions) {
+            return Ok(());
+        }
+        abort.request(if lost { Cause::PartitionLost } else { Cause::PartitionRevoked });
+        let patience = if lost || self.closing { Duration::ZERO } else { self.limits.revoke };
+        match self.transactions.outcome(patience) {
+            Some(ended) => self.settle(ended),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks for an end of the batch in flight, if there is one.
+    pub(crate) fn request_abort(&self, cause: Cause) {
+        if let Writing::InTransaction { abort, .. } = &self.writing {
+            abort.request(cause);
+        }
+    }
+
+    /// From now on a revocation waits for nothing. Ends the open transaction without commit; false when that cannot be had in time.
+    pub(crate) fn close(&mut self, patience: Duration) -> bool {
+        self.closing = true;
+        self.request_abort(Cause::Stopping);
+        self.transactions.close(patience)
+    }
+
+    fn settle(&mut self, ended: Ended) -> Result<(), Error> {
+        let Writing::InTransaction { cut, .. } = std::mem::replace(&mut self.writing, Writing::Nothing) else { return Ok(()) };
+        let took = self.clock.now().instant.saturating_duration_since(self.last_cut);
+        record_with(Histogram::Batch, took, &[("role", self.role_name)]);
+        states::settle(&mut self.partitions, matches!(ended, Ended::Written(_)));
+        match ended {
+            Ended::Written(written) => self.on_committed(&cut, written),
+            Ended::Aborted(abort) => self.on_aborted(&cut, &abort),
+            Ended::Failed(error) => {
+                self.tally.failed += 1;
+                Err(error)
+            }
+        }
+    }
+
+    fn on_committed(&mut self, cut: &Cut, written: u64) -> Result<(), Error> {
+        self.tally.written += written;
+        self.limits.batch_records = self.limits.batch_records.saturating_mul(2).min(self.limits.commit_records);
+        self.tally.commits += 1;
+        let now = self.clock.now().time;
+        cut.outputs.iter().for_each(|done| done.counted.commit(now));
+        tell(cut.traces(), |trace, at| trace.committed(at, cut.outputs.len()));
+        self.partitions.committed(cut)
+    }
+
+    fn on_aborted(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
+        let (role, cause) = (self.role_name, abort.cause.name());
+        // Brokers that are away would have it said five times a second.
+        let folds = matches!(abort.cause, Cause::Error | Cause::TopicUnconfirmed);
+        let silent = if folds { log::again(&format!("{role} {}", abort.reason)) } else { Some(0) };
+        if let Some(silent) = silent {
+            let (reason, records) = (&abort.reason, cut.outputs.len());
+            tracing::warn!(role, cause, reason, records, silent, "a batch was aborted and is written again");
+        }
+        if let Some(aborts) = self.tally.aborts.get_mut(abort.cause as usize) {
+            *aborts += 1;
+        }
+        tell(cut.traces(), |trace, at| trace.aborted(at, cause));
+        self.partitions.aborted(&cut.positions)?;
+        for (partition, assigned) in self.partitions.iter_mut() {
+            assigned.each.is_doubtful |= abort.others.contains(&partition.topic);
+        }
+        match &abort.oversized {
+            Some(Oversized::At(index)) => self.stand_in(cut, *index)?,
+            Some(Oversized::Somewhere(topic)) if self.states.is_some() => {
+                return Err(Error::TooLarge { topic: topic.clone() });
+            }
+            Some(Oversized::Somewhere(_)) => self.limits.batch_records = CAREFUL_ENTRIES.min(self.limits.commit_records),
+            None if abort.wanted => {}
+            None => self.writing = Writing::BackingOff { until: self.clock.now().instant + BACK_OFF },
+        }
+        Ok(())
+    }
+
+    /// Puts other outputs in the place of those of an entry that no topic takes.
+    fn stand_in(&mut self, cut: &Cut, index: usize) -> Result<(), Error> {
+        let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
+        if entry.stands_in {
+            // Nothing is smaller than that.
+            let topic = entry.outputs.first().map(|output| output.topic.to_string()).unwrap_or_default();
+            return Err(Error::TooLarge { topic });
+        }
+        let Partition { topic, number } = &position.partition;
+        let (outputs, counted) = self.role.stand_in((topic, *number, entry.offset), &entry.outputs);
+        self.partitions.replace(cut, index, outputs, counted)
+    }
+}
+
+/// The positions of a cut as the library wants them.
+fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
+    let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
+    let mut offsets = TopicPartitionList::new();
+    for (Partition { topic, number }, Committed { next, log }) in cut.next() {
+        Committed { next: next + too_far, log }.add_to(&mut offsets, topic, *number)?;
+    }
+    Ok(offsets)
+}

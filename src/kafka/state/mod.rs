@@ -1,0 +1,7 @@
+//! What a stateful role keeps of each partition (kafka.md 1.7).
+
+pub(crate) mod contract;
+pub(crate) mod log_end;
+pub(crate) mod progress;
+pub(crate) mod restore;
+pub(crate) mod states;

@@ -1,0 +1,239 @@
+//! What a stateful role keeps of each partition, and how the consumer thread drives it (kafka.md 1.7).
+//!
+//! ```text
+//! assigned ─► position (start) ─► restore ─► given to the library ─► apply, in offset order
+//!                                                                  └► cut: absolute values, outputs, marker ─► one transaction
+//! ```
+//!
+//! A record is applied when it is read, so its slot in the ledger is done at once. A batch holds what the state wants written beside
+//! what the records came to, and the positions of every partition whose state it touches, read or not: without them nothing would
+//! fence the transaction.
+
+use super::contract::{Applied, PartitionState, Stateful};
+use super::log_end::{Asked, LogEnds, log_ends};
+use super::progress::RestoreProgress;
+use super::restore::{Job, Restores, restores};
+use crate::config::Kafka;
+use crate::event::{Output, Record};
+use crate::kafka::base::error::Error;
+use crate::kafka::base::lease::LeaseWatch;
+use crate::kafka::base::partition::{Generation, Partition};
+use crate::kafka::client::committed::Committed;
+use crate::kafka::client::start_position::{Answer, Start};
+use crate::kafka::ledger::assignment::{Assigned, Assignment};
+use crate::kafka::ledger::cut::{Cut, Unread};
+use crate::kafka::testing::failpoint::Mutant;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Drives the states of all partitions of a stateful role. The states themselves are kept with their partitions.
+pub(crate) struct States {
+    /// The partition whose long work had a step in the last batch: another one is next.
+    stepped: Option<Partition>,
+    restores: Restores,
+    /// Partitions whose state did not belong to this position when it was last restored.
+    failed: BTreeMap<Partition, Option<i64>>,
+    ends: LogEnds,
+}
+
+/// What a restore came to.
+pub(crate) enum Restored {
+    /// Where the partition starts, and its state.
+    Ready(Answer, Stated),
+    /// The state does not belong to the position that the group had: both are to be asked again.
+    Doubtful(Partition, Generation),
+}
+
+/// The state of one partition.
+pub(crate) struct Stated {
+    state: Box<dyn PartitionState>,
+    /// Where reading began; None for the beginning of the log.
+    start: Option<i64>,
+    /// When the log's end was asked for; None when no answer is awaited.
+    asked: Option<Timestamp>,
+    /// Whether the batch in flight holds something of it.
+    in_flight: bool,
+}
+
+/// What of an assigned partition holds its state.
+pub(crate) trait HoldsState {
+    /// The state; None for a role without, and as long as it is not restored.
+    fn stated(&self) -> Option<&Stated>;
+    fn stated_mut(&mut self) -> Option<&mut Stated>;
+}
+
+impl Stated {
+    /// Applies a record; what comes of it alone.
+    pub(crate) fn apply(&mut self, record: Record) -> Result<Applied, Error> {
+        let (number, offset) = (record.partition, record.offset);
+        let failed = |reason| Error::State { partition: number, reason: format!("offset {offset}: {reason}") };
+        self.state.apply(record).map_err(failed)
+    }
+
+    /// Whether reading should wait until something is written.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.is_full()
+    }
+}
+
+impl States {
+    pub(crate) fn new(kafka: &Kafka, role: Arc<dyn Stateful>, progress: Arc<RestoreProgress>) -> Result<Self, Error> {
+        Ok(Self::of(restores(kafka, role, progress)?, log_ends(kafka)?))
+    }
+
+    pub(crate) fn of(restores: Restores, ends: LogEnds) -> Self {
+        Self { stepped: None, restores, failed: BTreeMap::new(), ends }
+    }
+
+    /// Has the state of a partition restored whose position is known.
+    ///
+    /// # Errors
+    /// Records that the state does not hold are gone.
+    pub(crate) fn restore(&mut self, answer: Answer, lease: LeaseWatch) -> Result<(), Error> {
+        let Answer { partition, generation, start, log } = answer;
+        let gone = |position: i64, why: &str| {
+            Err(Error::Gone(format!("offset {position} of {}/{}, {why}", partition.topic, partition.number)))
+        };
+        let committed = match start {
+            Start::At(position) | Start::TakenOver { position } => Some(position),
+            Start::Beginning => None,
+            Start::Anew { position } => return gone(position, "because the topic was deleted and made anew"),
+            Start::Deleted { position, first } => return gone(position, &format!("because the log begins at {first}")),
+            Start::CutOff { position, end } => {
+                return gone(
+                    position,
+                    &format!("because the log, which is the same, ends at {end}: its brokers have lost records"),
+                );
+            }
+            Start::Unknown { position, end } => return gone(position, &format!("because the log ends at {end}")),
+        };
+        self.restores.ask(Job { partition, generation, committed, log, lease });
+        Ok(())
+    }
+
+    /// The next partition whose state is restored, or is not because it does not belong to the group's position. None when there is
+    /// none for now.
+    ///
+    /// # Errors
+    /// What cannot be had again by restoring once more.
+    pub(crate) fn restored(&mut self) -> Result<Option<Restored>, Error> {
+        let Some((job, state)) = self.restores.answer()? else { return Ok(None) };
+        let Job { partition, generation, committed, log, lease } = job;
+        if lease.is_over() {
+            return self.restored();
+        }
+        let state = match state {
+            Ok(state) => state,
+            // Others may have had the partition since its position was asked, which this process is about to learn.
+            Err(error @ Error::State { .. }) if self.failed.insert(partition.clone(), committed) != Some(committed) => {
+                tracing::warn!(%error, "the position is asked once more");
+                return Ok(Some(Restored::Doubtful(partition, generation)));
+            }
+            Err(error) => return Err(error),
+        };
+        self.failed.remove(&partition);
+        let stated = Stated { state, start: committed, asked: None, in_flight: false };
+        let start = committed.map_or(Start::Beginning, Start::At);
+        Ok(Some(Restored::Ready(Answer { partition, generation, start, log }, stated)))
+    }
+
+    /// Tells every state where its log ends, if it wants to know.
+    pub(crate) fn find_ends<E: HoldsState>(&mut self, partitions: &mut Assignment<E>, now: Timestamp) -> Result<(), Error> {
+        while let Some((Asked { partition, generation }, end)) = self.ends.answer()? {
+            // An answer to an earlier owner's question is older than what this one asks.
+            let assigned = partitions.ours(&partition, generation);
+            let Some(stated) = assigned.and_then(|assigned| assigned.each.stated_mut()) else { continue };
+            if let Some((asked, end)) = stated.asked.take().zip(end) {
+                stated.state.end_of_log(end, asked);
+            }
+        }
+        for (partition, generation, stated) in each(partitions) {
+            if stated.asked.is_none() && stated.state.wants_end(now) {
+                stated.asked = Some(now);
+                self.ends.ask(Asked { partition: partition.clone(), generation });
+            }
+        }
+        Ok(())
+    }
+
+    /// The partition that has long work, behind the one that had its turn; None when no partition has any.
+    fn next_to_step<E: HoldsState>(&self, partitions: &Assignment<E>) -> Option<Partition> {
+        let is_closing = |assigned: &Assigned<E>| assigned.each.stated().is_some_and(|stated| stated.state.is_closing());
+        let busy = || partitions.iter().filter(|(_, assigned)| is_closing(assigned)).map(|(partition, _)| partition);
+        busy().find(|partition| self.stepped.as_ref().is_none_or(|last| *partition > last)).or_else(|| busy().next()).cloned()
+    }
+
+    /// What the states want written with a cut, a step of one partition's long work among it. `cut` holds what was read since the last,
+    /// and positions of idle partitions, whose markers move with them; others may have something to write too, whose positions are added.
+    pub(crate) fn cut<E: HoldsState>(&mut self, cut: &mut Cut, partitions: &mut Assignment<E>, now: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let stepping = self.next_to_step(partitions);
+        for (partition, assigned) in partitions.iter_mut() {
+            let (generation, log, position) = (assigned.generation(), assigned.log(), assigned.position());
+            let Some(stated) = assigned.each.stated_mut() else { continue };
+            let is_idle = |cut: &Cut| cut.unread.iter().any(|unread| unread.partition == *partition);
+            if Mutant::UnmarkedIdle.is_on() && is_idle(cut) {
+                continue;
+            }
+            let steps = stepping.as_ref() == Some(partition);
+            let read = cut.next().find(|(touched, _)| *touched == partition).map(|(_, committed)| committed.next);
+            let next = match read {
+                Some(next) => next,
+                None if !steps && !stated.state.has_outputs() => continue,
+                None => {
+                    // Something stands in the state, so something was read and committed before.
+                    let Some(next) = position.or(stated.start) else { continue };
+                    cut.unread.push(Unread { partition: partition.clone(), generation, committed: Committed { next, log } });
+                    next
+                }
+            };
+            outputs.extend(stated.state.cut(next, now, steps));
+            stated.in_flight = true;
+        }
+        self.stepped = stepping;
+        outputs
+    }
+}
+
+/// Whether some state waits until everything below the end of its log is applied.
+pub(crate) fn wait_for_position<E: HoldsState>(partitions: &Assignment<E>) -> bool {
+    partitions.iter().filter_map(|(_, assigned)| assigned.each.stated()).any(|stated| stated.state.waits_for_position())
+}
+
+/// Has every state do what it waited for everything below some offset for. Between two batches. `position_of` is the next offset that
+/// would be read of a partition; None when it is not known.
+pub(crate) fn freeze<E: HoldsState>(
+    partitions: &mut Assignment<E>,
+    position_of: impl Fn(&Partition) -> Option<i64>,
+    now: Timestamp,
+) {
+    for (partition, _, stated) in each(partitions) {
+        stated.state.freeze(position_of(partition).or(stated.start).unwrap_or(0), now);
+    }
+}
+
+/// Whether there is something to write that should not wait.
+pub(crate) fn are_urgent<E: HoldsState>(partitions: &Assignment<E>) -> bool {
+    let stated = partitions.iter().filter_map(|(_, assigned)| assigned.each.stated());
+    stated.into_iter().any(|stated| stated.state.is_urgent() || stated.state.is_closing())
+}
+
+/// Tells the states how the batch ended that was in flight.
+pub(crate) fn settle<E: HoldsState>(partitions: &mut Assignment<E>, is_committed: bool) {
+    for (_, _, stated) in each(partitions).filter(|(_, _, stated)| stated.in_flight) {
+        stated.in_flight = false;
+        if is_committed {
+            stated.state.committed();
+        } else {
+            stated.state.aborted();
+        }
+    }
+}
+
+fn each<E: HoldsState>(partitions: &mut Assignment<E>) -> impl Iterator<Item = (&Partition, Generation, &mut Stated)> {
+    partitions.iter_mut().filter_map(|(partition, assigned)| {
+        let generation = assigned.generation();
+        Some((partition, generation, assigned.each.stated_mut()?))
+    })
+}

@@ -1,0 +1,124 @@
+//! The consumer's membership of its group as one transaction sends it: the only module with `unsafe`.
+//!
+//! rdkafka's `ConsumerGroupMetadata` keeps its pointer to itself, so it cannot be looked at. It must be: the brokers accept the
+//! offsets of a transaction *without any fence* when the generation is -1 and the member id empty, and the library hands such
+//! metadata out while a consumer is not yet, or no longer, in its group. What was checked here is the very object that is sent.
+
+#![allow(unsafe_code, reason = "the library's getters have no safe wrapper")]
+
+use crate::kafka::base::error::TransactionError;
+use crate::kafka::testing::failpoint::Mutant;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{TopicPartitionList, bindings as native};
+use std::ffi::CStr;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// A member's place in its group at one moment: generation and member id.
+#[derive(Debug)]
+pub(crate) struct Membership(NonNull<native::rd_kafka_consumer_group_metadata_t>);
+
+#[cfg(feature = "failpoints")]
+static CONSUMER: std::sync::atomic::AtomicPtr<native::rd_kafka_t> = std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+
+// SAFETY: the library copies the metadata into this object, which belongs to nobody else and is only read afterwards.
+unsafe impl Send for Membership {}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `rd_kafka_consumer_group_metadata` and is destroyed once.
+        unsafe { native::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl Membership {
+    /// The membership at this moment; none while the consumer is not in its group.
+    pub(crate) fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
+        // SAFETY: the consumer lives for the call, and the result is null or ours to destroy.
+        let metadata = unsafe { native::rd_kafka_consumer_group_metadata(consumer.client().native_ptr()) };
+        NonNull::new(metadata).map(Self).filter(|membership| membership.is_fenced() || Mutant::UncheckedMembership.is_on())
+    }
+
+    /// The membership at the moment of sending instead of the one of the cut: what must never be sent.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn refreshed() -> Option<Self> {
+        let consumer = CONSUMER.load(std::sync::atomic::Ordering::Acquire);
+        // SAFETY: the pipeline closes the transaction thread, the only caller, before it frees the consumer.
+        let metadata =
+            NonNull::new(consumer).map(|consumer| unsafe { native::rd_kafka_consumer_group_metadata(consumer.as_ptr()) });
+        metadata.and_then(NonNull::new).map(Self)
+    }
+
+    /// Remembers the consumer for [`Self::refreshed`].
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn remember<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+        CONSUMER.store(consumer.client().native_ptr(), std::sync::atomic::Ordering::Release);
+    }
+
+    /// Whether the brokers will check it.
+    fn is_fenced(&self) -> bool {
+        !self.member().is_empty() && self.generation() >= 0
+    }
+
+    /// The member's id in its group.
+    pub(crate) fn member(&self) -> &CStr {
+        // SAFETY: the object lives; the member id is null or a string that lives as long as it.
+        unsafe {
+            let member = native::rd_kafka_consumer_group_metadata_member_id(self.0.as_ptr());
+            if member.is_null() { c"" } else { CStr::from_ptr(member) }
+        }
+    }
+
+    /// The group's generation (KIP-848: the member's epoch).
+    pub(crate) fn generation(&self) -> i32 {
+        // SAFETY: the object lives.
+        unsafe { native::rd_kafka_consumer_group_metadata_generation_id(self.0.as_ptr()) }
+    }
+
+    /// Whether the group has let the member in: before that it has an id and the epoch 0.
+    pub(crate) fn is_let_in(&self) -> bool {
+        self.generation() > 0
+    }
+
+    /// Adds `offsets` to the producer's open transaction under this membership.
+    pub(crate) fn send_offsets<C: ProducerContext>(
+        &self,
+        producer: &ThreadedProducer<C>,
+        offsets: &TopicPartitionList,
+        patience: Duration,
+    ) -> Result<(), TransactionError> {
+        let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: producer, list and metadata live for the call, which keeps none of them.
+        let error = unsafe {
+            native::rd_kafka_send_offsets_to_transaction(producer.client().native_ptr(), offsets.ptr(), self.0.as_ptr(), millis)
+        };
+        let Some(error) = NonNull::new(error) else { return Ok(()) };
+        // SAFETY: the error is ours: it is read, then destroyed once. Its text is copied before that.
+        unsafe {
+            let copied = TransactionError {
+                code: native::rd_kafka_error_code(error.as_ptr()).into(),
+                text: CStr::from_ptr(native::rd_kafka_error_string(error.as_ptr())).to_string_lossy().into_owned(),
+                fatal: native::rd_kafka_error_is_fatal(error.as_ptr()) != 0,
+                retriable: native::rd_kafka_error_is_retriable(error.as_ptr()) != 0,
+                abortable: native::rd_kafka_error_txn_requires_abort(error.as_ptr()) != 0,
+            };
+            native::rd_kafka_error_destroy(error.as_ptr());
+            Err(copied)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::ClientConfig;
+
+    #[test]
+    fn metadata_of_a_consumer_that_never_joined_is_refused() {
+        let consumer: BaseConsumer =
+            ClientConfig::new().set("group.id", "g").set("bootstrap.servers", "127.0.0.1:1").create().unwrap();
+        assert!(consumer.group_metadata().is_some(), "the library itself hands it out");
+        assert!(Membership::of(&consumer).is_none());
+    }
+}
