@@ -17,6 +17,8 @@ mod port;
 mod rebalance;
 pub(crate) mod refusals;
 mod rights;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod status;
 pub(crate) mod tally;
 mod thread;

@@ -1,0 +1,115 @@
+//! The role that the simulated processes run, without state or with a count of records as state.
+
+use super::cluster::Cluster;
+use crate::event::{Headers, Output, Record};
+use crate::kafka::base::error::Error;
+use crate::kafka::base::partition::Partition;
+use crate::kafka::pipeline::contract::Role;
+use crate::kafka::state::contract::{Applied, PartitionState};
+use crate::metrics::Counted;
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Answers every record with one output that names it.
+pub(super) struct ModelRole {
+    pub(super) is_stateful: bool,
+    /// Milliseconds since the simulation began.
+    pub(super) clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// The record's value says when it is due.
+pub(super) fn due(record: &Record) -> u64 {
+    let value = record.value.as_deref().unwrap_or_default();
+    u64::from_be_bytes(value[..8].try_into().unwrap())
+}
+
+/// The output that answers a record.
+pub(super) fn answer((topic, partition, offset): (&str, i32, i64), is_oversized: bool) -> Output {
+    let suffix = if is_oversized { "/oversized" } else { "" };
+    let value = format!("{topic}/{partition}/{offset}{suffix}").into_bytes();
+    Output { topic: "out".into(), partition: None, key: None, value: Some(value), headers: Headers::default() }
+}
+
+impl Role for ModelRole {
+    fn due(&self, record: &Record) -> Option<Duration> {
+        let wait = due(record).checked_sub((self.clock)())?;
+        (wait > 0 && !self.is_stateful).then(|| Duration::from_millis(wait))
+    }
+
+    fn stand_in(&self, record: (&str, i32, i64), _: &[Output]) -> (Vec<Output>, Counted) {
+        (vec![answer(record, false)], Counted::default())
+    }
+}
+
+/// How many records of a partition were applied, written as an absolute value.
+pub(super) struct Count {
+    topic: Arc<str>,
+    partition: i32,
+    count: u64,
+    written: u64,
+}
+
+impl Count {
+    /// What the changelog says; the marker must be the group's position.
+    pub(super) fn restored(
+        cluster: &Mutex<Cluster>,
+        partition: &Partition,
+        committed: Option<i64>,
+    ) -> Result<Box<dyn PartitionState>, Error> {
+        let (count, marker) = cluster.lock().unwrap().counts.get(partition).copied().unwrap_or_default();
+        if marker != committed.unwrap_or_default() {
+            let reason = format!("the marker {marker} is not the position {committed:?} of the group");
+            return Err(Error::State { partition: partition.number, reason });
+        }
+        Ok(Box::new(Self { topic: partition.topic.clone(), partition: partition.number, count, written: count }))
+    }
+}
+
+impl PartitionState for Count {
+    fn apply(&mut self, record: Record) -> Result<Applied, String> {
+        self.count += 1;
+        let outputs = vec![answer((&record.topic, record.partition, record.offset), false)];
+        Ok(Applied { outputs, ..Applied::default() })
+    }
+
+    fn wants_end(&self, _: Timestamp) -> bool {
+        false
+    }
+
+    fn end_of_log(&mut self, _: i64, _: Timestamp) {}
+
+    fn waits_for_position(&self) -> bool {
+        false
+    }
+
+    fn freeze(&mut self, _: i64, _: Timestamp) {}
+
+    fn is_full(&self) -> bool {
+        self.count > self.written + 20
+    }
+
+    fn has_outputs(&self) -> bool {
+        false
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.is_full()
+    }
+
+    fn is_closing(&self) -> bool {
+        false
+    }
+
+    fn cut(&mut self, next: i64, _: Timestamp, _: bool) -> Vec<Output> {
+        let key = format!("{}/{}/{next}", self.topic, self.partition).into_bytes();
+        let value = self.count.to_be_bytes().to_vec();
+        vec![Output { topic: "state".into(), partition: None, key: Some(key), value: Some(value), headers: Headers::default() }]
+    }
+
+    fn committed(&mut self) {
+        self.written = self.count;
+    }
+
+    fn aborted(&mut self) {}
+}
