@@ -46,7 +46,7 @@ pub struct ReportAttributes {
 }
 
 /// What a closed window of one partition came to, when its last report was written: the sum of messages in reports and of those
-/// without reporting address is what was counted (promise 6).
+/// without reporting address is what was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowClosed {
