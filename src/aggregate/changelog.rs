@@ -1,4 +1,4 @@
-//! The state of a partition as records of mail.windows (kafka.md 1.7): small, absolute, each with a version.
+//! The state of a partition as records of mail.windows (K7): small, absolute, each with a version.
 //!
 //! | key | value |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: Group of rows).
+//! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: group of rows).
 
 use super::changelog::Id;
 use super::links::Links;

@@ -187,7 +187,7 @@ impl State {
         }
     }
 
-    /// Counts a failure that Kafka took at `taken`; false when its window is over (Decisions: Late rows).
+    /// Counts a failure that Kafka took at `taken`; false when its window is over (Decisions: late rows).
     #[must_use]
     pub fn count(&mut self, event: &FailureEvent, taken: i64) -> bool {
         let window = self.settings.calendar.window(event.arrival.as_second());

@@ -43,7 +43,7 @@ impl std::fmt::Display for ResultWord {
     }
 }
 
-/// What one signature contributes to SES's dkimVerdict; the verdict module puts them in order (Decisions, dkimVerdict).
+/// What one signature contributes to SES's dkimVerdict; the verdict module puts them in order (Decisions: dkimVerdict).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DkimWeight {
     /// A valid signature.

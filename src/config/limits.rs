@@ -1,4 +1,4 @@
-//! Limits on what one message may cost (section F.1). All are enforced before the work that they guard.
+//! Limits on what one message may cost (F.1). All are enforced before the work that they guard.
 
 use serde::{Deserialize, Serialize};
 

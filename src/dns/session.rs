@@ -4,7 +4,7 @@ use super::{Answer, Outcome, Question, Resolver, Unanswered};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
 
-/// Who asks. Each has a budget of its own, none lends to another (Decisions: limits on what the sender controls).
+/// Who asks. Each has a budget of its own, none lends to another (Decisions: limits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// DMARC discovery and alignment.

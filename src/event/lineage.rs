@@ -1,6 +1,6 @@
 //! Which record of mail.raw a message first came in, carried in headers through retries and redrive.
 //!
-//! What a message counts as is the record that first held it (Decisions: what one message is). A copy in another topic, or put
+//! What a message counts as is the record that first held it (Decisions: one message). A copy in another topic, or put
 //! back into the first one, says so in these headers; a record without them stands for itself.
 
 use super::dead_letter::PREFIX;

@@ -166,7 +166,7 @@ impl<W: Write> Document<W> {
         })
     }
 
-    /// Left out when SPF judged no domain; readers of the older format need one (Decisions, auth_results/spf).
+    /// Left out when SPF judged no domain; readers of the older format need one (Decisions: auth_results/spf).
     fn spf(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let (domain, scope, result) = match row.spf {
             Spf::NotJudged { .. } if self.is_current() => return Ok(()),

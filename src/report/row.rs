@@ -60,7 +60,7 @@ pub struct Signature<'a> {
     pub result: ResultWord,
 }
 
-/// What a row gave up so that there are fewer of them (Decisions: Caps; F-32). Each level gives up what those before it do.
+/// What a row gave up so that there are fewer of them (F-32; Decisions: caps). Each level gives up what those before it do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Collapse {
     /// Nothing.

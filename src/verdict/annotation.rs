@@ -1,11 +1,11 @@
-//! The fields on top of the annotated message (Decisions).
+//! The fields on top of the annotated message (Decisions: header fields).
 
 use super::field::FieldWriter;
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;
 use crate::message::{Envelope, MailFrom, Path};
 
-/// Our fields, in the order of the Decisions: Return-Path, Authentication-Results, Received-SPF, the verdicts, the policy.
+/// Our fields, from top to bottom: Return-Path, Authentication-Results, Received-SPF, the verdicts, the policy.
 pub(super) fn fields(
     envelope: &Envelope,
     authentication_results: FieldWriter,

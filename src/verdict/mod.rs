@@ -5,7 +5,7 @@
 //! | `evaluation` | [`evaluate`]: one message from bytes to verdict |
 //! | `spf_identity` | which identity SPF judges, and what is unknown of it (A1 to A3) |
 //! | `gather` | SPF, DKIM, ARC and policy discovery at the same time, within the deadline |
-//! | `status` | SES's statuses (E.3, Decisions) |
+//! | `status` | SES's statuses (E.3; Decisions: dkimVerdict) |
 //! | `reasons` | reason codes from what was found |
 //! | `action` | the suggested action (A47, A49) |
 //! | `field` | writing header fields that nothing can break out of (D-7, F-25) |

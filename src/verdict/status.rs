@@ -1,4 +1,4 @@
-//! SES's statuses (E.3 and the Decisions).
+//! SES's statuses (E.3; Decisions: dkimVerdict).
 
 use super::gather::{DmarcFindings, Gathered};
 use crate::auth::cause::{DkimWeight, SesStatus};

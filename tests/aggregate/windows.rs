@@ -61,7 +61,7 @@ fn failures_that_cannot_be_read_stop_the_role_before_the_topic_is_drained() {
         process.wait_for("stopped: more than 50 of the last 100 records");
         assert_eq!(process.ask("/readyz"), "not ready: aggregate: stopped, because most records were refused\n");
         assert_eq!(process.stop().0, Some(0));
-        // What was read by then is committed with its dead letters (kafka.md 1.15), so that their reasons can be looked up.
+        // What was read by then is committed with its dead letters (K15), so that their reasons can be looked up.
         let refused = stream.refused().len();
         assert!((51..300).contains(&refused), "{refused}");
     });

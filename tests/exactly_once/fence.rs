@@ -1,4 +1,4 @@
-//! Whose doing it is when a process cannot go on: a twin of its name, its own past, or the brokers (kafka.md 1.13).
+//! Whose doing it is when a process cannot go on: a twin of its name, its own past, or the brokers (K13).
 
 use crate::broker::{Broker, Options, beside_others, eventually, shared};
 use crate::fleet::{Fleet, Process};

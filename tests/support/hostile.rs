@@ -64,7 +64,7 @@ pub fn all(body: usize) -> Vec<Hostile> {
     all
 }
 
-/// Most memory that the evaluation of a message may take at a time, in octets (Decisions: one message's cost to others).
+/// Most memory that the evaluation of a message may take at a time, in octets (Decisions: cost to others).
 pub fn memory(message: &[u8]) -> usize {
     3 * message.len() + (1 << 20)
 }

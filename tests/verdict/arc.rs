@@ -1,4 +1,4 @@
-//! Trusted ARC sealers (Decisions): whose word counts, and for what.
+//! Trusted ARC sealers: whose word counts, and for what (Decisions: trusted sealers).
 
 use super::scene::runtime;
 use jiff::Timestamp;

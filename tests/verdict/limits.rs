@@ -1,4 +1,4 @@
-//! Every limit on what the sender controls, with a spoof that trips it and stays FAIL (Decisions).
+//! Every limit on what the sender controls, with a spoof that trips it and stays FAIL (Decisions: limits).
 
 use super::scene::Scene;
 use std::fmt::Write;

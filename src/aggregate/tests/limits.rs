@@ -1,4 +1,4 @@
-//! Caps on rows, and what they do to memory (F-32, Decisions: Caps).
+//! Caps on rows, and what they do to memory (F-32; Decisions: caps).
 
 use super::*;
 

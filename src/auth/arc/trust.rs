@@ -1,4 +1,4 @@
-//! How far trust in sealers reaches, and what the set where it ends says (Decisions, trusted ARC sealers).
+//! How far trust in sealers reaches, and what the set where it ends says (Decisions: trusted sealers).
 //!
 //! An attacker can put a genuine set of a trusted sealer under one of his own. So trust begins at the newest set and ends above the
 //! first sealer that is not trusted; what stands below is anybody's word.

@@ -116,7 +116,8 @@ pub struct Decision {
     pub details: Vec<(RecordProblem, Detail)>,
 }
 
-/// DMARC's word and the effective policy: the pair that all completions must agree on, a pass included (Decisions).
+/// DMARC's word and the effective policy: all completions must agree on this pair, a pass included
+/// (Decisions: unknown answers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pair {
     NoPolicy,

@@ -1,4 +1,4 @@
-//! A log is its topic's id, not its name (kafka.md 1.12).
+//! A log is its topic's id, not its name (K12).
 //!
 //! A topic that is deleted and made anew has the same name, and offsets that look like those of the one before. So the id is kept with
 //! the assignment, with each committed position and with the state, and it is asked for again while a batch is produced: nothing is

@@ -188,7 +188,7 @@ impl<M: GroupMembership> ConsumerState<M> {
     }
 
     /// Says what it means that the consumer cannot go on. One whose session was over is fenced by its own next tries to join, when the
-    /// brokers take them up later than it makes them (kafka.md 1.13).
+    /// brokers take them up later than it makes them (K13).
     pub(crate) fn gone(&self, code: RDKafkaErrorCode, reason: String) -> Error {
         match code {
             RDKafkaErrorCode::FencedInstanceId if self.session_over => Error::SessionOver(reason),

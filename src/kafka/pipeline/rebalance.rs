@@ -61,7 +61,7 @@ impl<M: GroupMembership> ConsumerState<M> {
     }
 
     /// The partitions of topics that are read, and the others: a static member that comes back with another subscription is handed
-    /// what it had with the one before (kafka.md 1.16).
+    /// what it had with the one before (K16).
     fn read_of(&self, partitions: BTreeSet<Partition>) -> (BTreeSet<Partition>, BTreeSet<Partition>) {
         partitions.into_iter().partition(|partition| self.topics.iter().any(|topic| **topic == *partition.topic))
     }

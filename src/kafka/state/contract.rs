@@ -1,4 +1,4 @@
-//! What a role with state does for each partition, and what its pipeline does with it (kafka.md 1.7).
+//! What a role with state does for each partition, and what its pipeline does with it (K7).
 
 use crate::event::{Output, Record, TopicId};
 use crate::metrics::Counted;

@@ -1,4 +1,4 @@
-//! Where logs end, open transactions included: only a client that reads uncommitted records is told (kafka.md 1.7, End of log).
+//! Where logs end, open transactions included: only a client that reads uncommitted records is told (K7, End of log).
 
 use crate::config::Kafka;
 use crate::kafka::base::error::Error;

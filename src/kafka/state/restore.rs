@@ -1,6 +1,6 @@
 //! States from their changelogs, several at once, on threads of their own.
 //!
-//! The order is the promise (kafka.md 1.7): the group's committed position is known before (no transaction holds it back then), only
+//! The order is the promise (K7): the group's committed position is known before (no transaction holds it back then), only
 //! then the changelog's end is asked for, by a client that sees open transactions, and everything below it is read by one that does
 //! not see aborted records. Whatever an earlier owner may still commit is either below that end or refused.
 

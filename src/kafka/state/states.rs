@@ -1,4 +1,4 @@
-//! What a stateful role keeps of each partition, and how the consumer thread drives it (kafka.md 1.7).
+//! What a stateful role keeps of each partition, and how the consumer thread drives it (K7).
 //!
 //! ```text
 //! assigned ─► position (start) ─► restore ─► given to the library ─► apply, in offset order

@@ -165,7 +165,7 @@ impl Session {
         }
     }
 
-    /// A fence is the brokers' when they had to end our transaction for its age, and another process's otherwise (kafka.md 1.13).
+    /// A fence is the brokers' when they had to end our transaction for its age, and another process's otherwise (K13).
     fn failure(&self, code: RDKafkaErrorCode, reason: String) -> Error {
         let open = self.begun.map(|begun| begun.elapsed()).unwrap_or_default();
         match is_fenced(code) {

@@ -187,7 +187,7 @@ impl Worker {
     }
 
     /// Before an abort waits for a first answer to a record, within limits: an abort that comes before the coordinator has seen the
-    /// first partition of the transaction is refused, and the producer cannot go on (kafka.md 1.13).
+    /// first partition of the transaction is refused, and the producer cannot go on (K13).
     fn known_before_abort(
         &self,
         deliveries: &InFlight,

@@ -80,7 +80,7 @@ proptest! {
         signer in name_below_com(),
         broken in prop_oneof![name_below_com(), Just("com".to_owned())],
     ) {
-        // By the Decisions a public suffix is not taken to say psd=n where it does not answer.
+        // A public suffix is not taken to say psd=n where it does not answer (Decisions: unknown answers).
         prop_assume!(broken != "com" || records.get("com") != Some(&'n'));
         let mut whole = case(&author, &[]).dkim(&signer);
         for (name, psd) in &records {

@@ -1,4 +1,4 @@
-//! What records mean: results, DNS errors, and the attacks of section F and the faults of section G.2 of the rules.
+//! What records mean: results, DNS errors, attacks (F-22, F-24, F-26) and what other evaluators get wrong (G20 to G29).
 
 use super::{Sender, Zone, cause_of};
 use crate::auth::cause::{ResultWord, SpfCause as C};
