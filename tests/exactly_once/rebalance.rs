@@ -251,7 +251,7 @@ fn take_away(revoke: &str, replaced: bool) {
     let deadline = Instant::now() + LIMIT;
     loop {
         assert_eq!(process.ended(), None, "{}", fleet.tails());
-        let taken_back = fleet.logged("a partition was taken away").len();
+        let taken_back = fleet.logged("the group took a partition away").len();
         let new = fleet.logged("a new producer takes the place").len();
         assert!(replaced || new == 0, "a first answer was not waited for\n{}", fleet.tails());
         if taken_back >= 60 && (new > 0 || !replaced) {

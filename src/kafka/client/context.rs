@@ -8,11 +8,11 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
 /// A context that passes log lines on, and notes why connections fail.
-pub(crate) struct Quiet {
+pub(crate) struct LoggingContext {
     pub(crate) connection: Connection,
 }
 
-impl Quiet {
+impl LoggingContext {
     /// For a client with these settings.
     pub(crate) fn of(config: &ClientConfig) -> Self {
         Self { connection: Connection::of(config) }
@@ -24,7 +24,7 @@ impl Quiet {
     }
 }
 
-impl ClientContext for Quiet {
+impl ClientContext for LoggingContext {
     fn stats_raw(&self, _: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -36,4 +36,4 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for LoggingContext {}

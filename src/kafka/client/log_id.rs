@@ -5,7 +5,7 @@
 //! committed for a topic that is not the one that was read. Brokers that know no ids are believed.
 
 use super::connection::User;
-use super::context::Quiet;
+use super::context::LoggingContext;
 use super::lookup::METADATA_PATIENCE;
 use super::native::{Answer, Presence, Present, Question};
 use super::settings;
@@ -26,7 +26,7 @@ const MARGIN: Duration = Duration::from_millis(500);
 /// Asks which topics have certain names.
 #[derive(Clone)]
 pub(crate) struct LogIds {
-    client: Arc<BaseConsumer<Quiet>>,
+    client: Arc<BaseConsumer<LoggingContext>>,
     /// The embedded broker does not answer, and its topics last as long as it.
     embedded: bool,
 }
@@ -34,11 +34,11 @@ pub(crate) struct LogIds {
 impl LogIds {
     /// On a client of its own.
     pub(crate) fn new(kafka: &Kafka) -> Result<Self, Error> {
-        Ok(Self::on(Arc::new(Quiet::consumer(&settings::plain_reader(kafka)?)?), kafka))
+        Ok(Self::on(Arc::new(LoggingContext::consumer(&settings::plain_reader(kafka)?)?), kafka))
     }
 
     /// On this client.
-    pub(crate) fn on(client: Arc<BaseConsumer<Quiet>>, kafka: &Kafka) -> Self {
+    pub(crate) fn on(client: Arc<BaseConsumer<LoggingContext>>, kafka: &Kafka) -> Self {
         Self { client, embedded: embedded::is_at(&kafka.brokers) }
     }
 

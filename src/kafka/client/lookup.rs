@@ -1,7 +1,7 @@
 //! What brokers are asked about topics and groups: partitions, ends of logs, committed positions.
 
 use super::committed::Committed;
-use super::context::Quiet;
+use super::context::LoggingContext;
 use super::settings;
 use crate::config::Kafka;
 use crate::kafka::base::error::{Error, of_topic};
@@ -19,7 +19,7 @@ const SAYINGS: usize = 16;
 /// # Errors
 /// No broker answers, or what was committed cannot be read.
 pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
-    let consumer = Quiet::consumer(&settings::committed_positions(kafka, group)?)?;
+    let consumer = LoggingContext::consumer(&settings::committed_positions(kafka, group)?)?;
     let mut list = TopicPartitionList::new();
     let count = partitions(&consumer, topic)?;
     for partition in 0..count {
@@ -35,7 +35,12 @@ pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<O
 /// library asks again only for topics that are read.
 ///
 /// A client that gets no answer at all is given its brokers again.
-pub(crate) fn log(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), Error> {
+pub(crate) fn log(
+    consumer: &BaseConsumer<LoggingContext>,
+    topic: &str,
+    partition: i32,
+    patience: Duration,
+) -> Result<(i64, i64), Error> {
     let found = consumer.fetch_watermarks(topic, partition, patience).inspect_err(|_| {
         if consumer.fetch_metadata(Some(topic), patience).is_err() {
             consumer.context().connection.rebootstrap.unanswered(consumer.client());
@@ -45,7 +50,7 @@ pub(crate) fn log(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32, p
 }
 
 /// Partitions of a topic that must be there.
-pub(crate) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
+pub(crate) fn partitions(consumer: &BaseConsumer<LoggingContext>, topic: &str) -> Result<i32, Error> {
     match count(consumer, topic) {
         Ok(Some(count)) => Ok(count),
         Ok(None) => Err(Error::NoTopic { topic: topic.to_owned() }),
@@ -54,7 +59,7 @@ pub(crate) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<
 }
 
 /// Why a question about a topic is not answered as it should be. The client must read nothing yet.
-pub(crate) fn no_answer(consumer: &BaseConsumer<Quiet>, topic: &str, error: &KafkaError) -> Error {
+pub(crate) fn no_answer(consumer: &BaseConsumer<LoggingContext>, topic: &str, error: &KafkaError) -> Error {
     // What the library has to say comes only to whoever polls.
     let _ = (0..SAYINGS).find(|_| consumer.poll(Duration::from_millis(20)).is_none());
     consumer.context().connection.no_answer(topic, error)
@@ -62,7 +67,7 @@ pub(crate) fn no_answer(consumer: &BaseConsumer<Quiet>, topic: &str, error: &Kaf
 
 /// The refusal of a group, if that is why a question about it has no answer: the library does not say so with the call. The client must
 /// read nothing yet.
-fn denied_group(consumer: &BaseConsumer<Quiet>, group: &str) -> Option<Error> {
+fn denied_group(consumer: &BaseConsumer<LoggingContext>, group: &str) -> Option<Error> {
     use RDKafkaErrorCode::GroupAuthorizationFailed;
     let mut sayings = (0..SAYINGS).map_while(|_| consumer.poll(Duration::from_millis(20)));
     let denied =
@@ -82,11 +87,11 @@ pub(crate) fn count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str)
 }
 
 /// A client that is told where logs end.
-pub(crate) struct Uncommitted(BaseConsumer<Quiet>);
+pub(crate) struct UncommittedEnds(BaseConsumer<LoggingContext>);
 
-impl Uncommitted {
+impl UncommittedEnds {
     pub(crate) fn new(kafka: &Kafka) -> Result<Self, Error> {
-        Quiet::consumer(&settings::log_ends(kafka)?).map(Self)
+        LoggingContext::consumer(&settings::log_ends(kafka)?).map(Self)
     }
 
     /// The oldest record's offset and the one behind the newest.

@@ -11,10 +11,10 @@
 
 use super::background::Background;
 use super::committed::Committed;
-use super::context::Quiet;
+use super::context::LoggingContext;
 use super::group::Group;
 use super::log_id::LogIds;
-use super::lookup::Uncommitted;
+use super::lookup::UncommittedEnds;
 use super::native::{Presence, Present};
 use super::settings;
 use crate::config::Kafka;
@@ -102,9 +102,9 @@ const LONG: Duration = Duration::from_secs(20);
 /// Starts the thread that asks for positions of the group. It has a client of its own: on the connection that the consumer fetches
 /// by, every answer would wait for the end of a fetch.
 pub(crate) fn positions(kafka: &Kafka, group: &Group) -> Result<(Positions, LogIds), Error> {
-    let observer = |group: &str| Quiet::consumer(&settings::committed_positions(kafka, group)?);
+    let observer = |group: &str| LoggingContext::consumer(&settings::committed_positions(kafka, group)?);
     let former = group.former.as_deref().map(observer).transpose()?;
-    let (observer, ends) = (Arc::new(observer(&group.id)?), Uncommitted::new(kafka)?);
+    let (observer, ends) = (Arc::new(observer(&group.id)?), UncommittedEnds::new(kafka)?);
     let ids = LogIds::on(observer.clone(), kafka);
     let asking = ids.clone();
     let positions = Background::start("positions", move |asked, found| {
@@ -185,12 +185,12 @@ impl Start {
 
 /// The thread's side.
 struct Asker {
-    observer: Arc<BaseConsumer<Quiet>>,
+    observer: Arc<BaseConsumer<LoggingContext>>,
     /// Asks for the positions of the group that read the topics before, if there was one.
-    former: Option<BaseConsumer<Quiet>>,
+    former: Option<BaseConsumer<LoggingContext>>,
     ids: LogIds,
     /// A position may lie behind what readers of committed records see, before the end of a transaction that is still open.
-    ends: Uncommitted,
+    ends: UncommittedEnds,
     found: mpsc::Sender<(Question, Result<Found, Error>)>,
 }
 
@@ -305,7 +305,11 @@ impl Asker {
     }
 }
 
-fn committed(observer: &BaseConsumer<Quiet>, questions: &[Question], patience: Duration) -> KafkaResult<TopicPartitionList> {
+fn committed(
+    observer: &BaseConsumer<LoggingContext>,
+    questions: &[Question],
+    patience: Duration,
+) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     for question in questions {
         list.add_partition(&question.partition.topic, question.partition.number);

@@ -2,7 +2,7 @@
 
 use crate::config::Kafka;
 use crate::kafka::base::error::{Error, of_client};
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::instance::Instance;
 use crate::kafka::client::settings;
 use crate::kafka::transaction::delivery::ReportCounter;
@@ -21,7 +21,7 @@ pub fn check_settings(kafka: &Kafka) -> Result<(), Error> {
     };
     let member = offline(settings::role_consumer(kafka, "verdmarc-check", &instance)?);
     let writer = offline(settings::transactional_writer(kafka, &format!("verdmarc-check.{}", instance.name))?);
-    let member = Quiet::consumer(&member)?;
+    let member = LoggingContext::consumer(&member)?;
     let writer: ThreadedProducer<ReportCounter> = writer.create_with_context(ReportCounter::of(&writer)).map_err(of_client)?;
     // Their end would wait for what they do in the background, such as asking an OIDC endpoint for a token.
     std::mem::forget((member, writer));

@@ -5,7 +5,7 @@ use crate::event::Record;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::{headers, log};
 use crate::kafka::client::connection::{Right, is_denied};
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::lookup::{self, METADATA_PATIENCE, partitions};
 use crate::kafka::client::settings;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -24,7 +24,7 @@ pub enum Start {
 
 /// A reader of some topics. It sees committed records only.
 pub struct Reader {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<LoggingContext>,
     topics: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl Reader {
     /// # Errors
     /// No broker answers, or a topic does not exist.
     pub fn new(kafka: &Kafka, topics: &[&str], start: Start) -> Result<Self, Error> {
-        let consumer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+        let consumer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
         let mut list = TopicPartitionList::new();
         for topic in topics {
             for partition in 0..partitions(&consumer, topic)? {

@@ -5,8 +5,8 @@ use crate::event::Record;
 use crate::kafka::base::error::{Error, of_topic};
 use crate::kafka::base::headers;
 use crate::kafka::client::connection::{Right, is_denied};
-use crate::kafka::client::context::Quiet;
-use crate::kafka::client::lookup::{METADATA_PATIENCE, Uncommitted, partitions};
+use crate::kafka::client::context::LoggingContext;
+use crate::kafka::client::lookup::{METADATA_PATIENCE, UncommittedEnds, partitions};
 use crate::kafka::client::settings;
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// The end is that of all records, committed or not: a reader of committed records sees as its end where the oldest open
 /// transaction begins, and would miss what others have committed behind it. So an open transaction is waited for.
 pub struct Range {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<LoggingContext>,
     topic: Arc<str>,
     /// Ends of the partitions that are not read to their end yet.
     ends: BTreeMap<i32, i64>,
@@ -51,7 +51,7 @@ impl Range {
     /// # Errors
     /// No broker answers, or there is no such topic.
     pub fn open(kafka: &Kafka, topic: &Arc<str>, span: &Span) -> Result<Self, Error> {
-        let consumer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+        let consumer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
         let mut list = TopicPartitionList::new();
         let mut ends = BTreeMap::new();
         for (partition, (start, end)) in starts(kafka, &consumer, topic, span)? {
@@ -126,9 +126,14 @@ impl Range {
 }
 
 /// Start and end of each partition.
-fn starts(kafka: &Kafka, consumer: &BaseConsumer<Quiet>, topic: &str, span: &Span) -> Result<BTreeMap<i32, (i64, i64)>, Error> {
+fn starts(
+    kafka: &Kafka,
+    consumer: &BaseConsumer<LoggingContext>,
+    topic: &str,
+    span: &Span,
+) -> Result<BTreeMap<i32, (i64, i64)>, Error> {
     let failed = of_topic(topic);
-    let observer = Uncommitted::new(kafka)?;
+    let observer = UncommittedEnds::new(kafka)?;
     let mut ranges = BTreeMap::new();
     for partition in 0..partitions(consumer, topic)? {
         if matches!(span, Span::Offsets(wanted) if !wanted.contains_key(&partition)) {

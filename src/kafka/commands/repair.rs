@@ -10,7 +10,7 @@ use crate::kafka::base::error::Error;
 use crate::kafka::client::committed::Committed;
 use crate::kafka::client::group;
 use crate::kafka::client::log_id::LogIds;
-use crate::kafka::client::lookup::{METADATA_PATIENCE, Uncommitted};
+use crate::kafka::client::lookup::{METADATA_PATIENCE, UncommittedEnds};
 use std::sync::Arc;
 
 /// What a role knows of its state.
@@ -114,7 +114,7 @@ impl Repair<'_> {
                 *marker = Some(next);
             }
         }
-        let client = Uncommitted::new(kafka)?;
+        let client = UncommittedEnds::new(kafka)?;
         let mut found = Vec::with_capacity(positions.len());
         for (partition, (committed, marker)) in (0..).zip(positions.into_iter().zip(markers)) {
             let (first, end) = client.log(self.input, partition, METADATA_PATIENCE)?;

@@ -5,7 +5,7 @@ use crate::config::Kafka;
 use crate::event::Output;
 use crate::kafka::base::error::Error;
 use crate::kafka::client::committed::Committed;
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::instance::Instance;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, partitions};
 use crate::kafka::client::settings;
@@ -49,7 +49,7 @@ const JOINING: Duration = Duration::from_secs(30);
 /// Nobody is in the group, as far as the brokers say; of a group with the protocol `consumer` they do not (KIP-848), and whoever
 /// is there is found when it is joined.
 pub(crate) fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), GroupError> {
-    let observer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+    let observer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     let groups = observer.fetch_group_list(Some(group), METADATA_PATIENCE).map_err(Error::Consume)?;
     let members = groups.groups().iter().filter(|found| found.name() == group).flat_map(GroupInfo::members);
     let members: Vec<String> = members.map(|member| format!("{} at {}", member.client_id(), member.client_host())).collect();
@@ -62,7 +62,7 @@ pub(crate) fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), GroupError> {
 /// the record as well, and its position would be overwritten by ours. A member's commit is refused when the group has changed.
 pub(crate) struct Member {
     /// Not polled any more: whatever the group decides, what is ours stays so until a poll gives it away.
-    _consumer: BaseConsumer<Quiet>,
+    _consumer: BaseConsumer<LoggingContext>,
     /// Of the moment when every partition was ours. A later one would be accepted for what is not ours any more.
     membership: Membership,
 }
@@ -70,8 +70,11 @@ pub(crate) struct Member {
 impl Member {
     /// Joins and waits until every partition of the topic is ours.
     pub(crate) fn join(kafka: &Kafka, group: &str, topic: &str) -> Result<Self, GroupError> {
-        let consumer =
-            Quiet::consumer(&settings::role_consumer(kafka, group, &Instance { name: "skip".to_owned(), lasts: false })?)?;
+        let consumer = LoggingContext::consumer(&settings::role_consumer(
+            kafka,
+            group,
+            &Instance { name: "skip".to_owned(), lasts: false },
+        )?)?;
         let all = partitions(&consumer, topic)?;
         consumer.subscribe(&[topic]).map_err(|reason| Error::Subscribe { topics: topic.to_owned(), reason })?;
         let started = Instant::now();

@@ -4,7 +4,7 @@ use crate::config::Kafka;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::{Generation, Partition};
 use crate::kafka::client::background::Background;
-use crate::kafka::client::lookup::Uncommitted;
+use crate::kafka::client::lookup::UncommittedEnds;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) type LogEnds = Background<Asked, (Asked, Option<i64>)>;
 
 /// Starts the thread.
 pub(crate) fn log_ends(kafka: &Kafka) -> Result<LogEnds, Error> {
-    let client = Uncommitted::new(kafka)?;
+    let client = UncommittedEnds::new(kafka)?;
     Background::start("ends", move |questions: &mpsc::Receiver<Asked>, found: &mpsc::Sender<_>| {
         for asked in questions {
             let log = client.log(&asked.partition.topic, asked.partition.number, PATIENCE);

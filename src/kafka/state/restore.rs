@@ -14,8 +14,8 @@ use crate::kafka::base::log;
 use crate::kafka::base::partition::{Generation, Partition};
 use crate::kafka::client::background::Background;
 use crate::kafka::client::connection::{Right, is_denied};
-use crate::kafka::client::context::Quiet;
-use crate::kafka::client::lookup::{self, Uncommitted};
+use crate::kafka::client::context::LoggingContext;
+use crate::kafka::client::lookup::{self, UncommittedEnds};
 use crate::kafka::client::settings;
 use crate::kafka::testing::failpoint::Mutant;
 use crate::kafka::transaction::retry::MARGIN;
@@ -57,9 +57,9 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 pub(crate) fn restores(kafka: &Kafka, role: Arc<dyn Stateful>, progress: Arc<RestoreProgress>) -> Result<Restores, Error> {
     progress.note_state();
     let worker = Worker {
-        reader: Quiet::consumer(&settings::plain_reader(kafka)?)?,
+        reader: LoggingContext::consumer(&settings::plain_reader(kafka)?)?,
         kafka: kafka.clone(),
-        uncommitted: Uncommitted::new(kafka)?,
+        uncommitted: UncommittedEnds::new(kafka)?,
         stall: Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN,
         role,
         progress,
@@ -68,9 +68,9 @@ pub(crate) fn restores(kafka: &Kafka, role: Arc<dyn Stateful>, progress: Arc<Res
 }
 
 struct Worker {
-    reader: BaseConsumer<Quiet>,
+    reader: BaseConsumer<LoggingContext>,
     kafka: Kafka,
-    uncommitted: Uncommitted,
+    uncommitted: UncommittedEnds,
     stall: Duration,
     role: Arc<dyn Stateful>,
     progress: Arc<RestoreProgress>,
@@ -175,7 +175,7 @@ impl Worker {
         // The offset itself: a client that is to find the beginning before it knows the partition's leader waits half a second.
         list.add_partition_offset(topic, number, Offset::Offset(first)).map_err(Error::Consume)?;
         // A client that has read this partition before would still know its position, which may be beyond the end already.
-        let reader = settings::changelog_reader(&self.kafka, AT_ONCE).and_then(|config| Quiet::consumer(&config))?;
+        let reader = settings::changelog_reader(&self.kafka, AT_ONCE).and_then(|config| LoggingContext::consumer(&config))?;
         reader.assign(&list).map_err(Error::Consume)?;
         self.read_to(job, &Log { reader, topic, number, first, target }, take)
     }
@@ -239,7 +239,7 @@ impl Worker {
 
 /// A partition of a changelog that is read from `first` to `target`.
 struct Log<'t> {
-    reader: BaseConsumer<Quiet>,
+    reader: BaseConsumer<LoggingContext>,
     topic: &'t str,
     number: i32,
     first: i64,

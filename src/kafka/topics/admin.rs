@@ -4,7 +4,7 @@ use super::check::{Cluster, Found};
 use super::plan::{Layout, Topic};
 use crate::config::Kafka;
 use crate::kafka::base::error::{Error, is_passing, of_client};
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, no_answer};
 use crate::kafka::client::settings;
 use futures::executor::block_on;
@@ -23,16 +23,16 @@ const MINUTE: u64 = 60;
 
 /// A connection for questions about topics.
 pub(crate) struct Admin {
-    admin: AdminClient<Quiet>,
+    admin: AdminClient<LoggingContext>,
     /// Asks for metadata: a producer or an admin client that asks about a topic can bring it into being.
-    observer: BaseConsumer<Quiet>,
+    observer: BaseConsumer<LoggingContext>,
 }
 
 impl Admin {
     pub(crate) fn new(kafka: &Kafka) -> Result<Self, Error> {
         let config = settings::admin(kafka)?;
-        let admin = config.create_with_context(Quiet::of(&config)).map_err(of_client)?;
-        let observer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+        let admin = config.create_with_context(LoggingContext::of(&config)).map_err(of_client)?;
+        let observer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
         Ok(Self { admin, observer })
     }
 

@@ -4,7 +4,7 @@ use crate::config::Kafka;
 use crate::kafka::base::error::{Error, is_passing};
 use crate::kafka::base::log;
 use crate::kafka::base::stop::Stop;
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::settings;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// # Errors
 /// Settings that the client library refuses, or brokers that refuse us.
 pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<Option<Vec<String>>, Error> {
-    let consumer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+    let consumer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     while !stop.is_requested() {
         let error = match consumer.fetch_metadata(None, Duration::from_secs(2)) {
             Ok(metadata) => {

@@ -4,7 +4,7 @@ use super::admin::Admin;
 use super::check::{Deviation, Problem};
 use crate::config::{Config, Kafka};
 use crate::kafka::base::error::Error;
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::group::Group;
 use crate::kafka::client::log_id::LogIds;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, log};
@@ -45,7 +45,7 @@ pub(crate) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Probl
 /// of transactions have some too.
 fn left(kafka: &Kafka, lane: &Group, topic: &str) -> Result<(usize, bool), Error> {
     let log_id = LogIds::new(kafka)?.of(topic)?;
-    let observer = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+    let observer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     let mut spans = BTreeMap::new();
     for (partition, position) in (0..).zip(lane.positions(kafka, topic)?) {
         let next = position.filter(|position| !position.is_of_another(log_id)).map_or(0, |position| position.next);

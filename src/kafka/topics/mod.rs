@@ -17,7 +17,7 @@ pub use strimzi::strimzi;
 use crate::config::{Config, Kafka};
 use crate::event::Output;
 use crate::kafka::base::error::Error;
-use crate::kafka::client::context::Quiet;
+use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::group::Group;
 use crate::kafka::client::{lookup, settings};
 use crate::kafka::transaction::delivery::Producer;
@@ -44,7 +44,7 @@ pub fn check(config: &Config, lane: &Group) -> Result<Report, Error> {
 /// # Errors
 /// No broker answers, or there is no such topic.
 pub fn partitions(kafka: &Kafka, topic: &str) -> Result<i32, Error> {
-    let reader = Quiet::consumer(&settings::plain_reader(kafka)?)?;
+    let reader = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     lookup::partitions(&reader, topic)
 }
 
