@@ -15,6 +15,7 @@
 //! | [`aggregate`] | windows, rows, closing |
 //! | [`report`] | aggregate reports, byte for byte |
 //! | [`detail`] | what is wrong in particular, for people |
+//! | `limits` | limits on what one message may cost |
 //! | [`location`] | URLs of objects |
 //! | [`claim_check`] | messages that lie in an object store |
 //! | [`config`] | settings |
@@ -35,6 +36,7 @@ pub mod detail;
 pub mod dns;
 pub mod event;
 pub mod kafka;
+mod limits;
 pub mod location;
 pub mod message;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! `verdmarc config print|check`
 
+use super::resolver::configured;
 use super::run::{Role, chosen};
 use super::{Exit, Failure, Settings, cgroup};
 use crate::claim_check::ClaimChecks;
@@ -73,7 +74,7 @@ fn check(arguments: &Check) -> Result<Exit, Failure> {
         checked.all_of("telemetry", endpoint, crate::telemetry::check_export(&config.telemetry));
     }
     if let Some(zone) = &config.dns.zone {
-        checked.all_of("DNS zone", &zone.display().to_string(), crate::dns::configured(&config.dns).map(drop));
+        checked.all_of("DNS zone", &zone.display().to_string(), configured(&config.dns).map(drop));
     }
     if !config.claim_check.prefixes.is_empty() {
         let prefixes: Vec<String> = config.claim_check.prefixes.iter().map(ToString::to_string).collect();

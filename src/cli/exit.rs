@@ -1,7 +1,7 @@
 //! Exit codes: a closed list.
 
+use super::resolver::ResolverError;
 use crate::config::ConfigError;
-use crate::dns::ResolverError;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ mod files;
 mod fold;
 pub mod replay;
 mod reports;
+mod resolver;
 mod run;
 pub mod schema;
 mod send;

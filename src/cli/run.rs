@@ -1,10 +1,11 @@
 //! `verdmarc run`
 
+use super::resolver::{ResolverError, configured};
 use super::{Exit, Failure, Settings};
 use crate::aggregate::Settings as Counting;
 use crate::claim_check::ClaimChecks;
 use crate::config::{Config, Source};
-use crate::dns::{Resolver, ResolverError, SharedZone, Zone};
+use crate::dns::{Resolver, SharedZone, Zone};
 use crate::kafka::{Status, Stop, Tally};
 use crate::roles::verdict::Statuses;
 use crate::telemetry::Telemetry;
@@ -150,7 +151,7 @@ fn shared_zone(path: &Path) -> Result<Arc<SharedZone>, Failure> {
 fn resolver(config: &Config, zone: Option<Arc<SharedZone>>) -> Result<Arc<dyn Resolver>, Failure> {
     Ok(match zone {
         Some(zone) => zone,
-        None => crate::dns::configured(&config.dns)?,
+        None => configured(&config.dns)?,
     })
 }
 

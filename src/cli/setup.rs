@@ -1,7 +1,8 @@
 //! Settings and DNS for commands that judge without Kafka.
 
+use super::resolver::configured;
 use crate::config::{Config, Discovery, Evaluation, Source};
-use crate::dns::{Resolver, configured};
+use crate::dns::Resolver;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Arc;

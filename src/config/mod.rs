@@ -7,7 +7,6 @@ mod dns;
 mod evaluation;
 mod health;
 mod kafka;
-mod limits;
 mod load;
 mod log;
 mod memory;
@@ -25,6 +24,7 @@ mod verdict;
 mod words;
 mod wrap;
 
+pub use crate::limits::Limits;
 pub use aggregate::AggregateRole;
 pub use claim_check::ClaimCheck;
 pub(crate) use contradictions::{HEADROOM, LATE, QUEUE_KIB};
@@ -33,7 +33,6 @@ pub use evaluation::{Discovery, DkimVerdictRule, Evaluation, PermissiveSpf, Test
 pub use health::Health;
 pub(crate) use kafka::COMMANDS;
 pub use kafka::{Compression, Kafka, Properties, PropertyFiles, Protocol};
-pub use limits::Limits;
 pub use load::{ConfigError, Source};
 pub use log::{Log, LogFormat};
 pub use memory::{Memory, NoSize, Roles, Size};

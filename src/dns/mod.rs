@@ -7,7 +7,6 @@
 //! | `session` | one message's questions: budgets, deadline, the record of what was answered |
 //! | `evidence` | that record as it travels with a verdict, and the resolver that answers from it |
 //! | `cache` | answers kept by TTL, and one flight for the same question |
-//! | `configured` | the resolver that the settings ask for |
 //! | `network` | hickory-resolver behind the trait |
 //! | `places` | who may ask the network next |
 //! | `zone` | a zone in memory, from JSON or a master file |
@@ -17,7 +16,6 @@
 
 mod answer;
 mod cache;
-mod configured;
 mod counting;
 mod evidence;
 mod name;
@@ -30,7 +28,6 @@ mod zone;
 
 pub use answer::{Answer, Outcome, Question, Record, RecordType, Unanswered};
 pub use cache::{Cache, CacheLimits};
-pub use configured::{ResolverError, configured};
 pub use counting::Counting;
 pub use evidence::{Entry, Evidence, EvidenceResolver};
 pub use name::{Domain, InvalidDomain, QueryName};

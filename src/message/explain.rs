@@ -40,7 +40,7 @@ fn problem(part: &Part<'_>, text: &[u8], line: usize) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
+    use crate::limits::Limits;
 
     #[test]
     fn the_line_that_is_malformed_is_named_with_its_cause() {

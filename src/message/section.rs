@@ -4,7 +4,7 @@
 //! with CRLF. Within it a field begins with a name and a colon and goes on over lines that begin with space or tab. A line that is
 //! neither is a defect, and the section goes on behind it.
 
-use crate::config::Limits;
+use crate::limits::Limits;
 use memchr::{memchr, memchr3, memmem};
 use std::ops::Range;
 

@@ -285,7 +285,7 @@ impl CommonHeaders<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
+    use crate::limits::Limits;
     use proptest::prelude::*;
     use std::sync::LazyLock;
 

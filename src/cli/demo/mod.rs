@@ -7,6 +7,7 @@ mod table;
 mod zone;
 
 use super::envelope::{Sent, new_id, read_messages};
+use super::resolver::configured;
 use super::verify::EnvelopeArgs;
 use super::{Exit, Failure, shown, tail};
 use crate::aggregate::Settings;
@@ -17,7 +18,7 @@ use crate::event::{Record, VerdictEvent};
 use crate::kafka::embedded::Embedded;
 use crate::kafka::{Producer, Reader, Start, Stop, Tally};
 use crate::telemetry::traces::Traces;
-use crate::{dns, roles, telemetry};
+use crate::{roles, telemetry};
 use scenarios::Scenario;
 use sign::Keys;
 use std::collections::BTreeMap;
@@ -130,7 +131,7 @@ fn given(config: Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let resolver = {
         let runtime = super::runtime()?;
         let _entered = runtime.enter();
-        dns::configured(&config.dns)?
+        configured(&config.dns)?
     };
     let mut out = anstream::stdout();
     let stage = Stage::open(config, resolver)?;

@@ -1,6 +1,6 @@
 use super::RemovalReason as Reason;
 use super::*;
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::message::summary::in_q;
 use bstr::BStr;
 use proptest::prelude::*;

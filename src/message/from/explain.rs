@@ -110,7 +110,7 @@ impl AddressList<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
+    use crate::limits::Limits;
     use crate::message::author;
 
     fn explained(fields: &str) -> String {

@@ -1,7 +1,7 @@
 mod display;
 
 use super::*;
-use crate::config::Limits;
+use crate::limits::Limits;
 use AuthorError::{HeadersMalformed, Missing, MultipleDomains, MultipleFields, Unparsable};
 use bstr::BStr;
 use proptest::prelude::*;

@@ -1,15 +1,14 @@
 //! The resolver that the settings ask for.
 
-use super::network::{NetworkError, NetworkOptions, NetworkResolver};
-use super::{Cache, CacheLimits, PlaceLimits, Resolver, Zone, ZoneError};
 use crate::config::Dns;
+use crate::dns::{Cache, CacheLimits, NetworkError, NetworkOptions, NetworkResolver, PlaceLimits, Resolver, Zone, ZoneError};
 use nix::sys::resource::{Resource, getrlimit};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Why there is no resolver.
 #[derive(Debug, thiserror::Error)]
-pub enum ResolverError {
+pub(super) enum ResolverError {
     /// `dns.zone` cannot be used.
     #[error(transparent)]
     Zone(#[from] ZoneError),
@@ -22,7 +21,7 @@ pub enum ResolverError {
 ///
 /// # Errors
 /// A zone file that cannot be read or is wrong, with its line; a system without resolvers.
-pub fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
+pub(super) fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
     if let Some(path) = &settings.zone {
         return Ok(Arc::new(Zone::load(path)?));
     }
