@@ -1,8 +1,9 @@
 //! ARC sets: the three fields of each instance, and the rules about their structure (RFC 8617 4.1, 5.2 steps 1 to 3).
 
 use crate::auth::cause::{DkimCause, ResultWord};
+use crate::auth::dkim::algorithm::Algorithm;
 use crate::auth::dkim::header::value_without_line_end;
-use crate::auth::dkim::signature::{Algorithm, Kind, Signature, name};
+use crate::auth::dkim::signature::{Kind, Signature, name};
 use crate::auth::dkim::tags::{TagList, base64, number, trim_fws};
 use crate::config::Limits;
 use crate::dns::Domain;

@@ -2,8 +2,9 @@
 //!
 //! Only CRLF ends a line. A CR or LF alone is an octet like any other, so that inserting one breaks the signature (G2).
 
-use super::Canonicalization;
+use super::canonicalization::Canonicalization;
 use super::relaxed::relaxed;
+use super::sink::Sink;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,22 +76,11 @@ impl<'m> BodyHashes<'m> {
     }
 }
 
-/// Where canonical octets go.
-pub(super) trait Sink {
-    fn put(&mut self, octets: &[u8]);
-}
-
 struct Counter(u64);
 
 impl Sink for Counter {
     fn put(&mut self, octets: &[u8]) {
         self.0 += octets.len() as u64;
-    }
-}
-
-impl Sink for Vec<u8> {
-    fn put(&mut self, octets: &[u8]) {
-        self.extend_from_slice(octets);
     }
 }
 
@@ -134,8 +124,4 @@ fn without_trailing_lines(mut body: &[u8]) -> &[u8] {
         body = rest;
     }
     body
-}
-
-pub(super) fn is_wsp(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t')
 }

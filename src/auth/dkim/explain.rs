@@ -1,10 +1,11 @@
 //! What is wrong with a signature in particular, for people. Made only for signatures that do not pass.
 
+use super::body::BodyHashes;
+use super::canonicalization::Canonicalization;
 use super::header::NameIndex;
 use super::key::{KeyRecord, KeyRecords, MAX_RECORDS, sorted_texts};
 use super::signature::{Broken, Signature};
 use super::tags::TagList;
-use super::{BodyHashes, Canonicalization};
 use crate::auth::cause::DkimCause;
 use crate::detail::{Detail, quoted};
 use crate::dns::Answer;

@@ -1,7 +1,6 @@
 //! Which fields a signature covers (RFC 6376 5.4.2) and their canonical form (3.4.1, 3.4.2).
 
-use super::Canonicalization;
-use super::body::is_wsp;
+use super::canonicalization::{Canonicalization, is_wsp};
 use crate::message::Field;
 use std::cmp::Ordering;
 use std::ops::Range;

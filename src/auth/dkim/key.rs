@@ -1,7 +1,7 @@
 //! Key records (RFC 6376 3.6.1, RFC 8463 4) and how one is had from DNS.
 
+use super::algorithm::Algorithm;
 use super::crypto::{PublicKey, Unusable};
-use super::signature::Algorithm;
 use super::tags::{TagList, TagListError, base64, elements, without_fws};
 use crate::auth::cause::DkimCause;
 use crate::auth::kept::Kept;

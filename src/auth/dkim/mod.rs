@@ -3,16 +3,21 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `tags` | tag lists |
+//! | `algorithm` | the algorithms of signatures |
+//! | `canonicalization` | the two canonicalizations |
 //! | `signature` | what a signature says, and the rules about it |
 //! | `header` | the signed fields and their canonical form |
 //! | `body` | the canonical body and its hashes |
 //! | `relaxed` | the relaxed canonical body |
+//! | `sink` | where canonical octets go |
 //! | `octets` | finding octets with wide registers |
 //! | `key` | key records |
 //! | `crypto` | public keys and verification |
 //! | `explain` | what is wrong in particular, for people |
 
+pub(crate) mod algorithm;
 mod body;
+mod canonicalization;
 pub(crate) mod crypto;
 mod explain;
 pub(crate) mod header;
@@ -20,12 +25,14 @@ pub(crate) mod key;
 mod octets;
 mod relaxed;
 pub(crate) mod signature;
+mod sink;
 pub(crate) mod tags;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use body::{BodyHash, BodyHashes};
+pub use canonicalization::Canonicalization;
 
 use super::cause::{DkimCause, ResultWord};
 use crate::config::{Limits, TestingKey};
@@ -77,25 +84,6 @@ pub struct DkimParameters<'a> {
     pub testing_key: TestingKey,
     /// Limits on signatures.
     pub limits: &'a Limits,
-}
-
-/// How octets are made comparable before they are signed (RFC 6376 3.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Canonicalization {
-    /// As they are.
-    Simple,
-    /// Without differences in white space.
-    Relaxed,
-}
-
-impl Canonicalization {
-    fn read(name: &[u8]) -> Option<Self> {
-        match name {
-            _ if name.eq_ignore_ascii_case(b"simple") => Some(Self::Simple),
-            _ if name.eq_ignore_ascii_case(b"relaxed") => Some(Self::Relaxed),
-            _ => None,
-        }
-    }
 }
 
 /// Verifies every DKIM-Signature field within the limits; one outcome a field, in header order.

@@ -2,8 +2,9 @@
 
 #![expect(clippy::inline_always, reason = "inlined, so that it is compiled for the registers of the caller")]
 
-use super::body::{Sink, is_wsp};
+use super::canonicalization::is_wsp;
 use super::octets::{BLOCK, Work, widest};
+use super::sink::Sink;
 
 /// Small pieces are gathered up to this size, because a call of the hash costs more than copying them.
 const GATHERED: usize = 4096;

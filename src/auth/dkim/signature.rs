@@ -1,45 +1,17 @@
 //! What a signature field says, and the rules that need neither body nor key (RFC 6376 3.5, 6.1.1).
 
+use super::algorithm::Algorithm;
+use super::body::BodyHashes;
+use super::canonicalization::Canonicalization;
 use super::crypto::PublicKey;
 use super::header::{NameIndex, put_field, put_signature};
 use super::key::KeyRecord;
 use super::tags::{InvalidNumber, TagList, base64, elements, without_fws};
-use super::{BodyHashes, Canonicalization};
 use crate::auth::cause::DkimCause;
 use crate::dns::Domain;
 use crate::message::Field;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use std::ops::Range;
-
-/// The algorithms that count. rsa-sha1 is none of them (RFC 8301 3.1, G3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    /// RFC 6376 3.3.2.
-    RsaSha256,
-    /// RFC 8463 3.
-    Ed25519Sha256,
-}
-
-impl Algorithm {
-    /// The algorithm in `a=`.
-    pub(crate) fn read(tags: &TagList) -> Result<Self, DkimCause> {
-        match tags.get("a").ok_or(DkimCause::Malformed)? {
-            [] => Err(DkimCause::Malformed),
-            name if name.eq_ignore_ascii_case(b"rsa-sha256") => Ok(Self::RsaSha256),
-            name if name.eq_ignore_ascii_case(b"ed25519-sha256") => Ok(Self::Ed25519Sha256),
-            _ => Err(DkimCause::UnusableAlgorithm),
-        }
-    }
-}
-
-impl std::fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::RsaSha256 => "rsa-sha256",
-            Self::Ed25519Sha256 => "ed25519-sha256",
-        })
-    }
-}
 
 /// A rule about the field itself that is broken, and the tag that breaks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,12 @@
+//! Where canonical octets go.
+
+/// Where canonical octets go.
+pub(super) trait Sink {
+    fn put(&mut self, octets: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, octets: &[u8]) {
+        self.extend_from_slice(octets);
+    }
+}
