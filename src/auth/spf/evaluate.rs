@@ -1,9 +1,10 @@
 //! `check_host()`: records fetched, mechanisms matched, limits held (RFC 7208 sections 4 to 6).
 
-use super::explain::Trace;
+use super::identity::Identity;
 use super::macros::{DomainSpec, Values, reverse_name};
 use super::record::{Directive, DualCidr, Mechanism, Qualifier, has_version, parse_record};
-use super::{Identity, SpfCause};
+use super::trace::Trace;
+use crate::auth::cause::SpfCause;
 use crate::config::Limits;
 use crate::detail::{Detail, quoted};
 use crate::dns::{Answer, Outcome, Purpose, QueryName, Question, Record as DnsRecord, RecordType, Session, Unanswered};

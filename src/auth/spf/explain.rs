@@ -3,41 +3,11 @@
 //! The evaluation that ended keeps no notes, because nearly all mail does without. It runs once more over the same answers, which the
 //! session holds, and notes what it does.
 
-use super::SpfCause;
 use super::evaluate::{Evaluation, Stop};
+use super::trace::{Term, Trace};
+use crate::auth::cause::SpfCause;
 use crate::detail::{Detail, escaped};
 use crate::dns::QueryName;
-
-/// What an evaluation did up to its end.
-#[derive(Debug, Default)]
-pub(super) struct Trace {
-    /// The term under way, and the domain whose record holds it.
-    term: Option<Term>,
-    /// Terms that ask DNS.
-    lookups: Vec<Term>,
-    /// Terms whose lookup found nothing.
-    voids: Vec<Term>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Term {
-    text: String,
-    domain: QueryName,
-}
-
-impl Trace {
-    pub(super) fn begin(&mut self, text: &str, domain: &QueryName) {
-        self.term = Some(Term { text: text.into(), domain: domain.clone() });
-    }
-
-    pub(super) fn looks_up(&mut self) {
-        self.lookups.extend(self.term.clone());
-    }
-
-    pub(super) fn finds_nothing(&mut self) {
-        self.voids.extend(self.term.clone());
-    }
-}
 
 impl Evaluation<'_> {
     /// What brought about the end `stop` of this evaluation, which began at `domain`.

@@ -1,6 +1,6 @@
 //! Domain-specs and their macros (RFC 7208 section 7).
 
-use super::Identity;
+use super::identity::Identity;
 use crate::dns::QueryName;
 use std::borrow::Cow;
 use std::fmt::Write as _;

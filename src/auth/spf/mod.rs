@@ -2,16 +2,21 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `identity` | the client and the sender that SPF is asked about |
 //! | `record` | a record read into terms, strictly |
 //! | `macros` | domain-specs and their expansion |
 //! | `evaluate` | mechanisms, `include` and `redirect`, limits |
+//! | `trace` | notes on what an evaluation did |
 //! | `explain` | the terms that counted towards a limit, for people |
 
 mod evaluate;
 mod explain;
+mod identity;
 mod macros;
 mod record;
+mod trace;
 
+pub use identity::Identity;
 pub use record::{Record, SyntaxError, parse_record};
 
 use self::evaluate::{Evaluation, Found};
@@ -19,25 +24,7 @@ use self::record::Qualifier;
 use super::cause::{ResultWord, SpfCause};
 use crate::config::Limits;
 use crate::detail::{Detail, quoted};
-use crate::dns::{Domain, Session};
-use std::net::IpAddr;
-
-/// What SPF is asked about: one client and one identity.
-#[derive(Debug, Clone, Copy)]
-pub struct Identity<'a> {
-    /// The client; an IPv4-mapped address counts as IPv4 (A2).
-    pub client_ip: IpAddr,
-    /// HELO as given, any octets; `%{h}` only. None when unknown: a term that takes it ends the evaluation without result.
-    pub helo: Option<&'a [u8]>,
-    /// The local part of the sender, `postmaster` for the null path (RFC 7208 4.3), as which an empty one counts too. Any octets.
-    pub local_part: &'a [u8],
-    /// The domain of the sender: of MAIL FROM, or HELO for the null path.
-    pub domain: &'a Domain,
-    /// This receiver's name, for `%{r}`, which only explanations may hold (RFC 7208 7.2); those are never fetched.
-    pub receiver: &'a str,
-    /// Arrival in Unix seconds, for `%{t}`; as `receiver`.
-    pub arrival: i64,
-}
+use crate::dns::Session;
 
 /// What SPF found.
 #[derive(Debug, Clone, PartialEq, Eq)]
