@@ -1,6 +1,7 @@
 //! The questions that a decision needs, asked one after the other: every question is one that the result hangs on.
 
-use super::decision::{Alignment, Decision, DmarcResult, Identifier, decide};
+use super::decision::{Decision, DmarcResult, decide};
+use super::judgement::{Alignment, Identifier};
 use super::knowledge::{AtName, DiscoveryRules, Existence, Knowledge, Stop};
 use super::walk::{InForce, policy};
 use super::{DmarcFlag, knowledge::Assumed};

@@ -7,12 +7,14 @@
 //! | `report_address` | its reporting addresses (A17) |
 //! | `knowledge` | what is known of the `_dmarc` names so far |
 //! | `walk` | tree walk, organizational domain, policy domain (A20 to A30) |
-//! | `decision` | alignment and result, unknown answers included (A40 to A45) |
+//! | `judgement` | alignment and the policy in force, under what is known and assumed (A24 to A26, A40, A41) |
 //! | `survey` | which results unknown answers could bring about (A43) |
+//! | `decision` | the result, unknown answers included (A40 to A45) |
 //! | `evaluation` | the questions that the decision needs, asked one after the other |
 
 mod decision;
 mod evaluation;
+mod judgement;
 mod knowledge;
 mod policy;
 mod record;
@@ -23,8 +25,9 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use decision::{Alignment, Certainty, Decision, DmarcFlag, DmarcResult, Identifier, Mechanism};
+pub use decision::{Decision, DmarcResult};
 pub use evaluation::Dmarc;
+pub use judgement::{Alignment, Certainty, DmarcFlag, Identifier, Mechanism};
 pub use knowledge::{DiscoveryRules, RecordProblem};
 pub use policy::{AlignmentMode, Policy, Psd};
 pub use record::{Policies, Record, RecordFault, is_dmarc};

@@ -9,7 +9,7 @@
 //!   from being aligned, which `psd=y` always does, and can never align it. So either none of them holds a record, which aligns as
 //!   much as can be, or all of them hold `psd=y`, which aligns as little as can be.
 
-use super::decision::{Identifier, Judged, Pair, judge};
+use super::judgement::{Identifier, Judged, Pair, judge};
 use super::knowledge::{Assumed, Completion, DiscoveryRules, Knowledge, Stop};
 use super::{Psd, walk_names};
 use crate::dns::Domain;

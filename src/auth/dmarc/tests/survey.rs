@@ -1,7 +1,7 @@
 //! The search over completions against one that tries every combination.
 
 use super::super::Record;
-use super::super::decision::{Pair, judge};
+use super::super::judgement::{Pair, judge};
 use super::super::knowledge::{Assumed, AtName, Completion, Existence, Knowledge, Stop};
 use super::super::survey::Survey;
 use super::*;
