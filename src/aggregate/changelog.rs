@@ -10,53 +10,20 @@
 //!
 //! A row or group that is reported is deleted, as is a window that is over. Values are postcard behind a version byte.
 
-use super::closing::Progress;
-use super::group::About;
-use super::row::Canonical;
+mod values;
+
+pub use values::Marker;
+pub(super) use values::{Progress, RowValue, Sums, WindowValue};
+
+use super::about::About;
+use super::id::Id;
 use super::window::Window;
-use crate::event::{Headers, Output, TopicId};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+use crate::event::{Headers, Output};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// The version that is written. A later one reads this too.
 const VERSION: u8 = 1;
-
-/// The first bytes of a hash, as a key.
-pub(super) type Id = [u8; 16];
-
-/// A row and how often it was counted.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RowValue<'a> {
-    pub(super) group: Id,
-    #[serde(borrow)]
-    pub(super) row: Canonical<'a>,
-    pub(super) count: u64,
-}
-
-/// What is known of a window beyond its groups.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct WindowValue {
-    /// The generation that new rows belong to.
-    pub(super) generation: u32,
-    /// When the last closing began.
-    pub(super) closed: i64,
-    /// The closing under way.
-    pub(super) closing: Option<Progress>,
-}
-
-/// How far a partition is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marker {
-    /// The next record to read; equals the group's committed position.
-    pub next: i64,
-    /// Partitions of mail.failures.
-    pub partitions: i32,
-    /// Windows that end at or before this second are over.
-    pub over: i64,
-    /// The id of mail.failures; none when the brokers do not say it, or in a marker of a version that did not ask.
-    pub input: Option<TopicId>,
-}
 
 /// What a record of the changelog says.
 #[derive(Debug)]
@@ -77,31 +44,6 @@ pub(super) enum Entry<'a> {
 #[error("a record of the changelog cannot be read ({0}): it was written by a newer version, or not by verdmarc")]
 pub struct Foreign(pub String);
 
-pub(super) fn group_id(about: &About) -> Id {
-    let mut digest = Sha256::new();
-    for number in [about.window.begin, about.window.end, i64::from(about.generation)] {
-        digest.update(number.to_be_bytes());
-    }
-    digest.update(about.policy_domain.as_str());
-    digest.update([0]);
-    digest.update(&about.policy_hash);
-    first(digest)
-}
-
-/// The hash of a row, from its group and its canonical form.
-pub(super) fn row_id(group: &Id, row: &[u8]) -> Id {
-    let mut digest = Sha256::new();
-    digest.update(group);
-    digest.update(row);
-    first(digest)
-}
-
-fn first(digest: Sha256) -> Id {
-    let mut id = Id::default();
-    id.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
-    id
-}
-
 pub(super) fn row_key(id: &Id) -> Vec<u8> {
     key(b'r', id)
 }
@@ -114,8 +56,31 @@ pub(super) fn window_key(window: Window) -> Vec<u8> {
     key(b'w', &[window.begin.to_be_bytes(), window.end.to_be_bytes()].concat())
 }
 
-/// A record of the changelog.
-pub(super) fn record(topic: &Arc<str>, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
+/// The changelog of one partition.
+#[derive(Debug)]
+pub(super) struct Changelog {
+    pub(super) topic: Arc<str>,
+    pub(super) partition: i32,
+}
+
+impl Changelog {
+    /// The record that gives a key this value.
+    pub(super) fn set(&self, key: Vec<u8>, value: &impl Serialize) -> Output {
+        record(&self.topic, self.partition, key, Some(self::value(value)))
+    }
+
+    /// The record that deletes a key.
+    pub(super) fn delete(&self, key: Vec<u8>) -> Output {
+        record(&self.topic, self.partition, key, None)
+    }
+
+    /// The record that says up to where the partition is counted.
+    pub(super) fn marker(&self, marker: &Marker) -> Output {
+        self::marker(&self.topic, self.partition, marker)
+    }
+}
+
+fn record(topic: &Arc<str>, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
     Output { topic: topic.clone(), partition: Some(partition), key: Some(key), value, headers: Headers::default() }
 }
 
@@ -190,6 +155,7 @@ fn marker_of(value: &[u8]) -> postcard::Result<Marker> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::TopicId;
 
     #[test]
     fn a_marker_is_read_again_and_one_from_before_markers_named_the_topic_names_none() {

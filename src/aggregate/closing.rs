@@ -1,7 +1,8 @@
 //! A frozen window on its way out: report by report, in transactions of bounded size, from wherever the last one ended.
 
-use super::changelog::{self, Id, WindowValue, row_id};
+use super::changelog::{self, Changelog, Progress, Sums};
 use super::group::Group;
+use super::id::{Place, row_id};
 use super::links::{Linked, Links};
 use super::outputs::Destination;
 use super::row::{Canonical, Key};
@@ -9,54 +10,13 @@ use super::settings::Settings;
 use super::window::Window;
 use crate::config::Profile;
 use crate::event::{Output, WindowClosed};
-use crate::report::{Head, Limits, next_part};
+use crate::report::{Head, next_part};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Most records, bytes of reports, and rows of one transaction, about: a part is never divided.
 const RECORDS: usize = 5_000;
 const BYTES: usize = 16 << 20;
-
-/// How far a closing is. It stands in the changelog from the moment that the window is frozen, so that a restart goes on with the
-/// same parts (promise 8).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Progress {
-    pub(super) generation: u32,
-    /// Everything below this offset was counted before.
-    pub(super) cut: i64,
-    /// What a part may measure; fixed, because it decides where parts end.
-    pub(super) limits: Limits,
-    /// When it began.
-    pub(super) began: i64,
-    /// Nothing is counted for this window after it.
-    pub(super) last: bool,
-    /// The group that is divided, the next part's number, and the last row that is done.
-    pub(super) within: Option<(Id, u32, Place)>,
-    pub(super) sums: Sums,
-}
-
-/// What came of a closing so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sums {
-    pub(super) reports: u64,
-    pub(super) rows: u64,
-    /// Messages in reports.
-    pub(super) messages: u64,
-    pub(super) no_reporting_address: u64,
-}
-
-impl Progress {
-    pub(super) fn begin(generation: u32, cut: i64, limits: Limits, began: i64, last: bool) -> Self {
-        Self { generation, cut, limits, began, last, within: None, sums: Sums::default() }
-    }
-
-    /// What the changelog says of the window.
-    pub(super) fn window_value(&self, done: bool) -> WindowValue {
-        let closing = (!done).then(|| self.clone());
-        WindowValue { generation: self.generation + 1, closed: self.began, closing }
-    }
-}
 
 /// A closing window.
 #[derive(Debug)]
@@ -72,9 +32,6 @@ pub(super) struct Closing {
     /// What the transaction under way makes of it.
     pending: Option<Advance>,
 }
-
-/// Where a row stands in its report: by its source, then by its hash.
-pub(super) type Place = ([u8; 16], Id);
 
 /// A row's place in its report, and in its group.
 type Sorted = (Place, usize);
@@ -122,9 +79,16 @@ impl Closing {
     }
 
     /// The outputs of the next step, and which of them are reports whose failures have traces.
-    pub(super) fn step(&mut self, settings: &Settings, destination: &Destination, now: Timestamp) -> (Vec<Output>, Vec<Linked>) {
+    pub(super) fn step(
+        &mut self,
+        settings: &Settings,
+        changelog: &Changelog,
+        destination: &Destination,
+        now: Timestamp,
+    ) -> (Vec<Output>, Vec<Linked>) {
         let progress = self.progress.clone();
-        let mut step = Writing { settings, destination, now, progress, outputs: Vec::new(), linked: Vec::new(), report_bytes: 0 };
+        let mut step =
+            Writing { settings, changelog, destination, now, progress, outputs: Vec::new(), linked: Vec::new(), report_bytes: 0 };
         let mut rest = self.rows.take();
         let mut done = 0;
         for index in &self.order {
@@ -145,8 +109,9 @@ impl Closing {
         if is_over && progress.sums.messages + progress.sums.no_reporting_address > 0 {
             outputs.push(destination.closed(&closed(self.window, destination.partition, &progress), now));
         }
-        let value = (!(is_over && progress.last)).then(|| changelog::value(&progress.window_value(is_over)));
-        outputs.push(settings.changelog(destination.partition, changelog::window_key(self.window), value));
+        let key = changelog::window_key(self.window);
+        let is_gone = is_over && progress.last;
+        outputs.push(if is_gone { changelog.delete(key) } else { changelog.set(key, &progress.window_value(is_over)) });
         self.pending = Some(Advance { progress, groups: done, rows: rest, done: is_over });
         (outputs, linked)
     }
@@ -207,6 +172,7 @@ pub(super) fn canonical_bytes(row: &Canonical<'_>) -> Vec<u8> {
 
 struct Writing<'a> {
     settings: &'a Settings,
+    changelog: &'a Changelog,
     destination: &'a Destination,
     now: Timestamp,
     progress: Progress,
@@ -238,7 +204,7 @@ impl Writing<'_> {
             rest = left;
         }
         self.progress.within = None;
-        self.outputs.push(self.settings.changelog(self.destination.partition, changelog::group_key(&group.id), None));
+        self.outputs.push(self.changelog.delete(changelog::group_key(&group.id)));
         0
     }
 
@@ -293,7 +259,6 @@ impl Writing<'_> {
     }
 
     fn delete(&mut self, rows: &[Sorted]) {
-        let partition = self.destination.partition;
-        self.outputs.extend(rows.iter().map(|((_, id), _)| self.settings.changelog(partition, changelog::row_key(id), None)));
+        self.outputs.extend(rows.iter().map(|((_, id), _)| self.changelog.delete(changelog::row_key(id))));
     }
 }

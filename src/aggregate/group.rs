@@ -1,67 +1,15 @@
 //! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: group of rows).
 
-use super::changelog::Id;
+use super::about::About;
+use super::id::Id;
 use super::links::Links;
 use super::names::Names;
 use super::row::{Canonical, Key};
-use super::window::Window;
-use crate::auth::dmarc::{RecordFault, ReportAddress};
-use crate::config::Discovery;
-use crate::dns::Domain;
-use crate::event::{FailureEvent, PublishedPolicy, TraceContext};
+use crate::event::{FailureEvent, TraceContext};
 use crate::report::{Collapse, ReportRow};
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-
-/// What a group's report says besides its rows, and where it goes. `policy.rua` is as last seen; it tells no groups apart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct About {
-    pub(super) window: Window,
-    pub(super) generation: u32,
-    pub(super) policy_domain: Domain,
-    pub(super) policy_hash: String,
-    pub(super) policy: PublishedPolicy,
-    pub(super) discovery: Discovery,
-    pub(super) errors: BTreeSet<RecordFault>,
-}
-
-impl About {
-    pub(super) fn of(event: &FailureEvent, window: Window, generation: u32) -> Self {
-        let mut policy = event.policy.clone();
-        policy.rua.clone_from(&event.report_addresses);
-        Self {
-            window,
-            generation,
-            policy_domain: event.policy_domain.clone(),
-            policy_hash: event.policy_hash.clone(),
-            policy,
-            discovery: event.discovery,
-            errors: event.record_errors.iter().copied().collect(),
-        }
-    }
-
-    /// Bytes in memory, about.
-    fn bytes(&self) -> usize {
-        let addresses = self.policy.rua.iter().map(|address| address.local_part.len() + address.domain.as_str().len() + 96);
-        GROUP_BYTES + self.policy_domain.as_str().len() + addresses.sum::<usize>()
-    }
-
-    /// Takes over what may change within a group; whether anything did.
-    fn update(&mut self, addresses: &[ReportAddress], errors: &[RecordFault]) -> bool {
-        let mut changed = false;
-        for fault in errors {
-            changed |= self.errors.insert(*fault);
-        }
-        if self.policy.rua != addresses {
-            self.policy.rua = addresses.to_vec();
-            changed = true;
-        }
-        changed
-    }
-}
 
 /// Above how many rows of a group further ones give something up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,9 +73,6 @@ pub(super) struct Placed {
 
 /// A row's entry, its hash, its places in the table.
 const ROW_BYTES: usize = size_of::<Key>() + size_of::<Counted>() + 8 + 12;
-/// A group without rows: itself, its policy, its tables and its place in one.
-const GROUP_BYTES: usize = 1_024;
-
 impl Group {
     pub(super) fn new(about: About, id: Id) -> Self {
         Self { about, id, rows: Rows::default(), dirty: true, restored: 0, links: None }

@@ -1,7 +1,8 @@
 //! What is being counted now, for people.
 
 use super::closing::Closing;
-use super::state::{Open, State};
+use super::open::Open;
+use super::state::State;
 use super::window::{Calendar, Window};
 use crate::auth::dmarc::ReportAddress;
 use crate::dns::Domain;

@@ -1,6 +1,6 @@
 //! Records of mail.reports: a report, and what a closed window came to.
 
-use super::group::About;
+use super::about::About;
 use crate::config::Profile;
 use crate::event::headers::{Attributes, JSON, Trace};
 use crate::event::{Output, ReportAttributes, WINDOW_CLOSED, WindowClosed};

@@ -1,10 +1,13 @@
 //! The state of a partition again, from the records of its changelog.
 
-use super::changelog::{self, Entry, Foreign, Id, Marker, WindowValue};
+use super::about::About;
+use super::changelog::{self, Entry, Foreign, Marker, WindowValue};
 use super::closing::Closing;
-use super::group::{About, Group, Rows};
+use super::group::{Group, Rows};
+use super::id::Id;
+use super::open::policy_hash;
 use super::settings::Settings;
-use super::state::{State, policy_hash};
+use super::state::State;
 use super::window::Window;
 use crate::event::TopicId;
 use std::collections::{BTreeMap, HashMap};

@@ -1,10 +1,8 @@
 //! What bears on counting and closing.
 
-use super::changelog;
 use super::memory::Memory;
 use super::window::Calendar;
 use crate::config::{Config, Reports};
-use crate::event::Output;
 use crate::report::{Limits, Submitter};
 use std::sync::Arc;
 
@@ -94,9 +92,5 @@ impl Settings {
         receiver.organization.get_or_insert_default();
         receiver.contact.get_or_insert_default();
         Self::of(&config)
-    }
-
-    pub(super) fn changelog(&self, partition: i32, key: Vec<u8>, value: Option<Vec<u8>>) -> Output {
-        changelog::record(&self.targets.windows, partition, key, value)
     }
 }

@@ -1,101 +1,24 @@
 //! What one partition of mail.failures came to: counted, cut into transactions, settled, closed.
 
-use super::changelog::{self, Marker, RowValue, group_id, group_key, row_id, row_key};
-use super::closing::{Closing, Progress, canonical_bytes};
-use super::group::{About, Caps, Group};
+mod transaction;
+
+use super::about::About;
+use super::changelog::{Changelog, Progress};
+use super::closing::Closing;
+use super::group::{Caps, Group};
+use super::id::group_id;
 use super::links::Linked;
 use super::memory::{Held, Level};
+use super::open::{Open, policy_hash};
 use super::outputs::Destination;
 use super::settings::Settings;
-use super::window::{Calendar, Window};
-use crate::dns::Domain;
-use crate::event::{CloseWindows, FailureEvent, Output, TopicId, TraceContext};
+use super::totals::{Counts, Totals};
+use super::window::Window;
+use crate::event::{CloseWindows, FailureEvent, TopicId, TraceContext};
 use crate::metrics::Staged;
 use crate::report::Collapse;
-use foldhash::quality::RandomState;
-use indexmap::IndexMap;
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Sums since the process took the partition over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Failures counted in rows.
-    pub counted: u64,
-    /// Of those, in rows that gave something up.
-    pub merged: u64,
-    /// Failures of windows that are over.
-    pub too_late: u64,
-    /// Reports written.
-    pub reports: u64,
-    /// Messages in them.
-    pub reported: u64,
-    /// Messages of policy domains without reporting address.
-    pub no_reporting_address: u64,
-    /// Windows closed, each generation by itself.
-    pub windows_closed: u64,
-    /// When one was closed last, in seconds since 1970.
-    pub last_closed: u64,
-    /// Records that cannot be read.
-    pub unreadable: u64,
-    /// Records of unknown type.
-    pub skipped: u64,
-}
-
-impl Totals {
-    /// Both sums together.
-    #[must_use]
-    pub fn plus(mut self, other: &Self) -> Self {
-        self.counted += other.counted;
-        self.merged += other.merged;
-        self.too_late += other.too_late;
-        self.reports += other.reports;
-        self.reported += other.reported;
-        self.no_reporting_address += other.no_reporting_address;
-        self.windows_closed += other.windows_closed;
-        self.last_closed = self.last_closed.max(other.last_closed);
-        self.unreadable += other.unreadable;
-        self.skipped += other.skipped;
-        self
-    }
-}
-
-/// What a partition holds now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Windows with rows.
-    pub windows: usize,
-    /// Groups.
-    pub groups: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Bytes of memory, about.
-    pub bytes: usize,
-    /// When the next window with rows is to be closed, in seconds since 1970.
-    pub next_close: Option<i64>,
-}
-
-/// A group's place within its window.
-pub(super) type Groups = IndexMap<(Domain, PolicyHash), Group, RandomState>;
-
-/// The digits of `policyHash` as bytes.
-pub(super) type PolicyHash = [u8; 16];
-
-/// A window that something is known of.
-#[derive(Debug, Default)]
-pub(super) struct Open {
-    /// The generation that new rows belong to: closings so far.
-    pub(super) generation: u32,
-    /// When the last closing began.
-    pub(super) closed: Option<i64>,
-    pub(super) groups: Groups,
-    pub(super) closing: Option<Closing>,
-    /// The end of the log when it became due, and when that was: the window closes when everything below is counted.
-    target: Option<(i64, i64)>,
-    /// An operator or the limit on memory wants it closed, whatever the clock says.
-    requested: bool,
-}
 
 /// Where a group is.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +45,7 @@ struct Changes {
 #[derive(Debug)]
 pub struct State {
     pub(super) settings: Arc<Settings>,
+    changelog: Changelog,
     destination: Destination,
     partitions: i32,
     /// Which topic of its name mail.failures is, as far as that is known.
@@ -144,19 +68,6 @@ pub struct State {
     linked: Vec<Linked>,
 }
 
-impl Open {
-    /// When the window is closed next: at its time when it has rows, and for good when it is over.
-    pub(super) fn due(&self, window: Window, calendar: &Calendar) -> i64 {
-        let over = calendar.over(window);
-        if self.groups.is_empty() { over } else { over.min(calendar.due(window, self.closed)) }
-    }
-
-    /// Whether it should be closed and is not told yet where the log ends.
-    fn wants_end(&self, window: Window, calendar: &Calendar, now: i64) -> bool {
-        self.target.is_none() && self.closing.is_none() && now >= self.due(window, calendar)
-    }
-}
-
 /// Bytes of rows in one transaction, about.
 const BATCH_BYTES: usize = 32 << 20;
 
@@ -168,9 +79,11 @@ impl State {
     pub fn new(settings: Arc<Settings>, partition: i32, partitions: i32) -> Self {
         let targets = &settings.targets;
         let held = Held::new(settings.partition_bytes, &settings.memory);
+        let changelog = Changelog { topic: targets.windows.clone(), partition };
         let destination = Destination { topic: targets.reports.clone(), partition, source: targets.source.clone() };
         Self {
             settings,
+            changelog,
             destination,
             partitions,
             input: None,
@@ -347,116 +260,6 @@ impl State {
         self.windows.values().any(|open| open.closing.is_some())
     }
 
-    /// What a transaction writes that commits the position `next`: absolute values of what changed, the marker, and when it is its
-    /// turn the next step of a closing. The transaction before must have ended.
-    pub fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
-        self.totals.cut();
-        self.cut_at = now.as_second();
-        let changes = std::mem::take(&mut self.changes);
-        self.linked.clear();
-        let mut outputs = Vec::with_capacity(changes.rows.len() + changes.abouts.len() + 2);
-        let (settings, partition) = (self.settings.clone(), self.destination.partition);
-        // The mark that freezes a window comes first, so that nobody who reads half of this takes later rows for a contradiction.
-        for window in &changes.frozen {
-            let Some(closing) = self.windows.get(window).and_then(|open| open.closing.as_ref()) else { continue };
-            let value = changelog::value(&closing.progress().window_value(false));
-            outputs.push(settings.changelog(partition, changelog::window_key(*window), Some(value)));
-        }
-        for place in &changes.abouts {
-            if let Some(group) = self.group_mut(*place) {
-                group.dirty = false;
-                outputs.push(settings.changelog(partition, group_key(&group.id), Some(changelog::value(&group.about))));
-            }
-        }
-        for (place, row) in &changes.rows {
-            outputs.extend(self.row(*place, *row));
-        }
-        // The reports of a frozen window follow in transactions of their own, one window after the other.
-        let mut under_way = self.windows.iter_mut().filter(|(window, _)| with_step && !changes.frozen.contains(window));
-        if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
-            let first = outputs.len();
-            let (stepped, linked) = closing.step(&settings, &self.destination, now);
-            outputs.extend(stepped);
-            self.linked = linked.into_iter().map(|linked| Linked { output: first + linked.output, ..linked }).collect();
-        }
-        let marker = Marker { next, partitions: self.partitions, over: self.over_after(), input: self.input };
-        outputs.push(changelog::marker(&settings.targets.windows, partition, &marker));
-        self.in_flight = Some(changes);
-        outputs
-    }
-
-    /// The limit of what is over, once the transaction under way is committed.
-    fn over_after(&self) -> i64 {
-        let ending = self.windows.iter().filter(|(_, open)| open.closing.as_ref().is_some_and(Closing::ends_for_good));
-        ending.map(|(window, _)| window.end).fold(self.over, i64::max)
-    }
-
-    fn row(&mut self, place: Place, row: usize) -> Option<Output> {
-        let (partition, deltas) = (self.destination.partition, self.settings.deltas);
-        let group = self.group_mut(place)?;
-        group.rows.set_dirty(row, false)?;
-        let (canonical, count) = group.rows.get(row).map(|(row, count)| (row, if deltas { 1 } else { count }))?;
-        let key = row_key(&row_id(&group.id, &canonical_bytes(&canonical)));
-        let value = changelog::value(&RowValue { group: group.id, row: canonical, count });
-        Some(self.settings.changelog(partition, key, Some(value)))
-    }
-
-    /// A group, whether it still takes rows or is frozen.
-    fn group_mut(&mut self, Place { window, generation, index }: Place) -> Option<&mut Group> {
-        let open = self.windows.get_mut(&window)?;
-        if open.generation == generation {
-            return open.groups.get_index_mut(index).map(|(_, group)| group);
-        }
-        open.closing.as_mut()?.group_mut(generation, index)
-    }
-
-    /// The transaction under way is committed.
-    pub fn committed(&mut self) {
-        self.over = self.over_after();
-        self.in_flight = None;
-        self.totals.commit();
-        let closed = u64::try_from(self.cut_at).unwrap_or(0);
-        for open in self.windows.values_mut() {
-            let Some(step) = open.closing.as_mut().and_then(Closing::committed) else { continue };
-            self.held.change(step.freed, 0);
-            let (before, after) = step.sums;
-            self.totals.committed_too(|totals| {
-                totals.reports += after.reports - before.reports;
-                totals.reported += after.messages - before.messages;
-                totals.no_reporting_address += after.no_reporting_address - before.no_reporting_address;
-                if step.done {
-                    totals.windows_closed += 1;
-                    totals.last_closed = closed;
-                }
-            });
-            if step.done {
-                open.closing = None;
-            }
-        }
-        let over = self.over;
-        self.windows.retain(|window, open| window.end > over || !open.groups.is_empty() || open.closing.is_some());
-    }
-
-    /// The transaction under way is not: what it held is written again.
-    pub fn aborted(&mut self) {
-        let Some(changes) = self.in_flight.take() else { return };
-        for place in changes.abouts {
-            if self.group_mut(place).is_some_and(|group| !std::mem::replace(&mut group.dirty, true)) {
-                self.changes.abouts.push(place);
-            }
-        }
-        for (place, row) in changes.rows {
-            if self.group_mut(place).and_then(|group| group.rows.set_dirty(row, true)) == Some(false) {
-                self.changes.rows.push((place, row));
-            }
-        }
-        self.changes.frozen.extend(changes.frozen);
-        self.changes.bytes += changes.bytes;
-        for closing in self.windows.values_mut().filter_map(|open| open.closing.as_mut()) {
-            closing.aborted();
-        }
-    }
-
     /// Counts a record that cannot be read.
     pub fn note_unreadable(&mut self) {
         self.totals.count().unreadable += 1;
@@ -500,14 +303,4 @@ impl State {
         }
         counts
     }
-}
-
-/// The digits as bytes; what is none counts as 0, which [`super::read`] never lets through.
-pub(super) fn policy_hash(digits: &str) -> PolicyHash {
-    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
-    let mut hash = PolicyHash::default();
-    for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = pair.iter().fold(0, |value, digits| value << 4 | digit(*digits));
-    }
-    hash
 }
