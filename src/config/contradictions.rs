@@ -1,6 +1,8 @@
 //! Settings that are each valid by themselves and do not go together: message sizes, and time-outs against each other.
 
-use super::{Config, Protocol, Size};
+use super::kafka::Protocol;
+use super::settings::Config;
+use super::size::Size;
 use jiff::SignedDuration;
 
 /// Room for the headers that retries, dead letters and annotated messages add to a record of mail.raw.

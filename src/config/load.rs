@@ -1,6 +1,8 @@
 //! Defaults, then a TOML file, then the environment.
 
-use super::{Config, words};
+use super::error::ConfigError;
+use super::settings::Config;
+use super::words;
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::Serialized;
@@ -13,25 +15,6 @@ const FILE_VARIABLE: &str = "VERDMARC_CONFIG";
 
 /// Prefix of the variables that set a key: `VERDMARC_KAFKA__BROKERS` is `kafka.brokers`.
 const PREFIX: &str = "VERDMARC_";
-
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration file {}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: std::io::Error,
-    },
-    /// Keys or values that do not fit, one a line.
-    #[error("{}", .0.join("\n"))]
-    Invalid(Vec<String>),
-    /// Settings that contradict each other, one a line.
-    #[error("{}", .0.join("\n"))]
-    Contradictory(Vec<String>),
-}
 
 /// Where the settings come from besides the defaults.
 #[derive(Debug, Clone, Default)]
