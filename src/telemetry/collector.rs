@@ -1,73 +1,20 @@
 //! How the collector is reached: exporters of the three signals, over HTTP or gRPC.
 
+mod error;
+#[cfg(feature = "grpc")]
+mod grpc;
+mod headers;
+
+pub use error::ExportError;
+
 use crate::config::{Export, OtlpProtocol};
+use error::refused;
+use headers::{headers, read};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use reqwest::blocking::Client;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use std::path::{Path, PathBuf};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use std::sync::Arc;
-
-#[cfg(feature = "grpc")]
-mod grpc;
-
-/// Why nothing can be exported as the settings ask.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// A file of the settings cannot be read.
-    #[error("telemetry.{setting}: cannot read {}: {reason}", path.display())]
-    File {
-        /// The setting that names it.
-        setting: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: std::io::Error,
-    },
-    /// A file of the settings does not hold what it should.
-    #[error("telemetry.{setting}: {} {wrong}", path.display())]
-    Content {
-        /// The setting that names it.
-        setting: String,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        wrong: &'static str,
-    },
-    /// The library refuses the settings.
-    #[error("telemetry: {0}")]
-    Refused(String),
-}
-
-fn refused(error: impl std::fmt::Display) -> ExportError {
-    ExportError::Refused(error.to_string())
-}
-
-fn read(setting: &str, path: &Path) -> Result<Vec<u8>, ExportError> {
-    std::fs::read(path).map_err(|reason| ExportError::File { setting: setting.to_owned(), path: path.to_owned(), reason })
-}
-
-/// Header fields of the settings, those from files too.
-fn headers(export: &Export) -> Result<HeaderMap, ExportError> {
-    let mut headers = HeaderMap::new();
-    let mut add = |name: &str, value: &str| {
-        let name = HeaderName::try_from(name).map_err(refused)?;
-        let mut value = HeaderValue::try_from(value).map_err(|_| refused(format!("the value of header field {name}")))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-        Ok::<(), ExportError>(())
-    };
-    for (name, value) in &export.headers.0 {
-        add(name, value)?;
-    }
-    for (name, path) in &export.header_files {
-        let setting = format!("header_files.{name}");
-        let wrong = |wrong| ExportError::Content { setting: setting.clone(), path: path.clone(), wrong };
-        let value = String::from_utf8(read(&setting, path)?).map_err(|_| wrong("is no text"))?;
-        add(name, value.trim_end_matches(['\r', '\n'])).map_err(|_| wrong("holds what no header field may have"))?;
-    }
-    Ok(headers)
-}
 
 /// A client that waits on the thread that exports, and sends the header fields of the settings and no others: the library would have
 /// those of the environment win.

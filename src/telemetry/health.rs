@@ -1,5 +1,7 @@
 //! What a supervisor may ask over HTTP: `/livez`, `/readyz`, `/startupz`, `/metrics`.
 
+pub use super::statuses::Roles;
+
 use super::connections::Limited;
 use super::scrape::{Scrapes, metrics};
 use crate::kafka::Status;
@@ -9,7 +11,6 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
@@ -21,9 +22,6 @@ pub struct ListenError {
     /// Why.
     pub reason: std::io::Error,
 }
-
-/// What each role of the process does, by its name.
-pub type Roles = Arc<Vec<(&'static str, Arc<Status>)>>;
 
 /// A consumer thread that has not looked around for this long will not do so again.
 const STUCK: Duration = Duration::from_mins(5);

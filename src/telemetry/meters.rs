@@ -1,8 +1,8 @@
 //! The instruments: every metric of the table, read where it is counted.
 
-use super::health::Roles;
 use super::losses::{Losses, Signal};
 use super::process;
+use super::statuses::Roles;
 use crate::kafka::Sentinel;
 use crate::metrics::table::{self, Kind, Metric};
 use crate::metrics::{self, Sample, Value};

@@ -11,6 +11,7 @@ mod providers;
 pub mod sampling;
 mod scrape;
 pub mod semconv;
+mod statuses;
 pub mod traces;
 
 pub use collector::ExportError;

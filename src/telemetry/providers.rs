@@ -2,10 +2,10 @@
 
 use super::collector::{Collector, ExportError};
 use super::exporter::{Bounded, Counted};
-use super::health::Roles;
 use super::losses::{Losses, Signal};
 use super::scrape::Scrapes;
 use super::semconv;
+use super::statuses::Roles;
 use crate::config::{Config, Kafka, ResourceAttributes};
 use crate::kafka::Instance;
 use opentelemetry::metrics::{Meter, MeterProvider as _};

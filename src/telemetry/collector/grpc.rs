@@ -1,6 +1,7 @@
 //! gRPC, on a runtime of its own: a role that keeps its threads busy does not hold exports up, nor they the role.
 
-use super::{ExportError, headers, read, refused};
+use super::error::{ExportError, refused};
+use super::headers::{headers, read};
 use crate::config::Export;
 use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
 use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};

@@ -1,8 +1,8 @@
 //! The span of one message, from its evaluation to its commit.
 
-use super::questions::Asking;
-use super::{names, outgoing, remote};
-use crate::dns::Resolver;
+use super::context::{outgoing, remote};
+use super::names;
+use super::questions::Evaluating;
 use crate::event::headers::Trace;
 use crate::event::{Record, TraceContext};
 use crate::kafka::Traced;
@@ -11,7 +11,6 @@ use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, TraceContex
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SdkTracer, Span};
 use std::str::FromStr as _;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -111,8 +110,7 @@ impl MessageSpan {
     /// Begins to evaluate. In a box, so that those without a span do not have to keep room for one.
     pub fn evaluating(&self) -> Box<Evaluating> {
         let span = self.child("evaluate", SystemTime::now());
-        let questions = Context::new().with_remote_span_context(span.span_context().clone());
-        Box::new(Evaluating { tracer: self.tracer.clone(), span, questions, asked: AtomicU32::new(0) })
+        Box::new(Evaluating::of(self.tracer.clone(), span))
     }
 
     /// Notes what became of the message, which now waits for its batch. One that was put off ends here.
@@ -181,39 +179,5 @@ impl Drop for MessageSpan {
             // Its partition was given up, or the role ended. The next owner processes the message again.
             state.span.add_event("left to the next owner", Vec::new());
         }
-    }
-}
-
-/// A message that is being evaluated.
-#[derive(Debug)]
-pub struct Evaluating {
-    tracer: SdkTracer,
-    span: Span,
-    /// In which the spans of its questions are made.
-    questions: Context,
-    asked: AtomicU32,
-}
-
-/// Questions of one message that have a span of their own; more are only counted.
-const MAX_QUESTIONS: u32 = 32;
-
-impl Evaluating {
-    /// A resolver whose questions are spans, unless they are answered from memory.
-    pub fn asking<'e>(&'e self, resolver: &'e dyn Resolver) -> impl Resolver + 'e {
-        Asking { resolver, evaluating: self }
-    }
-
-    /// The span of a question that begins now.
-    pub(super) fn question(&self, attributes: impl FnOnce() -> Vec<KeyValue>) -> Option<Span> {
-        (self.asked.fetch_add(1, Ordering::Relaxed) < MAX_QUESTIONS).then(|| {
-            let builder = SpanBuilder::from_name("dns").with_kind(SpanKind::Client).with_attributes(attributes());
-            builder.start_with_context(&self.tracer, &self.questions)
-        })
-    }
-}
-
-impl Drop for Evaluating {
-    fn drop(&mut self) {
-        self.span.set_attribute(KeyValue::new(names::DNS_QUESTIONS, i64::from(*self.asked.get_mut())));
     }
 }

@@ -10,20 +10,21 @@
 //!
 //! What is not sampled costs the decision and nothing else: no span is built for it.
 
+mod context;
 mod message;
 mod names;
 mod questions;
 mod report;
 
-pub use message::{Ending, Evaluating, MessageSpan, Received};
+pub use message::{Ending, MessageSpan, Received};
+pub use questions::Evaluating;
 pub use report::{Report, ReportSpan};
 
 use super::sampling::{Decision, Sampler, Sampling};
 use crate::aggregate::Links;
+use crate::event::Input;
 use crate::event::headers::Trace;
-use crate::event::{Input, TraceContext};
 use crate::metrics;
-use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::trace::SdkTracer;
 use std::sync::Arc;
 
@@ -64,21 +65,6 @@ impl Traces {
         let Self(Some(tracing)) = self else { return None };
         ReportSpan::begin(&tracing.tracer, report, links)
     }
-}
-
-/// A context of a record as OpenTelemetry has it.
-fn remote(context: &TraceContext, state: TraceState) -> SpanContext {
-    let (trace, span) = (TraceId::from_bytes(context.trace_id), SpanId::from_bytes(context.span_id));
-    SpanContext::new(trace, span, TraceFlags::new(context.flags), true, state)
-}
-
-/// A span's context as it goes into a record; none when the span is not recorded, because the exporter was shut down.
-fn outgoing(context: &SpanContext) -> Option<TraceContext> {
-    (context.is_valid() && context.is_sampled()).then(|| TraceContext {
-        trace_id: context.trace_id().to_bytes(),
-        span_id: context.span_id().to_bytes(),
-        flags: context.trace_flags().to_u8(),
-    })
 }
 
 #[cfg(test)]

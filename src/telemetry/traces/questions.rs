@@ -1,18 +1,58 @@
-//! Questions to DNS as spans.
+//! A message that is being evaluated, and its questions to DNS, as spans.
 
-use super::message::Evaluating;
 use super::names;
 use crate::dns::{Answer, Outcome, Question, RecordType, Resolver, Unanswered, suffix};
 use futures::future::BoxFuture;
-use opentelemetry::KeyValue;
-use opentelemetry::trace::Span as _;
-use opentelemetry_sdk::trace::Span;
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SdkTracer, Span};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A message that is being evaluated.
+#[derive(Debug)]
+pub struct Evaluating {
+    tracer: SdkTracer,
+    span: Span,
+    /// In which the spans of its questions are made.
+    questions: Context,
+    asked: AtomicU32,
+}
+
+/// Questions of one message that have a span of their own; more are only counted.
+const MAX_QUESTIONS: u32 = 32;
+
+impl Evaluating {
+    /// An evaluation that has this span.
+    pub(super) fn of(tracer: SdkTracer, span: Span) -> Self {
+        let questions = Context::new().with_remote_span_context(span.span_context().clone());
+        Self { tracer, span, questions, asked: AtomicU32::new(0) }
+    }
+
+    /// A resolver whose questions are spans, unless they are answered from memory.
+    pub fn asking<'e>(&'e self, resolver: &'e dyn Resolver) -> impl Resolver + 'e {
+        Asking { resolver, evaluating: self }
+    }
+
+    /// The span of a question that begins now.
+    fn question(&self, attributes: impl FnOnce() -> Vec<KeyValue>) -> Option<Span> {
+        (self.asked.fetch_add(1, Ordering::Relaxed) < MAX_QUESTIONS).then(|| {
+            let builder = SpanBuilder::from_name("dns").with_kind(SpanKind::Client).with_attributes(attributes());
+            builder.start_with_context(&self.tracer, &self.questions)
+        })
+    }
+}
+
+impl Drop for Evaluating {
+    fn drop(&mut self) {
+        self.span.set_attribute(KeyValue::new(names::DNS_QUESTIONS, i64::from(*self.asked.get_mut())));
+    }
+}
 
 /// Passes every question on; those that are not answered from memory become spans.
-pub(super) struct Asking<'e> {
-    pub(super) resolver: &'e dyn Resolver,
-    pub(super) evaluating: &'e Evaluating,
+struct Asking<'e> {
+    resolver: &'e dyn Resolver,
+    evaluating: &'e Evaluating,
 }
 
 impl Resolver for Asking<'_> {

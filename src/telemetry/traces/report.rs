@@ -1,6 +1,7 @@
 //! The span of a report, which links the messages that it tells of.
 
-use super::{names, outgoing, remote};
+use super::context::{outgoing, remote};
+use super::names;
 use crate::aggregate::Links;
 use crate::event::TraceContext;
 use crate::telemetry::semconv;

@@ -3,12 +3,12 @@
 use super::*;
 use crate::config::TraceParent;
 use crate::dns::{Answer, Outcome, QueryName, Question, Record as DnsRecord, RecordType, Resolver, Unanswered};
-use crate::event::Record;
+use crate::event::{Record, TraceContext};
 use crate::kafka::Traced;
 use crate::telemetry::semconv;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use opentelemetry::trace::{SpanKind, Status, TracerProvider as _};
+use opentelemetry::trace::{SpanId, SpanKind, Status, TracerProvider as _};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use std::sync::Mutex;
