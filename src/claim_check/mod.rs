@@ -13,6 +13,9 @@ mod object;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod unfetched;
+
+pub use unfetched::Unfetched;
 
 use crate::config;
 use crate::event::raw::{Body, DataRef, Refusal};
@@ -26,17 +29,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Why there is no message.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unfetched {
-    /// The producer's contract is broken: a dead letter, and no other try.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The storage does not answer, or refuses us: the partition pauses, and the same is tried again.
-    #[error("{0}")]
-    Unavailable(String),
-}
 
 /// A store could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! One object: found and measured first, read then.
 
-use super::Unfetched;
+use super::unfetched::Unfetched;
 use crate::event::raw::Refusal;
 use crate::location::{Location, Prefix, Scheme};
 use futures::TryStreamExt as _;

@@ -10,8 +10,6 @@ use super::{Headers, Input, Output, Record};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
-/// Prefix of the headers that hold the reason and the origin.
-pub const PREFIX: &str = "verdmarc-";
 /// Header of the reason, a code that stays the same from version to version.
 pub const REASON: &str = "verdmarc-reason";
 /// Header of the reason as a sentence.

@@ -3,10 +3,11 @@
 //! What a message counts as is the record that first held it (Decisions: one message). A copy in another topic, or put
 //! back into the first one, says so in these headers; a record without them stands for itself.
 
-use super::dead_letter::PREFIX;
 use super::{Clock, Headers, Input, Record, Stamp};
 use jiff::Timestamp;
 
+/// Prefix of the headers that hold the reason and the origin.
+pub const PREFIX: &str = "verdmarc-";
 /// Header of the original record's topic.
 pub const ORIGIN_TOPIC: &str = "verdmarc-origin-topic";
 /// Header of the original record's partition.

@@ -5,6 +5,7 @@
 //! itself must be well formed.
 
 mod attribute;
+mod attributes;
 mod reference;
 mod refusal;
 mod structured;
@@ -23,6 +24,7 @@ use super::headers::{ATTRIBUTE, CONTENT_TYPE, MESSAGE, Trace};
 use super::{Clock, Headers, Lineage, Record, Stamp};
 use crate::message::{Envelope, MailFrom, Submission};
 use attribute::Attribute;
+use attributes::{Attributes, MAX_HEADER_BYTES, MAX_HEADERS};
 use jiff::{SignedDuration, Timestamp};
 use reference::{DATAREF, DATASHA256};
 use std::borrow::Cow;
@@ -47,13 +49,6 @@ pub struct Raw<'r> {
     /// The trace that the message belongs to.
     pub trace: Trace,
 }
-
-/// What a record may hold at most. A record above it is refused, whatever it says.
-const MAX_HEADERS: usize = 1000;
-const MAX_HEADER_BYTES: usize = 512 << 10;
-
-/// Longest `ce_id` and `ce_type` in bytes.
-const MAX_NAME: usize = 1024;
 
 /// How far clocks may differ (Decisions: clocks).
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
@@ -165,10 +160,6 @@ impl Mode {
     }
 }
 
-/// The attributes of one event, whichever way they came. Null ones are absent.
-#[derive(Debug, Default)]
-struct Attributes<'r>(Vec<(Cow<'r, str>, Attribute<'r>)>);
-
 fn binary_attributes(headers: &Headers) -> Result<Attributes<'_>, Refusal> {
     let mut attributes = Attributes::default();
     for (name, value) in headers.iter() {
@@ -182,38 +173,6 @@ fn binary_attributes(headers: &Headers) -> Result<Attributes<'_>, Refusal> {
 }
 
 impl<'r> Attributes<'r> {
-    fn insert(&mut self, name: Cow<'r, str>, value: Attribute<'r>) -> Result<(), Refusal> {
-        if self.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-            return Err(Refusal::DuplicateAttribute { name: name.chars().take(64).collect() });
-        }
-        self.0.push((name, value));
-        Ok(())
-    }
-
-    fn get(&self, name: &str) -> Option<&Attribute<'r>> {
-        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    fn octets(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.get(name).map(Attribute::octets)
-    }
-
-    /// An attribute that the producer itself writes: readable text without control characters, or the record is refused.
-    fn text(&self, name: &'static str) -> Result<Option<String>, Refusal> {
-        let Some(octets) = self.octets(name) else { return Ok(None) };
-        match std::str::from_utf8(&octets) {
-            Ok(text) if !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control) => {
-                Ok(Some(text.to_owned()))
-            }
-            _ => Err(Refusal::Attribute { name, given: Envelope::text(&octets).chars().take(256).collect() }),
-        }
-    }
-
-    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Refusal> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| Refusal::Attribute { name, given: text })
-    }
-
     fn into_raw(self, lineage: Lineage, headers: &Headers, body: Body<'r>, now: Timestamp) -> Result<Raw<'r>, Refusal> {
         if let Some(version) = self.text("specversion")?.filter(|version| version != "1.0") {
             return Err(Refusal::Attribute { name: "specversion", given: version });

@@ -1,6 +1,7 @@
 //! What of a verdict is counted in aggregate reports (B.2, B4).
 
-use super::{EnvelopeFrom, Origin, Verdict};
+use super::origin::Origin;
+use super::{EnvelopeFrom, Verdict};
 use crate::auth::cause::{DkimWeight, SesStatus};
 use crate::auth::dmarc::Policy;
 use crate::config::{Applied, Content, Discovery};
@@ -10,21 +11,6 @@ use crate::event::{
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::net::IpAddr;
-
-/// Which messages are counted, and as what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReportScope {
-    /// Failures, or passes too.
-    pub content: Content,
-    /// What is said to have been done with failures.
-    pub applied: Applied,
-}
-
-impl Default for ReportScope {
-    fn default() -> Self {
-        Self { content: Content::Failures, applied: Applied::Recommended }
-    }
-}
 
 /// Why a message that reports would count is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

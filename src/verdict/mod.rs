@@ -13,6 +13,7 @@
 //! | `received_spf` | the Received-SPF field (D-11) |
 //! | `annotation` | the fields on top of the annotated message |
 //! | `failure` | what of a verdict reports count (B.2, B4) |
+//! | `origin` | where a message came from, and how it is published |
 //! | `outputs` | what goes to topics: verdict, failure, annotated message |
 
 mod action;
@@ -22,6 +23,7 @@ mod evaluation;
 mod failure;
 mod field;
 mod gather;
+mod origin;
 mod outputs;
 mod reasons;
 mod received_spf;
@@ -29,9 +31,10 @@ mod spf_identity;
 mod status;
 
 pub use evaluation::{evaluate, evaluate_section, internal_error};
-pub use failure::{ReportScope, Uncounted, failure_event};
+pub use failure::{Uncounted, failure_event};
 pub use field::{FieldWriter, pvalue};
-pub use outputs::{MailDetail, Origin, Outputs, outputs, outputs_of, verdict_event};
+pub use origin::{MailDetail, Origin, ReportScope};
+pub use outputs::{Outputs, outputs, outputs_of, verdict_event};
 
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;

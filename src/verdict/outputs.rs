@@ -1,51 +1,18 @@
 //! What goes to topics: verdict, failure, annotated message.
 
 use super::Verdict;
-use super::failure::{ReportScope, Uncounted, failure_event};
+use super::failure::{Uncounted, failure_event};
+use super::origin::{MailDetail, Origin};
 use crate::auth::cause::SesStatus;
-use crate::config::Evaluation;
 use crate::dns::suffix;
 use crate::event::{
-    CopiedStatus, EnvelopeBlock, EvaluationBlock, EvidenceBlock, FailureEvent, Input, Mail, NotificationType, Reason, Receipt,
-    SettingsBlock, StatusBlock, VerdictEvent,
+    CopiedStatus, EnvelopeBlock, EvidenceBlock, FailureEvent, Mail, NotificationType, Receipt, SettingsBlock, StatusBlock,
+    VerdictEvent,
 };
 use crate::message::{Envelope, HeaderSection, MailFrom, Submission, Summary, annotated, normalise, summary};
-use std::sync::Arc;
 
 /// Most entries of a list in a verdict.
 const MAX_ENTRIES: usize = 100;
-
-/// How much of the mail itself a verdict event carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum MailDetail {
-    /// Header fields and the usual ones decoded, 10 KiB each.
-    #[default]
-    Full,
-    /// None of them.
-    Minimal,
-}
-
-/// Where a message came from and how it is published.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// `ce_id`, or topic-partition-offset.
-    pub message_id: String,
-    /// The record; none when the message came from no topic.
-    pub input: Option<Input>,
-    /// How much of the mail the event carries.
-    pub detail: MailDetail,
-    /// Whether the annotated message is wanted.
-    pub annotate: bool,
-    /// Which messages are counted in reports, and as what.
-    pub report_scope: ReportScope,
-    /// The settings that the message was evaluated with.
-    pub settings: Arc<Evaluation>,
-    /// The same as they travel.
-    pub settings_block: EvaluationBlock,
-    /// Notes of the decoder about the record, say an arrival that was adjusted.
-    pub notes: Vec<Reason>,
-}
 
 /// What one message gives.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! Where the message is: in the record, or in an object store (the claim-check extension of CloudEvents, `dataref`).
 
-use super::{Attributes, Refusal};
+use super::attributes::Attributes;
+use super::refusal::Refusal;
 use crate::location::Location;
 use std::borrow::Cow;
 

@@ -2,7 +2,9 @@
 //! where it lies.
 
 use super::attribute::Attribute;
-use super::{Attributes, Body, DataRef, MAX_HEADER_BYTES, MAX_HEADERS, Refusal};
+use super::attributes::{Attributes, MAX_HEADER_BYTES, MAX_HEADERS};
+use super::reference::{Body, DataRef};
+use super::refusal::Refusal;
 use crate::event::headers::MESSAGE;
 use crate::message::Envelope;
 use base64::Engine;

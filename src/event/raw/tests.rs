@@ -1,3 +1,4 @@
+use super::attributes::MAX_NAME;
 use super::*;
 use base64::Engine;
 use proptest::prelude::*;
