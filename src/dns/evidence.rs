@@ -70,13 +70,24 @@ impl Entry {
         let records = self.answer.records().iter().map(|record| {
             let text = match record {
                 Record::A(_) | Record::Aaaa(_) => 0,
-                Record::Mx(_, host) | Record::Ptr(host) => text::json_octets(host.as_bytes()),
-                Record::Txt(text) => text::json_octets(text).max(text.len().div_ceil(3) * 4),
+                Record::Mx(_, host) | Record::Ptr(host) => json_octets(host.as_bytes()),
+                Record::Txt(text) => json_octets(text).max(text.len().div_ceil(3) * 4),
             };
             Self::RECORD_FRAME + text
         });
-        Self::FRAME + text::json_octets(self.question.name.as_str().as_bytes()) + records.sum::<usize>()
+        Self::FRAME + json_octets(self.question.name.as_str().as_bytes()) + records.sum::<usize>()
     }
+}
+
+/// Octets that `text` takes inside a JSON string.
+fn json_octets(text: &[u8]) -> usize {
+    text.iter()
+        .map(|octet| match octet {
+            b'"' | b'\\' => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+        .sum()
 }
 
 /// Answers from evidence alone. A question that the evidence does not hold is kept in [`EvidenceResolver::missing`] and

@@ -8,17 +8,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use std::sync::Arc;
 
-/// Octets that `text` takes inside a JSON string.
-pub(super) fn json_octets(text: &[u8]) -> usize {
-    text.iter()
-        .map(|octet| match octet {
-            b'"' | b'\\' => 2,
-            0..0x20 => 6,
-            _ => 1,
-        })
-        .sum()
-}
-
 /// How a question ended: a response code, or why there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

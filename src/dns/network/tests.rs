@@ -1,9 +1,11 @@
 //! Against a server on the loopback interface that answers by the name it is asked for.
 
-use super::super::QueryName;
+use super::super::{QueryName, Record};
 use super::*;
 use hickory_proto::op::{Message, OpCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TXT};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{self, RData};
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};

@@ -1,7 +1,8 @@
 //! The JSON format of conformance cases: owner names, each with a list of records such as `["MX", 10, "mx.example"]`.
 
-use super::super::{Outcome, QueryName, Record, RecordType, Unanswered};
-use super::{Builder, DEFAULT_TTL, Draft, Zone, ZoneError, ZoneProblem};
+use super::error::{ZoneError, ZoneProblem};
+use super::nodes::{Builder, DEFAULT_TTL, Draft, Zone};
+use crate::dns::{Outcome, QueryName, Record, RecordType, Unanswered};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! Master files (RFC 1035 5), by the scanner of the crate `domain`.
 
-use super::super::{QueryName, Record};
-use super::{Builder, Zone, ZoneError, ZoneProblem};
+use super::error::{ZoneError, ZoneProblem};
+use super::nodes::{Builder, Zone};
+use crate::dns::{QueryName, Record};
 use domain::base::iana::Class;
 use domain::base::name::ToName;
 use domain::rdata::ZoneRecordData;

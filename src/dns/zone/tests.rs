@@ -1,4 +1,5 @@
 use super::super::{Answer, Outcome, QueryName, Question, Record, RecordType, Resolver as _, Unanswered};
+use super::nodes::TYPES;
 use super::*;
 use serde_json::json;
 
