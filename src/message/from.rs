@@ -13,9 +13,9 @@ use super::invisible::as_seen;
 use super::path::{Dots, split_mailbox};
 use super::section::{Defect, HeaderSection};
 use super::summary::decode;
+use super::unfold::unfold;
 use crate::dns::Domain;
 use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
-use std::borrow::Cow;
 use std::ops::Range;
 use tokens::Token;
 pub(super) use tokens::{Kind, Tokens};
@@ -108,43 +108,6 @@ fn last_brackets(value: &[u8]) -> Option<(usize, Option<&[u8]>)> {
 
 fn domain_of(address: &[u8]) -> Option<Domain> {
     split_mailbox(address.trim_ascii(), Dots::Anywhere).map(|(_, domain)| domain)
-}
-
-/// The elements of an address list as it stands, cut at top-level commas, without white space around them and without empty ones.
-/// For display: whether they are addresses is not asked.
-pub(super) fn elements(unfolded: &[u8]) -> Vec<&[u8]> {
-    let tokens = Tokens::of(unfolded);
-    let commas = tokens.all().filter(|token| token.kind == Kind::Comma).map(|token| token.span);
-    let mut elements = Vec::new();
-    let mut start = 0;
-    for comma in commas.chain(std::iter::once(unfolded.len()..unfolded.len())) {
-        elements.push(unfolded.get(start..comma.start).unwrap_or_default().trim_ascii());
-        start = comma.end;
-    }
-    elements.retain(|element| !element.is_empty());
-    elements
-}
-
-/// A value without the line breaks of folding (RFC 5322 2.2.3), the final one included.
-pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    let value = value.strip_suffix(b"\r\n").unwrap_or(value);
-    if memchr(b'\r', value).is_none() {
-        return Cow::Borrowed(value);
-    }
-    let mut unfolded = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some(at) = memchr(b'\r', rest) {
-        let (before, after) = rest.split_at(at);
-        unfolded.extend_from_slice(before);
-        rest = if matches!(after, [b'\r', b'\n', b' ' | b'\t', ..]) {
-            after.get(2..).unwrap_or_default()
-        } else {
-            unfolded.push(b'\r');
-            after.get(1..).unwrap_or_default()
-        };
-    }
-    unfolded.extend_from_slice(rest);
-    Cow::Owned(unfolded)
 }
 
 /// An address that was read strictly.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `section` | the header section cut into fields, and what is wrong with it (F-9, F-20) |
 //! | `normalise` | LF to CRLF, an mbox line on top |
+//! | `unfold` | values of header fields without folding |
 //! | `from` | the author domain of From (A4 to A7, F-1 to F-11) |
 //! | `explain` | which line of a header section is malformed, for people |
 //! | `results` | reading Authentication-Results: whose they are (D-9), what they say passed |
@@ -24,6 +25,7 @@ mod path;
 mod results;
 mod section;
 mod summary;
+mod unfold;
 
 pub use annotate::{Removal, RemovalReason, Removed, annotated, forged};
 pub use envelope::{Envelope, MailFrom, Submission};

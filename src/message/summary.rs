@@ -1,12 +1,16 @@
 //! The header part of SES's `mail` block (E-3): for people and for filters, never for decisions.
 
 mod decoded;
+mod elements;
+mod room;
 
 use super::envelope::MailFrom;
-use super::from::{elements, unfold};
 use super::section::{Field, HeaderSection};
-use bstr::{ByteSlice as _, ByteVec as _};
+use super::unfold::unfold;
+use bstr::ByteSlice as _;
 use decoded::{address, without_controls};
+use elements::elements;
+use room::Room;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -217,48 +221,6 @@ impl<'m> Value<'m> {
         if cut {
             room.0 = 0;
         }
-    }
-}
-
-/// Bytes that may still be kept.
-struct Room(usize);
-
-impl Room {
-    fn keep<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Cow<'m, str> {
-        self.keep_text(match bytes {
-            Cow::Borrowed(bytes) => bytes.get(..=self.0).unwrap_or(bytes).to_str_lossy(),
-            Cow::Owned(mut bytes) => {
-                bytes.truncate(self.0 + 1);
-                Cow::Owned(bytes.into_string_lossy())
-            }
-        })
-    }
-
-    /// None when it does not fit whole, which uses the room up.
-    fn keep_whole<'m>(&mut self, text: Cow<'m, str>) -> Option<Cow<'m, str>> {
-        if self.0 == 0 {
-            return None;
-        }
-        let rest = self.0.checked_sub(text.len());
-        self.0 = rest.unwrap_or(0);
-        rest.map(|_| text)
-    }
-
-    /// As much as there is room for. What does not fit whole uses the room up.
-    fn keep_text<'m>(&mut self, text: Cow<'m, str>) -> Cow<'m, str> {
-        let Some(rest) = self.0.checked_sub(text.len()) else {
-            let end = text.floor_char_boundary(self.0);
-            self.0 = 0;
-            return match text {
-                Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or_default()),
-                Cow::Owned(mut text) => {
-                    text.truncate(end);
-                    Cow::Owned(text)
-                }
-            };
-        };
-        self.0 = rest;
-        text
     }
 }
 

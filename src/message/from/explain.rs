@@ -1,8 +1,9 @@
 //! Why no author domain can be had from From, for people: the value, and where reading stopped.
 
-use super::{AddressList, AuthorError, Domain, Kind, Token, is_blank, last_brackets, unfold};
+use super::{AddressList, AuthorError, Domain, Kind, Token, is_blank, last_brackets};
 use crate::detail::{Detail, quoted};
 use crate::message::HeaderSection;
+use crate::message::unfold::unfold;
 use memchr::memrchr;
 use std::ops::Range;
 

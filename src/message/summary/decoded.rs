@@ -124,7 +124,7 @@ pub(in crate::message) fn in_q(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::from::elements;
+    use crate::message::summary::elements::elements;
     use proptest::prelude::*;
 
     #[test]
