@@ -1,7 +1,7 @@
 //! `verdmarc config print|check`
 
 use super::resolver::configured;
-use super::run::{Role, chosen};
+use super::role::{Role, chosen};
 use super::{Exit, Failure, Settings, cgroup};
 use crate::claim_check::ClaimChecks;
 use crate::config::{Config, Memory, Roles, Size, longest_stop, too_short};
@@ -84,7 +84,7 @@ fn check(arguments: &Check) -> Result<Exit, Failure> {
     memory(&mut checked, &Memory::of(&config, roles), arguments.memory_limit);
     stop(&mut checked, &config, roles, arguments.grace_period_s.map(Duration::from_secs));
     for warning in config.warnings().iter().chain(&checked.warnings) {
-        super::run::warn(warning);
+        super::exit::warn(warning);
     }
     checked.end()
 }

@@ -180,7 +180,7 @@ fn list(arguments: &List) -> Result<Exit, Failure> {
     }
     say(text.as_bytes())?;
     if left_out > 0 {
-        super::run::warn(&format!("{left_out} older ones are left out"));
+        super::exit::warn(&format!("{left_out} older ones are left out"));
     }
     Ok(Exit::Ok)
 }

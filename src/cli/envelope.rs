@@ -1,19 +1,71 @@
 //! Messages from files, and the envelope that goes with them to mail.raw.
 
-use super::Failure;
-use super::verify::EnvelopeArgs;
+use super::exit::Failure;
+use super::options::time;
 use crate::event::headers::{CONTENT_TYPE, MESSAGE};
-use crate::event::raw::RECEIVED;
+use crate::event::raw::{RECEIVED, names_a_user};
 use crate::event::{Headers, Output};
-use crate::message::mbox;
+use crate::message::{Envelope, MailFrom, Submission, mbox};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use jiff::Timestamp;
 use serde_json::json;
 use std::borrow::Cow;
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The SMTP envelope. What is not given is unknown, never guessed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct EnvelopeArgs {
+    /// The client's address.
+    #[arg(long, value_name = "IP")]
+    pub(super) client_ip: Option<IpAddr>,
+    /// The name in HELO or EHLO.
+    #[arg(long, value_name = "NAME")]
+    pub(super) helo: Option<String>,
+    /// MAIL FROM; `<>` or the empty string for the null path.
+    #[arg(long, value_name = "ADDR", allow_hyphen_values = true)]
+    pub(super) mail_from: Option<String>,
+    /// RCPT TO; may be given several times.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) rcpt: Vec<String>,
+    /// The message was submitted by this user, who authenticated; it is not evaluated then.
+    #[arg(long, value_name = "USER")]
+    pub(super) authenticated: Option<String>,
+    /// When the message arrived. Default: when it is taken.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    pub(super) arrival: Option<Timestamp>,
+}
+
+impl EnvelopeArgs {
+    /// The envelope as given.
+    pub(super) fn envelope(&self) -> Envelope {
+        let text = |text: &String| Envelope::text(text.as_bytes());
+        Envelope {
+            client_ip: self.client_ip,
+            helo: self.helo.as_ref().map(text),
+            mail_from: match self.mail_from.as_deref().map(strip_brackets) {
+                None => MailFrom::Unknown,
+                Some("") => MailFrom::Null,
+                Some(path) => MailFrom::Path(Envelope::text(path.as_bytes())),
+            },
+            rcpt_to: self.rcpt.iter().map(|path| Envelope::text(strip_brackets(path).as_bytes())).collect(),
+            submission: match &self.authenticated {
+                Some(user) if names_a_user(user.as_bytes()) => Submission::Authenticated,
+                _ => Submission::External,
+            },
+            arrival: self.arrival,
+            ..Envelope::default()
+        }
+    }
+}
+
+/// A path without the angle brackets that SMTP has around it.
+pub(super) fn strip_brackets(path: &str) -> &str {
+    path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path)
+}
 
 /// A message on its way to mail.raw.
 pub(super) struct Sent<'a> {

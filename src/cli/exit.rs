@@ -102,6 +102,12 @@ pub(super) fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
+/// A warning on standard error.
+pub(super) fn warn(message: &str) {
+    let warning = anstyle::AnsiColor::Yellow.on_default().bold();
+    say(format_args!("{warning}warning{warning:#}: {message}"));
+}
+
 impl Exit {
     /// Of an I/O error: a file that was named and is not there, or holds no text, is wrong input, all else is the machine's.
     fn of_io(kind: ErrorKind) -> Self {

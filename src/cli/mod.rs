@@ -11,10 +11,13 @@ mod exit;
 pub mod explain;
 mod files;
 mod fold;
+mod options;
 pub mod replay;
 mod reports;
 mod resolver;
+mod role;
 mod run;
+mod runtime;
 pub mod schema;
 mod send;
 pub mod setup;
@@ -26,11 +29,10 @@ mod windows;
 
 pub use exit::{Exit, Failure};
 
-use crate::event::raw::{NoTime, Rfc3339};
 use clap::{Parser, Subcommand};
-use jiff::Timestamp;
+use options::{Settings, time};
+use runtime::runtime;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// DMARC verdicts for mail on Kafka: raw messages in, annotated verdicts and failures out.
@@ -80,25 +82,6 @@ enum Command {
     Aggregate(aggregate::Command),
 }
 
-/// Where the settings come from, for every command that needs them.
-#[derive(Debug, Clone, Default, clap::Args)]
-struct Settings {
-    /// Settings in TOML. Without it the file that VERDMARC_CONFIG names, if any. Single settings can be given as environment
-    /// variables, say VERDMARC_KAFKA__BROKERS=host:9092.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-impl Settings {
-    fn load(&self) -> Result<crate::config::Config, Failure> {
-        Ok(self.source().load()?)
-    }
-
-    fn source(&self) -> crate::config::Source {
-        crate::config::Source::of_process(self.config.clone())
-    }
-}
-
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -142,19 +125,6 @@ impl Command {
             Self::Aggregate(command) => aggregate::run(&command),
         }
     }
-}
-
-/// A time that is given as an option.
-fn time(text: &str) -> Result<Timestamp, NoTime> {
-    text.parse().map(|Rfc3339(time)| time)
-}
-
-/// A runtime for the commands that evaluate.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start the runtime: {error}")))
 }
 
 #[cfg(test)]

@@ -2,21 +2,20 @@
 
 mod export;
 mod readable;
+mod report;
+mod selection;
 
 pub(super) use readable::readable;
+pub(super) use report::Report;
 
 use self::export::{Export, export};
+use self::selection::{Selection, for_each};
 use super::{Exit, Failure, Settings, shown};
 use crate::config::Config;
-use crate::dns::Domain;
-use crate::event::{Record, ReportAttributes};
-use crate::kafka::{Range, Span};
+use crate::event::ReportAttributes;
 use crate::telemetry;
-use flate2::read::GzDecoder;
-use jiff::Timestamp;
 use serde_json::json;
-use std::io::{Read as _, Write as _};
-use std::sync::Arc;
+use std::io::Write as _;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -26,19 +25,6 @@ pub(super) enum Command {
     Show(Show),
     /// Write reports as files, under the names that they are sent by.
     Export(Export),
-}
-
-/// Which reports are meant.
-#[derive(Debug, clap::Args)]
-struct Selection {
-    /// Only about this policy domain.
-    #[arg(long, value_name = "DOMAIN")]
-    domain: Option<Domain>,
-    /// Only those written at this time or later, say 2026-01-31T12:00:00Z.
-    #[arg(long, value_name = "RFC3339", value_parser = super::time)]
-    since: Option<Timestamp>,
-    #[command(flatten)]
-    settings: Settings,
 }
 
 #[derive(Debug, clap::Args)]
@@ -62,13 +48,6 @@ pub(super) struct Show {
     settings: Settings,
 }
 
-/// A report as it lies in mail.reports.
-pub(super) struct Report {
-    pub(super) attributes: ReportAttributes,
-    time: Option<Timestamp>,
-    bytes: Vec<u8>,
-}
-
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     let (Command::List(List { selection: Selection { settings, .. }, .. })
     | Command::Show(Show { settings, .. })
@@ -80,43 +59,6 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::List(arguments) => list(&config, arguments),
         Command::Show(arguments) => show(&config, arguments),
         Command::Export(arguments) => export(&config, arguments),
-    }
-}
-
-/// Calls `each` with every report that is meant, in the order of their partitions.
-fn for_each(
-    config: &Config,
-    domain: Option<&Domain>,
-    since: Option<Timestamp>,
-    mut each: impl FnMut(Report) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let topic: Arc<str> = config.topics.full(&config.topics.reports).into();
-    let mut range = Range::open(&config.kafka, &topic, &since.map_or(Span::Beginning, Span::Time))?;
-    while let Some(record) = range.next()? {
-        if let Some(report) =
-            Report::of(record).filter(|report| domain.is_none_or(|domain| *domain == report.attributes.policy_domain))
-        {
-            each(report)?;
-        }
-    }
-    Ok(())
-}
-
-impl Report {
-    /// The report that a record is; none when it is something else.
-    pub(super) fn of(record: Record) -> Option<Self> {
-        let attributes = ReportAttributes::read(record.headers.as_ref()?)?;
-        Some(Self { attributes, time: record.timestamp.map(|stamp| stamp.time), bytes: record.value? })
-    }
-
-    /// The document.
-    pub(super) fn xml(&self) -> Result<String, Failure> {
-        // What is in the topic is ours, but a reader never takes more than what a report may be.
-        const MOST: u64 = 1 << 30;
-        let mut xml = String::new();
-        let read = GzDecoder::new(self.bytes.as_slice()).take(MOST).read_to_string(&mut xml);
-        read.map_err(|error| Failure::usage(format!("report {} cannot be read: {error}", self.attributes.id.escape_debug())))?;
-        Ok(xml)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `verdmarc run`
 
 use super::resolver::{ResolverError, configured};
+use super::role::{Role, chosen};
 use super::{Exit, Failure, Settings};
 use crate::aggregate::Settings as Counting;
 use crate::claim_check::ClaimChecks;
@@ -27,26 +28,6 @@ pub(super) struct Arguments {
     settings: Settings,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Role {
-    /// Raw messages to verdicts.
-    Verdict,
-    /// Failures to reports.
-    Aggregate,
-    /// Reports to mailboxes; not in this version.
-    Deliver,
-}
-
-impl Role {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Verdict => roles::verdict::NAME,
-            Self::Aggregate => roles::aggregate::NAME,
-            Self::Deliver => "deliver",
-        }
-    }
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let source = arguments.settings.source();
     let config = source.load()?;
@@ -67,26 +48,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     runtime.shutdown_background();
     telemetry.shutdown();
     ended
-}
-
-/// The roles that were asked for, else every one whose settings are there.
-pub(super) fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
-    if asked.contains(&Role::Deliver) {
-        return Err(Failure::usage("role `deliver` is not in this version; --roles verdict,aggregate are"));
-    }
-    let mut roles: Vec<Role> = Vec::new();
-    for role in asked {
-        if !roles.contains(role) {
-            roles.push(*role);
-        }
-    }
-    if roles.is_empty() {
-        roles.push(Role::Verdict);
-        if config.makes_reports() {
-            roles.push(Role::Aggregate);
-        }
-    }
-    Ok(roles)
 }
 
 /// Which roles are not run, and why.
@@ -216,9 +177,4 @@ pub(super) fn require_brokers(config: &Config) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-pub(super) fn warn(message: &str) {
-    let warning = anstyle::AnsiColor::Yellow.on_default().bold();
-    super::exit::say(format_args!("{warning}warning{warning:#}: {message}"));
 }

@@ -1,7 +1,7 @@
 //! The format of a case.
 
 use super::expect::Expect;
-use crate::cli::verify::strip_brackets;
+use crate::cli::envelope::strip_brackets;
 use crate::config::Evaluation;
 use crate::dns::{Counting, Zone};
 use crate::message::{Envelope, MailFrom, Path as RfcPath, Submission};

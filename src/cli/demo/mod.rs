@@ -3,30 +3,27 @@
 mod reports;
 mod scenarios;
 mod sign;
+mod stage;
 mod table;
 mod zone;
 
-use super::envelope::{Sent, new_id, read_messages};
+use super::envelope::{EnvelopeArgs, Sent, new_id, read_messages};
 use super::resolver::configured;
-use super::verify::EnvelopeArgs;
-use super::{Exit, Failure, shown, tail};
-use crate::aggregate::Settings;
-use crate::claim_check::ClaimChecks;
+use super::{Exit, Failure, shown};
 use crate::config::Config;
-use crate::dns::{Resolver, Zone};
-use crate::event::{Record, VerdictEvent};
+use crate::dns::Zone;
+use crate::kafka::Producer;
 use crate::kafka::embedded::Embedded;
-use crate::kafka::{Producer, Reader, Start, Stop, Tally};
-use crate::telemetry::traces::Traces;
-use crate::{roles, telemetry};
+use crate::telemetry;
 use scenarios::Scenario;
 use sign::Keys;
+use stage::{POLL, Stage};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use table::{Counts, Outcome};
+use table::Counts;
 
 /// Some sixty messages through a broker in this process, with DNS in memory and the verdict that each must get. With files:
 /// your own messages through the same way, with real DNS.
@@ -48,7 +45,6 @@ pub(super) struct Arguments {
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Real DNS may take longer than its deadline of 15 s.
 const PATIENCE_WITH_DNS: Duration = Duration::from_secs(40);
-const POLL: Duration = Duration::from_millis(100);
 /// After this the signature that is made to expire has expired, whatever second it was made in.
 const EXPIRY: Duration = Duration::from_secs(2);
 
@@ -203,123 +199,5 @@ impl InOrder {
     /// Writes what still waits: something before it is missing.
     fn rest(&mut self, out: &mut impl Write) -> std::io::Result<()> {
         std::mem::take(&mut self.held).values().try_for_each(|row| out.write_all(row))
-    }
-}
-
-/// The running pieces.
-struct Stage {
-    config: Config,
-    reader: Reader,
-    stop: Stop,
-    runtime: tokio::runtime::Runtime,
-    roles: Vec<tokio::task::JoinHandle<Result<Tally, crate::kafka::Error>>>,
-}
-
-impl Stage {
-    fn open(config: Config, resolver: Arc<dyn Resolver>) -> Result<Self, Failure> {
-        let runtime = super::runtime()?;
-        let stop = Stop::default();
-        let claims = ClaimChecks::new(&config.claim_check, config.evaluation.limits.message_bytes)?;
-        let role = runtime.spawn({
-            let (config, stop) = (config.clone(), stop.clone());
-            async move {
-                roles::verdict::run(&config, resolver, claims, roles::verdict::Statuses::default(), Traces::default(), stop).await
-            }
-        });
-        let topics = &config.topics;
-        let outputs = [&topics.verdicts, &topics.failures, &topics.annotated, &topics.dead_letters, &topics.reports];
-        let outputs = outputs.map(|name| topics.full(name));
-        let reader = Reader::new(&config.kafka, &outputs.each_ref().map(String::as_str), Start::Beginning)?;
-        Ok(Self { config, reader, stop, runtime, roles: vec![role] })
-    }
-
-    /// Starts the aggregate role too.
-    fn aggregate(&mut self) -> Result<(), Failure> {
-        let settings = Settings::of(&self.config)?;
-        let (config, stop) = (self.config.clone(), self.stop.clone());
-        let role = async move { roles::aggregate::run(&config, settings, Arc::default(), Traces::default(), stop).await };
-        self.roles.push(self.runtime.spawn(role));
-        Ok(())
-    }
-
-    fn topic(&self) -> Arc<str> {
-        self.config.topics.full(&self.config.topics.raw).into()
-    }
-
-    fn is(&self, record: &Record, name: &str) -> bool {
-        *record.topic == *self.config.topics.full(name)
-    }
-
-    /// Whether this record is the one outcome of a raw record.
-    fn ends(&self, record: &Record) -> bool {
-        self.is(record, &self.config.topics.verdicts) || self.is(record, &self.config.topics.dead_letters)
-    }
-
-    /// Counts a record, and prints it when it is an outcome.
-    fn show(
-        &self,
-        record: &Record,
-        known: Option<(usize, &Scenario)>,
-        counts: &mut Counts,
-        out: &mut impl Write,
-    ) -> Result<(), Failure> {
-        let topics = &self.config.topics;
-        if self.is(record, &topics.failures) {
-            counts.failures += 1;
-        } else if self.is(record, &topics.annotated) {
-            counts.annotated += 1;
-        } else if self.is(record, &topics.reports) {
-            // Shown together, once the window is closed.
-        } else if self.is(record, &topics.dead_letters) {
-            let reason = record.headers.as_ref().and_then(|headers| headers.get("verdmarc-reason")).unwrap_or_default();
-            let reason = String::from_utf8_lossy(reason);
-            outcome(&Outcome::Refused(&reason), known, counts, out)?;
-        } else {
-            let value = record.value.as_deref().unwrap_or_default();
-            let event: VerdictEvent = serde_json::from_slice(value)
-                .map_err(|error| Failure::new(Exit::Internal, format!("a verdict that cannot be read: {error}")))?;
-            outcome(&Outcome::Verdict(&event), known, counts, out)?;
-        }
-        Ok(())
-    }
-
-    /// Shows what else is sent, until a signal ends the process.
-    fn keep(&self, out: &mut impl Write, dns: &str, example: &str) -> Result<(), Failure> {
-        let brokers = &self.config.kafka.brokers;
-        writeln!(out, "\nStill running, with {dns}. Send more from another terminal:\n")?;
-        writeln!(out, "  export VERDMARC_KAFKA__BROKERS={brokers}")?;
-        writeln!(out, "{example}")?;
-        writeln!(out, "  verdmarc tail verdicts --from-beginning\n\nCtrl-C ends it.\n")?;
-        let mut counts = Counts::default();
-        loop {
-            if let Some(record) = self.reader.next(POLL)? {
-                self.show(&record, None, &mut counts, out)?;
-            }
-        }
-    }
-
-    fn close(self) -> Result<(), Failure> {
-        self.stop.request();
-        for role in self.roles {
-            self.runtime.block_on(role).map_err(|error| Failure::new(Exit::Internal, error.to_string()))??;
-        }
-        Ok(())
-    }
-}
-
-fn outcome(
-    outcome: &Outcome<'_>,
-    known: Option<(usize, &Scenario)>,
-    counts: &mut Counts,
-    out: &mut impl Write,
-) -> std::io::Result<()> {
-    counts.add(outcome);
-    match (known, outcome) {
-        (Some((number, scenario)), _) => {
-            counts.unexpected += usize::from(!table::matches(&scenario.expected, outcome));
-            table::row(out, number, scenario, outcome)
-        }
-        (None, Outcome::Verdict(event)) => writeln!(out, "{}", tail::verdict_line(event)),
-        (None, Outcome::Refused(reason)) => writeln!(out, "refused: {}", reason.escape_debug()),
     }
 }

@@ -1,6 +1,6 @@
 //! The demo's last step: its window is closed, and what it came to is shown.
 
-use super::{POLL, Stage};
+use super::stage::{POLL, Stage};
 use crate::cli::reports::{Report, readable};
 use crate::cli::windows::close_requests;
 use crate::cli::{Failure, shown};

@@ -4,12 +4,11 @@ mod cases;
 
 pub(super) use cases::all;
 
-use super::Failure;
 use super::sign::{Key, Keys, Signature};
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;
-use crate::cli::envelope::Sent;
-use crate::cli::verify::EnvelopeArgs;
+use crate::cli::Failure;
+use crate::cli::envelope::{EnvelopeArgs, Sent};
 use crate::event::{Headers, Output};
 use jiff::Timestamp;
 use std::sync::Arc;

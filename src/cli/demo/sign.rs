@@ -1,7 +1,6 @@
 //! The demo's own DKIM signatures, by keys made at its start.
 
-use super::Failure;
-use crate::cli::Exit;
+use crate::cli::{Exit, Failure};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;

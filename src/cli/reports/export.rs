@@ -1,6 +1,7 @@
 //! Reports as files: each appears whole or not at all, and one that cannot be written keeps none of the others back.
 
-use super::{Report, Selection, for_each};
+use super::report::Report;
+use super::selection::{Selection, for_each};
 use crate::cli::shown::count;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;

@@ -1,6 +1,6 @@
 //! A report as a person would read it: read from its XML, as whoever receives it must.
 
-use super::Report;
+use super::report::Report;
 use crate::cli::{Failure, shown};
 use quick_xml::Reader;
 use quick_xml::events::Event;

@@ -2,8 +2,7 @@
 
 mod wait;
 
-use super::envelope::{Sent, new_id, read_messages};
-use super::verify::EnvelopeArgs;
+use super::envelope::{EnvelopeArgs, Sent, new_id, read_messages};
 use super::{Exit, Failure, Settings};
 use crate::kafka::{Producer, topics};
 use crate::telemetry;

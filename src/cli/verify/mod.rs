@@ -2,18 +2,16 @@
 
 mod received;
 
-use super::envelope::named;
+use super::envelope::{EnvelopeArgs, named};
 use super::{Exit, explain, fold, setup, time};
 use crate::auth::cause::SesStatus;
 use crate::config::Evaluation;
-use crate::event::raw::names_a_user;
 use crate::event::{EvaluationBlock, Reason};
-use crate::message::{Envelope, HeaderSection, MailFrom, Submission, normalise};
+use crate::message::{HeaderSection, normalise};
 use crate::verdict::{MailDetail, Origin, ReportScope, evaluate, outputs};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use std::io::{Read, Write};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,29 +35,6 @@ pub struct Verify {
     format: Format,
 }
 
-/// The SMTP envelope. What is not given is unknown, never guessed.
-#[derive(Debug, Clone, clap::Args)]
-pub struct EnvelopeArgs {
-    /// The client's address.
-    #[arg(long, value_name = "IP")]
-    pub client_ip: Option<IpAddr>,
-    /// The name in HELO or EHLO.
-    #[arg(long, value_name = "NAME")]
-    pub helo: Option<String>,
-    /// MAIL FROM; `<>` or the empty string for the null path.
-    #[arg(long, value_name = "ADDR", allow_hyphen_values = true)]
-    pub mail_from: Option<String>,
-    /// RCPT TO; may be given several times.
-    #[arg(long, value_name = "ADDR")]
-    pub rcpt: Vec<String>,
-    /// The message was submitted by this user, who authenticated; it is not evaluated then.
-    #[arg(long, value_name = "USER")]
-    pub authenticated: Option<String>,
-    /// When the message arrived. Default: when it is taken.
-    #[arg(long, value_name = "RFC3339", value_parser = time)]
-    pub arrival: Option<Timestamp>,
-}
-
 /// Where an envelope may be read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum EnvelopeSource {
@@ -79,34 +54,6 @@ struct Format {
     /// The annotated message.
     #[arg(long)]
     annotated: bool,
-}
-
-impl EnvelopeArgs {
-    /// The envelope as given.
-    pub fn envelope(&self) -> Envelope {
-        let text = |text: &String| Envelope::text(text.as_bytes());
-        Envelope {
-            client_ip: self.client_ip,
-            helo: self.helo.as_ref().map(text),
-            mail_from: match self.mail_from.as_deref().map(strip_brackets) {
-                None => MailFrom::Unknown,
-                Some("") => MailFrom::Null,
-                Some(path) => MailFrom::Path(Envelope::text(path.as_bytes())),
-            },
-            rcpt_to: self.rcpt.iter().map(|path| Envelope::text(strip_brackets(path).as_bytes())).collect(),
-            submission: match &self.authenticated {
-                Some(user) if names_a_user(user.as_bytes()) => Submission::Authenticated,
-                _ => Submission::External,
-            },
-            arrival: self.arrival,
-            ..Envelope::default()
-        }
-    }
-}
-
-/// A path without the angle brackets that SMTP has around it.
-pub(super) fn strip_brackets(path: &str) -> &str {
-    path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path)
 }
 
 impl Verify {
