@@ -1,26 +1,28 @@
-//! The only place that knows the Kafka client library. It never sees mail: records come in, outputs go out.
+//! Runs the roles on Kafka: reads records, hands them out, and commits their outputs and
+//! positions in transactions.
+//! Only this module uses the Kafka client library, and it never looks at the mail in a record.
 //!
 //! ```text
-//!         consumer thread                       tokio tasks              transaction thread
+//!         consumer thread                       tokio tasks        transaction thread
 //!         poll ── charge ──── work ───────────► decode, evaluate
 //!           ▲                                        │
 //!           │◄──────────── outcome ──────────────────┘
 //!           │ cut: the done prefix of each partition, and the group membership of this moment
-//!           ├───────────────── batch ──────────────────────────────────► begin, produce, offsets, commit
-//!           │◄──────────────── written | aborted | failed ──────────────────┘
+//!           ├───────────────── batch ────────────────────────────► begin, produce, offsets, commit
+//!           │◄──────────────── written | aborted | failed ────────────┘
 //! ```
 //!
 //! | folder | what it holds | imports |
 //! |---|---|---|
 //! | `base` | errors, log lines, partitions, headers | |
-//! | `client` | the settings of client objects, and all that is asked of brokers | `base` |
-//! | `ledger` | what was read of each partition and how far it is done; the budget | `client` |
+//! | `client` | the settings of clients, and the questions that they ask brokers | `testing` |
+//! | `ledger` | the records that were read and how far they are done; the budget | `client` |
 //! | `transaction` | the transaction thread: outputs and offsets in one transaction | `ledger` |
-//! | `state` | what a stateful role keeps of each partition, and its restore | `transaction` |
+//! | `state` | the states of a stateful role's partitions, and their restore | `transaction` |
 //! | `pipeline` | the consumer thread: poll, dispatch, collect, cut; rebalances | `state` |
-//! | `commands` | what commands do: reading to an end, repairs, dead letters | `transaction` |
-//! | `topics` | what the topics should be, and what they are | `transaction` |
-//! | `testing` | an embedded broker, and places at which tests have the process die | `base` |
+//! | `commands` | the parts of commands: reading to an end, repairs, dead letters | `topics` |
+//! | `topics` | the topics as they should be, and their checks | `transaction`, `commands` |
+//! | `testing` | an embedded broker, and the failpoints of tests | `base` |
 
 mod base;
 mod client;

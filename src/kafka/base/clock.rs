@@ -1,4 +1,4 @@
-//! The clock of the consumer thread, which the simulation turns by hand.
+//! Tells the consumer thread the time; the simulation replaces the clock by one of its own.
 
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::time::Instant;
 /// A moment on both clocks of the machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
-    /// For how long something took.
+    /// The time by which durations are measured.
     pub(crate) instant: Instant,
-    /// For what the time of day is.
+    /// The time of day.
     pub(crate) time: Timestamp,
 }
 
-/// Tells the time.
+/// A clock that the simulation can replace.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 
 impl Clock {
-    /// The machine's.
+    /// Returns the clock of the machine.
     pub(crate) fn of_machine() -> Self {
         Self::of(|| Now { instant: Instant::now(), time: Timestamp::now() })
     }

@@ -1,4 +1,4 @@
-//! Headers to and from the client library.
+//! Converts records and headers from the types of the client library, and headers back to them.
 
 use crate::event::{Headers, Record, Stamp};
 use rdkafka::Message;
@@ -30,17 +30,20 @@ fn stamp(timestamp: rdkafka::Timestamp) -> Option<Stamp> {
     }
 }
 
-/// The headers, none when one's name is not UTF-8: the library panics over such a name, which Kafka itself lets pass.
+/// Returns the headers of a message, or None when the name of a header is not UTF-8.
+/// Kafka lets such a name pass, and rdkafka panics over it.
 fn read(message: &BorrowedMessage<'_>) -> Option<Headers> {
     let Some(headers) = message.headers() else { return Some(Headers::default()) };
     quietly(|| headers.iter().map(|header| (header.key, header.value)).collect())
 }
 
 thread_local! {
+    /// True while this thread makes a call whose panic is not printed.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a call returns, none when it panics. It is foreseen that it does, so nothing is printed.
+/// Returns the result of a call, or None when it panics.
+/// The panic is expected, so it is not printed.
 fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -57,7 +60,7 @@ fn quietly<T>(call: impl FnOnce() -> T) -> Option<T> {
     returned.ok()
 }
 
-/// The headers as the library wants them.
+/// Converts headers to the type that rdkafka sends.
 pub(crate) fn write(headers: &Headers) -> OwnedHeaders {
     headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |owned, (key, value)| owned.insert(Header { key, value }))
 }

@@ -1,12 +1,12 @@
-//! Whether an assignment of a partition lasts, for threads that work for it.
+//! Tells threads that work for an assigned partition when the assignment has ended.
 
 use std::sync::{Arc, Weak};
 
-/// The holder's side. The lease ends when this is dropped.
+/// The side of the partition's owner. The lease ends when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Lease(Arc<()>);
 
-/// The side of a thread that works for the holder.
+/// The side of a thread that works for the owner.
 #[derive(Debug, Clone)]
 pub(crate) struct LeaseWatch(Weak<()>);
 
@@ -17,7 +17,7 @@ impl Lease {
 }
 
 impl LeaseWatch {
-    /// Whether the work is void.
+    /// Returns whether the lease has ended, so that the work is void.
     pub(crate) fn is_over(&self) -> bool {
         self.0.strong_count() == 0
     }

@@ -1,4 +1,5 @@
-//! What the client library has to say, among our own log lines.
+//! Writes the log lines and errors of librdkafka into the log of the program, without secrets
+//! and without repetition.
 
 use super::error::is_lost_connection;
 use super::secrets::redact;
@@ -8,18 +9,20 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between two lines that say the same: every client of the process tries again and again, each several times a second.
+/// The time between two lines that say the same. Every client of the process retries several times
+/// a second, so it would otherwise log each failure as often.
 const SILENCE: Duration = Duration::from_mins(1);
-/// Different lines that are remembered.
+/// The number of different lines that are remembered. It bounds the memory for them.
 const REMEMBERED: usize = 256;
 
-/// Lines that were said, and how often since.
+/// The lines that were logged: when each was logged last, and how often it was suppressed since.
 #[derive(Default)]
 struct Said(BTreeMap<String, (Instant, u64)>);
 
 impl Said {
-    /// Whether to say this now; if so, how often it was not said since the last time. Numbers, such as ports and times, make no
-    /// difference.
+    /// Returns how often a line was suppressed since it was logged last, or None when it
+    /// must be suppressed at `now`. Lines that differ only in digits, such as ports and
+    /// times, are the same line.
     fn again(&mut self, text: &str, now: Instant) -> Option<u64> {
         let key: String = text.chars().filter(|char| !char.is_ascii_digit()).collect();
         if let Some((at, silent)) = self.0.get_mut(&key) {
@@ -41,13 +44,15 @@ impl Said {
     }
 }
 
-/// Whether a line is to be said now, and how often it was not since the last time.
+/// Returns how often a line was suppressed since it was logged last, or None when
+/// it must be suppressed.
 pub(crate) fn again(text: &str) -> Option<u64> {
     static SAID: Mutex<Said> = Mutex::new(Said(BTreeMap::new()));
     SAID.lock().unwrap_or_else(PoisonError::into_inner).again(text, Instant::now())
 }
 
-/// A warning that concerns the process, whichever role finds it: said once.
+/// Logs a warning that concerns the whole process. Each text is logged once,
+/// whichever role finds it.
 pub fn warn_once(text: &str) {
     static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,19 +62,23 @@ pub fn warn_once(text: &str) {
     }
 }
 
+/// The topic that the brokers refused last, until it is taken.
 static REFUSED: Mutex<Option<String>> = Mutex::new(None);
 
-/// The topic that the brokers have last refused to take into a transaction. The library names it in a line of its log only.
+/// Takes the topic that the brokers last refused to add to a transaction; None when they refused
+/// none since. librdkafka names it only in a line of its log.
 pub(crate) fn refused_topic() -> Option<String> {
     REFUSED.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// Returns the topic that a log line names as refused, or None when the line says something else.
 fn refused_in<'m>(facility: &str, message: &'m str) -> Option<&'m str> {
     let is_refusal = facility == "ADDPARTS" && message.ends_with("Topic authorization failed");
     message.split('"').nth(1).filter(|_| is_refusal)
 }
 
-/// A log line of the library. Returns why a connection failed, if that is what the line says.
+/// Logs a line of librdkafka. Returns the cause when the line says that a connection
+/// failed, otherwise None.
 pub(crate) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) -> Option<String> {
     let message = redact(message);
     if let Some(topic) = refused_in(facility, &message) {
@@ -94,18 +103,20 @@ pub(crate) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) -> Opt
     (facility == "FAIL").then(|| behind_thread(&message).to_owned())
 }
 
-/// A line without the name of the library's thread, which names the client.
+/// Returns a line without the name of librdkafka's thread, which names the client.
 fn behind_thread(message: &str) -> &str {
     message.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(message, |(_, rest)| rest)
 }
 
-/// What went wrong, by which lines are told apart: neither whose thread says so, nor after how long, nor how often before.
+/// Returns the part of a line that says what went wrong, without the thread, the elapsed time and
+/// the number of repetitions. Lines with the same cause are the same line.
 fn cause(message: &str) -> &str {
     let text = behind_thread(message);
     text.split_once(" (after ").map_or(text, |(cause, _)| cause)
 }
 
-/// An error of a client as a whole. That one connection failed is in the library's own line already.
+/// Logs an error of a client as a whole. That a single connection failed is logged for debugging
+/// only, because librdkafka has a line of its own about it.
 pub(crate) fn client_error(client: &str, error: &KafkaError, reason: &str) {
     let reason = redact(reason);
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
@@ -119,7 +130,7 @@ pub(crate) fn client_error(client: &str, error: &KafkaError, reason: &str) {
     }
 }
 
-/// An error in the place of a record.
+/// Logs an error that a client returned in place of a record.
 pub(crate) fn reading(error: &KafkaError) {
     if is_lost_connection(error) {
         tracing::debug!(%error, "reading");

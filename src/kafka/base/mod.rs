@@ -1,4 +1,5 @@
-//! What the other folders of this layer build on.
+//! Holds what the other folders of `kafka` build on: errors, log lines, partitions,
+//! headers and clocks.
 
 pub(crate) mod clock;
 pub(crate) mod error;

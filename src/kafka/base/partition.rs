@@ -1,4 +1,4 @@
-//! A partition of a topic, and lists of partitions as the client library takes and gives them.
+//! Names partitions, and converts them to and from the lists of the client library.
 
 use super::error::Error;
 use crate::event::Record;
@@ -14,7 +14,7 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// The partition that a record was read from.
+    /// Returns the partition that a record was read from.
     pub(crate) fn of(record: &Record) -> Self {
         Self { topic: record.topic.clone(), number: record.partition }
     }
@@ -26,7 +26,7 @@ impl std::fmt::Display for Partition {
     }
 }
 
-/// Which assignment of a partition a ledger belongs to.
+/// The number of one assignment of one partition. A later assignment has a higher number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Generation(pub(crate) u64);
 

@@ -1,20 +1,22 @@
-//! Values of properties, which no text of the library may carry into the log: each of them may be a secret.
+//! Removes the values of properties from what librdkafka says, because any of them may be a secret.
 //!
-//! The library quotes values where it finds a property wrong, and in the lines of `debug = "conf"`.
+//! librdkafka quotes a value when it finds a property wrong, and in the lines of `debug = "conf"`.
 
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};
 
 const HIDDEN: &str = "***";
 
-/// Shorter values, such as numbers and `true`, tell nothing and stand in many a text.
+/// The length in bytes from which a value is hidden. Shorter values, such as numbers, reveal
+/// nothing and occur in many texts.
 const WHOLE: usize = 4;
-/// Of a value of several words the library may quote some.
+/// The length in bytes from which a word of a value is hidden too.
+/// librdkafka may quote single words of a value.
 const WORD: usize = 8;
 
 static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
-/// From now on this value is taken out of what the library says.
+/// Notes a value that [`redact`] must remove from texts.
 pub(crate) fn hide(value: &str) {
     let words = value.split_whitespace().filter(|word| word.len() >= WORD);
     let all = std::iter::once(value.trim()).filter(|value| value.len() >= WHOLE).chain(words);
@@ -30,16 +32,16 @@ fn is_plain(value: &str) -> bool {
     matches!(value, "true" | "false")
 }
 
-/// A text of the library without any hidden value.
+/// Returns a text of librdkafka without the values that were passed to [`hide`].
 pub(crate) fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let mut values: Vec<&String> = known.iter().filter(|value| text.contains(value.as_str())).collect();
-    // A value may be part of another one.
+    // One value may be part of another, so the longest is removed first.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     values.into_iter().fold(text.to_owned(), |text, value| without(&text, value))
 }
 
-/// Takes `value` out where it stands by itself.
+/// Replaces `value` where it is not part of a longer word.
 fn without(text: &str, value: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;

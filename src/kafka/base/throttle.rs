@@ -1,13 +1,14 @@
-//! Something that is done now and then.
+//! Limits how often an action is taken.
 
 use std::time::{Duration, Instant};
 
-/// When it was done last.
+/// The time at which the action was last taken; None before the first time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Throttle(Option<Instant>);
 
 impl Throttle {
-    /// Whether `interval` is over since it was done last. If so, it counts as done at `now`.
+    /// Returns whether `interval` has passed since the action was last taken.
+    /// If so, `now` is noted as the new time.
     pub(crate) fn is_due(&mut self, now: Instant, interval: Duration) -> bool {
         let is_due = self.is_over(now, interval);
         if is_due {
@@ -16,12 +17,13 @@ impl Throttle {
         is_due
     }
 
-    /// Whether `interval` is over since it was done last.
+    /// Returns whether `interval` has passed since the action was last taken.
+    /// True before the first time.
     pub(crate) fn is_over(self, now: Instant, interval: Duration) -> bool {
         self.0.is_none_or(|last| now.saturating_duration_since(last) >= interval)
     }
 
-    /// Notes that it was done at `now`.
+    /// Notes that the action was taken at `now`.
     pub(crate) fn note(&mut self, now: Instant) {
         self.0 = Some(now);
     }
