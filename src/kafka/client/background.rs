@@ -1,19 +1,22 @@
-//! Questions to a thread of their own, so that whoever asks never waits for the brokers.
+//! Passes questions to threads of their own, so that the thread that asks never
+//! waits for the brokers.
 
 use crate::kafka::base::error::Error;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-/// The side of whoever asks.
+/// The side of the thread that asks.
 #[derive(Debug)]
 pub(crate) struct Background<Q, A> {
+    /// The name of the threads, for errors.
     about: &'static str,
     questions: Sender<Q>,
     answers: Receiver<A>,
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Background<Q, A> {
-    /// Starts the thread. It is to end when no more questions can come, which is when this is dropped.
+    /// Starts a thread that runs `work`. `work` must return when no more questions can come,
+    /// which is when this value is dropped.
     pub(crate) fn start(
         about: &'static str,
         work: impl FnOnce(&Receiver<Q>, &Sender<A>) + Send + 'static,
@@ -24,8 +27,9 @@ impl<Q: Send + 'static, A: Send + 'static> Background<Q, A> {
         Ok(Self { about, questions, answers })
     }
 
-    /// Starts so many threads, each of which takes the next question once it has done with its last. A question that has become void
-    /// has no answer. The threads end when this is dropped.
+    /// Starts `threads` threads, each of which takes the next question when it is done
+    /// with its last. A question that has become void has no answer.
+    /// The threads end when this value is dropped.
     pub(crate) fn shared(
         about: &'static str,
         threads: usize,
@@ -48,7 +52,7 @@ impl<Q: Send + 'static, A: Send + 'static> Background<Q, A> {
         Ok(Self { about, questions, answers })
     }
 
-    /// One whose questions somebody else answers: the simulation.
+    /// Returns a value without threads, whose questions the simulation answers.
     #[cfg(test)]
     pub(crate) fn modelled(about: &'static str) -> (Self, Receiver<Q>, Sender<A>) {
         let (questions, asked) = mpsc::channel();
@@ -57,11 +61,14 @@ impl<Q: Send + 'static, A: Send + 'static> Background<Q, A> {
     }
 
     pub(crate) fn ask(&self, question: Q) {
-        // A thread that has ended is noticed where its answers are taken.
+        // The thread may have ended. That is noticed where its answers are taken.
         let _ = self.questions.send(question);
     }
 
-    /// The next answer, if there is one.
+    /// Returns the next answer; None when none has come yet.
+    ///
+    /// # Errors
+    /// The threads have ended.
     pub(crate) fn answer(&self) -> Result<Option<A>, Error> {
         match self.answers.try_recv() {
             Ok(answer) => Ok(Some(answer)),

@@ -1,44 +1,48 @@
-//! A position that a group has committed, and the text that is committed with it.
+//! Reads and writes the positions that a group commits, with the metadata that names their log.
 //!
 //! ```text
 //! metadata = "verdmarc/1" SP topic-id [SP set]
-//! topic-id = 22 characters of base64url, as Kafka's tools show it, or "-" when the brokers know none
+//! topic-id = 22 characters of base64url, as Kafka's tools show it, or "-" if brokers know none
 //! set      = the offsets above the position whose outputs are written too, as run lengths
 //! ```
 //!
-//! It is ASCII. A set without elements is not written at all, and no other is written or read by this version. Text that does not
-//! begin with `verdmarc/1 ` is somebody else's: it says nothing. Every writer of positions writes this text, because a commit
-//! replaces the one before as a whole.
+//! The metadata is ASCII. A set without elements is not written at all; this version writes no
+//! other, and refuses metadata that holds one.
+//! Metadata that does not begin with `verdmarc/1 ` was written by another program and says nothing.
+//! Every writer of positions writes this metadata, because a commit replaces the commit
+//! before it as a whole.
 
 use super::native;
 use crate::event::TopicId;
 use crate::kafka::base::error::Error;
 use rdkafka::{Offset, TopicPartitionList};
 
-/// The next offset to read, and the log that it is an offset of.
+/// A committed position: the next offset to read, and the log that it is an offset of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
-    /// The offset.
+    /// The next offset to read.
     pub next: i64,
-    /// The id of the topic then; none when it was not known.
+    /// The id of the topic when the position was committed; None when it was not known.
     pub log: Option<TopicId>,
 }
 
-/// What ours begins with.
+/// The beginning of this program's metadata.
 const OURS: &str = "verdmarc/1 ";
-/// In the place of an id that is not known.
+/// The text in the place of an id that is not known.
 const NO_ID: &str = "-";
 
 impl Committed {
-    /// Whether it belongs to another log than the one that is there now, as far as both are known.
+    /// Returns whether the position belongs to another log than the one that is there now.
+    /// False when one of the two is not known.
     pub fn is_of_another(&self, present: Option<TopicId>) -> bool {
         self.log.zip(present).is_some_and(|(log, present)| log != present)
     }
 
-    /// What an answer of the brokers says of a partition; none when nothing is committed, or when the answer says nothing of it.
+    /// Reads the position of a partition from an answer of the brokers. Returns None when nothing
+    /// is committed, or when the answer says nothing of the partition.
     ///
     /// # Errors
-    /// The metadata is ours and cannot be read.
+    /// The metadata begins as this program's does and cannot be read.
     pub(crate) fn of(answer: &TopicPartitionList, topic: &str, partition: i32) -> Result<Option<Self>, Error> {
         let Some(Offset::Offset(next)) = answer.find_partition(topic, partition).map(|element| element.offset()) else {
             return Ok(None);
@@ -49,10 +53,10 @@ impl Committed {
         }
     }
 
-    /// Adds it to what is to be committed.
+    /// Adds the position to those to commit.
     ///
     /// # Errors
-    /// An offset that cannot be one.
+    /// librdkafka does not accept the offset.
     pub(crate) fn add_to(self, list: &mut TopicPartitionList, topic: &str, partition: i32) -> Result<(), Error> {
         let mut element = list.add_partition(topic, partition);
         element.set_offset(Offset::Offset(self.next)).map_err(Error::Consume)?;
@@ -61,12 +65,14 @@ impl Committed {
     }
 }
 
-/// The text for a position in this log.
+/// Returns the metadata for a position in this log.
 fn metadata(log: Option<TopicId>) -> String {
     log.map_or_else(|| format!("{OURS}{NO_ID}"), |log| format!("{OURS}{log}"))
 }
 
-/// The log that the text names; as error the text itself, made safe to show, when it is ours and not as it must be.
+/// Returns the log that the metadata names; None when it names none, or when another program
+/// wrote it. The error is the metadata, made safe to show, when it begins as this program's
+/// does and cannot be read.
 fn log(metadata: &[u8]) -> Result<Option<TopicId>, String> {
     let Some(ours) = metadata.strip_prefix(OURS.as_bytes()) else { return Ok(None) };
     let read = match std::str::from_utf8(ours) {

@@ -1,6 +1,7 @@
-//! Where a client's brokers are, who it is to them, and why they do not answer or refuse it: in words that say what to do.
+//! Says in words why brokers do not answer a client or refuse it, and what to do about it.
 //!
-//! A call that got no answer says no more than that. Why is in a line of the library's log, which comes from a thread of its own.
+//! A call that got no answer does not say why. The cause is in a line of librdkafka's log, which
+//! comes from a thread of its own.
 
 use super::rebootstrap::Rebootstrap;
 use crate::kafka::base::error::{Error, is_lost_connection};
@@ -10,17 +11,18 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// A client's side of its connections.
+/// The brokers of a client, its user, and the cause of its last failed connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     brokers: String,
     user: User,
     pub(crate) rebootstrap: Rebootstrap,
-    /// Why a connection failed last.
+    /// The cause of the last failed connection.
     failed: Mutex<Option<String>>,
 }
 
-/// Who a client is to the brokers. Names are values of properties, which are never shown.
+/// The identity of a client to the brokers. The names are values of properties,
+/// which are never shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum User {
     Named,
@@ -29,7 +31,7 @@ pub(crate) enum User {
     Anonymous,
 }
 
-/// What a user may be allowed to do with a topic.
+/// A right that a user may have on a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
     Describe,
@@ -38,25 +40,25 @@ pub(crate) enum Right {
 }
 
 impl Connection {
-    /// Of a client with these settings.
+    /// Returns the connection of a client with these settings.
     pub(crate) fn of(config: &ClientConfig) -> Self {
         let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
         Self { brokers, user: User::of(config), rebootstrap: Rebootstrap::of(config), failed: Mutex::default() }
     }
 
-    /// Who the client is.
+    /// Returns the identity of the client to the brokers.
     pub(crate) fn user(&self) -> User {
         self.user
     }
 
-    /// A log line of the library.
+    /// Logs a line of librdkafka, and keeps the cause of a failed connection if the line says it.
     pub(crate) fn line(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if let Some(why) = crate::kafka::base::log::line(level, facility, message) {
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         }
     }
 
-    /// Why a question about a topic is not answered as it should be.
+    /// Returns the error for a question about a topic that failed.
     pub(crate) fn no_answer(&self, topic: &str, error: &KafkaError) -> Error {
         match error.rdkafka_error_code() {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Error::NoTopic { topic: topic.to_owned() },
@@ -67,13 +69,13 @@ impl Connection {
         }
     }
 
-    /// No broker answers; why, as far as it is known.
+    /// Returns the error for brokers that do not answer, with the cause as far as it is known.
     pub(crate) fn no_broker(&self) -> Error {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         Error::NoBroker { brokers: self.brokers.clone(), cause: cause(failed.as_deref()) }
     }
 
-    /// A right that this client's user has not.
+    /// Returns the error for a right on a topic that the client's user lacks.
     pub(crate) fn denied(&self, topic: &str, right: Right, code: Code) -> Error {
         let act = match right {
             Right::Describe => "look up",
@@ -84,7 +86,7 @@ impl Connection {
         Error::Denied(format!("cannot {act} {topic}: {lacks}: {} --operation {right:?} --topic {topic}", self.allow()))
     }
 
-    /// This user may not write transactions under this id.
+    /// Returns the error that this user may not write transactions under this id.
     pub(crate) fn denied_id(&self, id: &str) -> Error {
         Error::Denied(format!(
             "transactions under the id {id} are refused: {} lacks the right Write on it: {} --operation Write --operation Describe \
@@ -94,7 +96,8 @@ impl Connection {
         ))
     }
 
-    /// This user may not look at the positions of this group, or be a member of it.
+    /// Returns the error that this user may not look at the positions of this group,
+    /// or be a member of it.
     pub(crate) fn denied_group(&self, group: &str) -> Error {
         Error::Denied(format!(
             "cannot use the group {group}: {} lacks the right Read on it (GroupAuthorizationFailed): {} --operation Read --group {group}",
@@ -103,12 +106,13 @@ impl Connection {
         ))
     }
 
-    /// The beginning of the command that gives a right.
+    /// Returns the beginning of the command that grants a right.
     fn allow(&self) -> String {
         format!("kafka-acls.sh --bootstrap-server {} --add --allow-principal {}", self.brokers, self.user.principal())
     }
 
-    /// The same error, of whom it is true and what to do, if that is known by now.
+    /// Explains an error of writing, where the missing right, the missing topic or the failed
+    /// connection is known by now. Returns other errors as they are.
     pub(crate) fn explained(&self, error: Error) -> Error {
         let Error::Produce { topic, reason } = &error else { return error };
         match reason.rdkafka_error_code() {
@@ -124,7 +128,7 @@ impl Connection {
     }
 }
 
-/// Whether it says that a user may not do something with a topic.
+/// Returns whether an error says that a user lacks a right on a topic.
 pub(crate) fn is_denied(code: Code) -> bool {
     code == Code::TopicAuthorizationFailed
 }
@@ -146,7 +150,7 @@ impl User {
         }
     }
 
-    /// As the brokers' tools write it.
+    /// Returns the user as the brokers' tools write it.
     fn principal(self) -> &'static str {
         if self == Self::Anonymous { "User:ANONYMOUS" } else { "User:NAME" }
     }
@@ -163,10 +167,12 @@ impl fmt::Display for User {
     }
 }
 
-/// Why no broker answers, and what to look at, from the library's line about the connection that failed last.
+/// Returns why no broker answers and what to check, from librdkafka's line about the
+/// connection that failed last.
 fn cause(line: Option<&str>) -> String {
     let Some(line) = line else { return "no connection comes about: check kafka.brokers, and the network between".to_owned() };
-    // Where it was connected to stands in front, and how long that took behind.
+    // The line begins with the address of the broker, and ends with the time that
+    // the connection took.
     let line = line.split_once(": ").map_or(line, |(_, rest)| rest);
     let line = line.rsplit_once(" (after ").map_or(line, |(before, _)| before);
     let look = if line.contains("Connection refused") {

@@ -1,4 +1,5 @@
-//! The context of clients that no rebalance calls back: what the library says goes to the log, and why connections fail is noted.
+//! Logs librdkafka's lines, and notes why connections fail, for clients without
+//! a rebalance callback.
 
 use super::connection::Connection;
 use crate::kafka::base::error::{Error, of_client};
@@ -7,18 +8,18 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
-/// A context that passes log lines on, and notes why connections fail.
+/// The context of a client without a rebalance callback.
 pub(crate) struct LoggingContext {
     pub(crate) connection: Connection,
 }
 
 impl LoggingContext {
-    /// For a client with these settings.
+    /// Returns the context of a client with these settings.
     pub(crate) fn of(config: &ClientConfig) -> Self {
         Self { connection: Connection::of(config) }
     }
 
-    /// A client with these settings.
+    /// Makes a client with these settings.
     pub(crate) fn consumer(config: &ClientConfig) -> Result<BaseConsumer<Self>, Error> {
         config.create_with_context(Self::of(config)).map_err(of_client)
     }

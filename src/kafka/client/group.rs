@@ -1,4 +1,4 @@
-//! A consumer group and where its positions come from.
+//! Looks up the positions of a consumer group, and takes over those of the group that it replaces.
 
 use super::committed::Committed;
 use super::lookup;
@@ -7,7 +7,8 @@ use crate::kafka::base::error::Error;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::{Duration, Instant};
 
-/// Beyond the brokers' time-out for a transaction, how long its end is waited for.
+/// The time beyond the brokers' time-out for a transaction in which this client still waits for
+/// the end of the transaction.
 const MARGIN: Duration = Duration::from_secs(20);
 
 /// A consumer group.
@@ -15,18 +16,19 @@ const MARGIN: Duration = Duration::from_secs(20);
 pub struct Group {
     /// Its id.
     pub id: String,
-    /// The group that read its topics before it: a position that this one lacks is taken over from there.
+    /// The group that read the topics before. Where this group has no position, that of the
+    /// former group is taken over.
     pub former: Option<String>,
 }
 
 impl Group {
-    /// A group that takes over nothing.
+    /// Returns a group that takes over no positions.
     pub fn alone(id: String) -> Self {
         Self { id, former: None }
     }
 
-    /// Where it goes on in each partition of a topic, none where it begins at the beginning. A position that a process left in an open
-    /// transaction is waited for.
+    /// Returns the position from which the group reads each partition of a topic; None where it
+    /// reads from the beginning. Waits while a process has left a position in an open transaction.
     pub(crate) fn positions(&self, kafka: &Kafka, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
         let own = positions(kafka, &self.id, topic)?;
         let Some(former) = self.former.as_deref().filter(|_| own.iter().any(Option::is_none)) else { return Ok(own) };
@@ -35,7 +37,8 @@ impl Group {
     }
 }
 
-/// The group's positions in a topic, none where it has none yet. One that a process left in an open transaction is waited for.
+/// Returns the group's own position in each partition of a topic; None where it has none yet.
+/// Waits while a process has left a position in an open transaction.
 pub(crate) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
     let deadline = Instant::now() + Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN;
     loop {
@@ -48,10 +51,12 @@ pub(crate) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<O
     }
 }
 
-/// A group that goes on where another one stopped has positions of its own by now, or the other has none.
+/// Checks that a group which replaces another one has positions of its own by now, or that
+/// the other one has none.
 ///
 /// # Errors
-/// Only `former` has positions in `topic`, or no broker answers. A topic that does not exist has none.
+/// Only `former` has positions in `topic`, or the positions cannot be read.
+/// A group has none in a topic that does not exist or cannot be looked up.
 pub fn succeeds(kafka: &Kafka, group: &str, former: &str, topic: &str) -> Result<(), Error> {
     let has_positions = |group: &str| match positions(kafka, group, topic) {
         Ok(positions) => Ok(positions.iter().any(Option::is_some)),
@@ -64,7 +69,8 @@ pub fn succeeds(kafka: &Kafka, group: &str, former: &str, topic: &str) -> Result
     Err(Error::FormerGroup { group: group.to_owned(), former: former.to_owned(), topic: topic.to_owned() })
 }
 
-/// How the library says that a position is part of an open transaction, after it has asked for a while.
+/// Returns whether an error is one with which librdkafka says that a position is part of an open
+/// transaction, after it has asked for a while.
 fn is_unstable(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(error.rdkafka_error_code(), Some(Code::UnstableOffsetCommit | Code::OperationTimedOut | Code::RequestTimedOut))

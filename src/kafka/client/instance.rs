@@ -1,19 +1,20 @@
-//! What tells this process from its siblings.
+//! Finds the name that distinguishes this process from the other processes of its group.
 
 use crate::config::{COMMANDS, Kafka};
 use std::hash::{BuildHasher as _, RandomState};
 
-/// The name of this instance among those of its group.
+/// The name of this process among those of its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// The name.
     pub name: String,
-    /// Whether it is the same after a restart.
+    /// True when the process has the same name after a restart.
     pub lasts: bool,
 }
 
 impl Instance {
-    /// The setting, else the pod's name, else the host's with a random part.
+    /// Returns the name in the settings, else the pod's name, else the host's
+    /// name with a random part.
     pub fn of(kafka: &Kafka) -> Self {
         Self::from(kafka, |variable| std::env::var(variable).ok(), || gethostname::gethostname().to_string_lossy().into_owned())
     }
@@ -27,12 +28,12 @@ impl Instance {
         if let Some(name) = set("POD_NAME").or_else(in_kubernetes) {
             return Self { lasts: has_ordinal(&name), name };
         }
-        // RandomState is seeded by the system.
+        // The system seeds `RandomState`.
         let random = RandomState::new().hash_one(std::process::id());
         Self { name: format!("{}-{random:016x}", host()), lasts: false }
     }
 
-    /// What is worth a warning.
+    /// Returns the warning about a name that does not last; None when it lasts.
     pub fn warning(&self) -> Option<&'static str> {
         (!self.lasts).then_some(
             "the instance name of this process is one that its successor will not have: after a crash its partitions and its open \
@@ -42,8 +43,9 @@ impl Instance {
     }
 }
 
-/// Whether a pod's name ends in the number that a StatefulSet gives, and its successor gets it too. Other pods have five letters and
-/// digits there, made up anew each time.
+/// Returns whether a pod's name ends in the number that a StatefulSet gives, so that its
+/// successor has the same name. Other pods have five letters and digits there, which are
+/// made up anew each time.
 fn has_ordinal(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(_, end)| (1..=4).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_digit()))
 }

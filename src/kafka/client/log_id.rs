@@ -1,8 +1,11 @@
-//! A log is its topic's id, not its name (K12).
+//! Tells logs apart by the ids of their topics instead of their names (K12).
 //!
-//! A topic that is deleted and made anew has the same name, and offsets that look like those of the one before. So the id is kept with
-//! the assignment, with each committed position and with the state, and it is asked for again while a batch is produced: nothing is
-//! committed for a topic that is not the one that was read. Brokers that know no ids are believed.
+//! A topic that is deleted and made anew has the same name, and offsets that look like
+//! those of the topic before.
+//! So the id is kept with the assignment, with each committed position and with the state.
+//! It is asked for again while a batch is produced: nothing is committed for a topic that
+//! is not the one that was read. Where brokers do not report ids, a topic of the same name
+//! counts as the same topic.
 
 use super::connection::User;
 use super::context::LoggingContext;
@@ -18,31 +21,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-/// How long a batch waits for the answer.
+/// The time that a batch waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Beyond that, how long for the library to say that there is none.
+/// The time beyond [`PATIENCE`] in which librdkafka says that there is no answer.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// Asks which topics have certain names.
+/// A client that asks which topics have certain names.
 #[derive(Clone)]
 pub(crate) struct LogIds {
     client: Arc<BaseConsumer<LoggingContext>>,
-    /// The embedded broker does not answer, and its topics last as long as it.
+    /// True for the embedded broker, which does not answer. Its topics last as long as the broker.
     embedded: bool,
 }
 
 impl LogIds {
-    /// On a client of its own.
+    /// Asks with a client of its own.
     pub(crate) fn new(kafka: &Kafka) -> Result<Self, Error> {
         Ok(Self::on(Arc::new(LoggingContext::consumer(&settings::plain_reader(kafka)?)?), kafka))
     }
 
-    /// On this client.
+    /// Asks with this client.
     pub(crate) fn on(client: Arc<BaseConsumer<LoggingContext>>, kafka: &Kafka) -> Self {
         Self { client, embedded: embedded::is_at(&kafka.brokers) }
     }
 
-    /// What is there; none when the brokers do not say it in time.
+    /// Returns the topics that have these names now; None when the brokers do not answer in time.
     pub(crate) fn look(&self, topics: &BTreeSet<Arc<str>>, patience: Duration) -> Option<Presence> {
         if self.embedded {
             return Some(topics.iter().map(|topic| (topic.clone(), Present::Unidentified)).collect());
@@ -61,17 +64,20 @@ impl LogIds {
         }
     }
 
-    /// Notes that a question has had no answer.
+    /// Notes that a question had no answer.
     fn unanswered(&self) {
         self.client.context().connection.rebootstrap.unanswered(self.client.client());
     }
 
-    /// Who this client is to the brokers.
+    /// Returns the identity of this client to the brokers.
     pub(crate) fn user(&self) -> User {
         self.client.context().connection.user()
     }
 
-    /// The id of a topic that must be there; none when the brokers know of no ids.
+    /// Returns the id of a topic that must be there; None when the brokers do not report ids.
+    ///
+    /// # Errors
+    /// The topic does not exist, or the brokers do not answer.
     pub(crate) fn of(&self, topic: &str) -> Result<Option<TopicId>, Error> {
         let name: Arc<str> = topic.into();
         let presence = self.look(&BTreeSet::from([name.clone()]), METADATA_PATIENCE);
@@ -85,7 +91,7 @@ impl LogIds {
     }
 }
 
-/// Says once that nothing can be known of ids.
+/// Logs once that the brokers do not report the ids of topics.
 fn warn_of_no_ids() {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
@@ -95,37 +101,38 @@ fn warn_of_no_ids() {
     });
 }
 
-/// The logs that the records of a batch were read from, of each topic those that some partition was started with.
+/// The logs that the records of a batch were read from. A topic has two when it was made anew
+/// between the starts of two of its partitions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Logs(BTreeMap<Arc<str>, BTreeSet<TopicId>>);
 
-/// Whether they are still what their names stand for.
+/// The answer to the question whether the topics are still those that were read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Confirmed {
-    /// The answer has not come.
+    /// The answer has not come yet.
     NotYet,
-    /// They are.
+    /// The topics are those that were read.
     Yes,
-    /// These topics are gone, or others.
+    /// These topics are gone, or are others.
     No(BTreeSet<Arc<str>>),
-    /// Nobody says it.
+    /// The brokers do not answer the question.
     Unanswered,
 }
 
 impl Logs {
-    /// Notes that a record is from this one.
+    /// Notes that a record was read from this log.
     pub(crate) fn note(&mut self, topic: &Arc<str>, id: TopicId) {
         self.0.entry(topic.clone()).or_default().insert(id);
     }
 
-    /// Asks whether they are still there.
+    /// Asks whether the logs are still there.
     pub(crate) fn ask(&self, ids: &LogIds) -> Confirmation {
         let topics: BTreeSet<Arc<str>> = self.0.keys().cloned().collect();
         let question = if topics.is_empty() { None } else { Question::ask(&ids.client, &topics, PATIENCE) };
         Confirmation { logs: self.clone(), question, ids: ids.clone(), since: Instant::now() }
     }
 
-    /// Whether this is where they are.
+    /// Compares the logs with the topics that are there now.
     pub(crate) fn confirmed_by(&self, presence: &Presence) -> Confirmed {
         let is_same = |topic: &Arc<str>, known: &BTreeSet<TopicId>| match presence.get(topic) {
             Some(Present::Is(id)) => known.iter().all(|known| known == id),
@@ -138,7 +145,7 @@ impl Logs {
     }
 }
 
-/// A question that is on its way.
+/// A question about the logs of a batch that is under way.
 pub(crate) struct Confirmation {
     logs: Logs,
     question: Option<Question>,
@@ -147,7 +154,7 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    /// How it stands after at most `patience`.
+    /// Waits at most `patience` for the answer, and returns it.
     pub(crate) fn wait(&self, patience: Duration) -> Confirmed {
         let Some(question) = &self.question else {
             return if self.logs.0.is_empty() { Confirmed::Yes } else { Confirmed::Unanswered };
@@ -190,7 +197,7 @@ mod tests {
                 if changed.is_empty() { Confirmed::Yes } else { Confirmed::No(changed.into_iter().cloned().collect()) };
             assert_eq!(logs.confirmed_by(&presence), expected, "{presence:?}");
         }
-        // Partitions that were started before and after the topic was made anew.
+        // Some partitions were started before the topic was made anew, and some after.
         logs.note(&raw, id(3));
         let presence = Presence::from([(raw.clone(), Present::Is(id(3))), (retries.clone(), Present::Is(id(2)))]);
         assert_eq!(logs.confirmed_by(&presence), Confirmed::No(BTreeSet::from([raw])));

@@ -1,4 +1,4 @@
-//! What brokers are asked about topics and groups: partitions, ends of logs, committed positions.
+//! Asks brokers for the partitions of topics, the ends of logs and the positions of groups.
 
 use super::committed::Committed;
 use super::context::LoggingContext;
@@ -10,14 +10,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use std::time::Duration;
 
+/// The longest wait for an answer about a topic or a group.
 pub(crate) const METADATA_PATIENCE: Duration = Duration::from_secs(10);
-/// Errors that are taken up before it is said why there is no answer.
+/// The number of errors that are taken from librdkafka before this module says
+/// why there is no answer.
 const SAYINGS: usize = 16;
 
-/// Committed position of `group` in each partition of `topic`, none where nothing is committed.
+/// Returns the position that `group` has committed in each partition of `topic`; None
+/// where nothing is committed.
 ///
 /// # Errors
-/// No broker answers, or what was committed cannot be read.
+/// No broker answers, the brokers refuse the group, or the metadata of a position cannot be read.
 pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
     let consumer = LoggingContext::consumer(&settings::committed_positions(kafka, group)?)?;
     let mut list = TopicPartitionList::new();
@@ -30,9 +33,12 @@ pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<O
     (0..count).map(|partition| Committed::of(&committed, topic, partition)).collect()
 }
 
-/// The oldest offset of a partition and the one behind the newest that this client may see. After an error the partition's leader is
-/// asked for anew, for the next try: a client that does not read the topic would go on with the leader that it knew, because the
-/// library asks again only for topics that are read.
+/// Returns the oldest offset of a partition, and one past the newest record that
+/// this client may see.
+///
+/// After an error the function asks for the partition's leader again, so that the next try may
+/// succeed. librdkafka asks again only for topics that are read; a client that does not read the
+/// topic would continue with the leader that it knew.
 ///
 /// A client that gets no answer at all is given its brokers again.
 pub(crate) fn log(
@@ -49,7 +55,7 @@ pub(crate) fn log(
     found.map_err(of_topic(topic))
 }
 
-/// Partitions of a topic that must be there.
+/// Returns the number of partitions of a topic, which must exist.
 pub(crate) fn partitions(consumer: &BaseConsumer<LoggingContext>, topic: &str) -> Result<i32, Error> {
     match count(consumer, topic) {
         Ok(Some(count)) => Ok(count),
@@ -58,15 +64,17 @@ pub(crate) fn partitions(consumer: &BaseConsumer<LoggingContext>, topic: &str) -
     }
 }
 
-/// Why a question about a topic is not answered as it should be. The client must read nothing yet.
+/// Returns the error for a question about a topic that failed. The client must not read anything
+/// yet, because the function polls it.
 pub(crate) fn no_answer(consumer: &BaseConsumer<LoggingContext>, topic: &str, error: &KafkaError) -> Error {
-    // What the library has to say comes only to whoever polls.
+    // librdkafka reports errors only to a client that is polled.
     let _ = (0..SAYINGS).find(|_| consumer.poll(Duration::from_millis(20)).is_none());
     consumer.context().connection.no_answer(topic, error)
 }
 
-/// The refusal of a group, if that is why a question about it has no answer: the library does not say so with the call. The client must
-/// read nothing yet.
+/// Returns the refusal of a group; None when that is not why a question about the group has
+/// no answer. librdkafka does not return the refusal from the call itself.
+/// The client must not read anything yet, because the function polls it.
 fn denied_group(consumer: &BaseConsumer<LoggingContext>, group: &str) -> Option<Error> {
     use RDKafkaErrorCode::GroupAuthorizationFailed;
     let mut sayings = (0..SAYINGS).map_while(|_| consumer.poll(Duration::from_millis(20)));
@@ -75,7 +83,7 @@ fn denied_group(consumer: &BaseConsumer<LoggingContext>, group: &str) -> Option<
     sayings.any(denied).then(|| consumer.context().connection.denied_group(group))
 }
 
-/// Partitions of a topic, none when there is no such topic.
+/// Returns the number of partitions of a topic; None when there is no such topic.
 pub(crate) fn count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> KafkaResult<Option<i32>> {
     let metadata = consumer.fetch_metadata(Some(topic), METADATA_PATIENCE)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -86,7 +94,7 @@ pub(crate) fn count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str)
     }
 }
 
-/// A client that is told where logs end.
+/// A client that sees where logs end, open transactions included.
 pub(crate) struct UncommittedEnds(BaseConsumer<LoggingContext>);
 
 impl UncommittedEnds {
@@ -94,14 +102,15 @@ impl UncommittedEnds {
         LoggingContext::consumer(&settings::log_ends(kafka)?).map(Self)
     }
 
-    /// The oldest record's offset and the one behind the newest.
+    /// Returns the offset of the oldest record, and one past the newest.
     pub(crate) fn log(&self, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), Error> {
-        // What the library has to say comes only to whoever polls.
+        // librdkafka reports errors only to a client that is polled.
         while self.0.poll(Duration::ZERO).is_some() {}
         log(&self.0, topic, partition, patience)
     }
 
-    /// The first offsets that are not older than the times which stand in their place.
+    /// Returns for each partition the first offset whose record is not older than the time that
+    /// `asked` has in the place of an offset.
     pub(crate) fn at_times(&self, asked: TopicPartitionList, patience: Duration) -> KafkaResult<TopicPartitionList> {
         self.0.offsets_for_times(asked, patience)
     }

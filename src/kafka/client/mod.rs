@@ -1,4 +1,5 @@
-//! Client objects of the library: their settings, their contexts, and what brokers are asked with them.
+//! Makes the clients of librdkafka: their settings, their contexts, and the questions
+//! that they ask brokers.
 
 pub(crate) mod background;
 pub(crate) mod committed;

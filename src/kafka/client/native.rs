@@ -1,5 +1,6 @@
-//! What the library offers and its Rust wrapper does not show: a topic's id, the metadata of a position as octets, and more brokers to
-//! connect to. One of the modules with `unsafe`.
+//! Calls functions of librdkafka that its Rust wrapper does not offer: the id of a topic,
+//! the metadata of a position as octets, and more brokers to connect to.
+//! This is one of the modules with `unsafe`.
 
 #![allow(unsafe_code, reason = "the library's functions have no safe wrapper")]
 
@@ -15,38 +16,41 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The topic that has a name now.
+/// The topic that has a certain name now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Present {
-    /// This one.
+    /// The topic with this id.
     Is(TopicId),
-    /// One whose id the brokers do not say.
+    /// A topic whose id the brokers do not report.
     Unidentified,
-    /// There is none.
+    /// No topic.
     Missing,
 }
 
-/// The topics that have these names now, each with what is known of it.
+/// The topics that have certain names now, by name.
 pub(crate) type Presence = BTreeMap<Arc<str>, Present>;
 
-/// A question for the topics that have certain names. It is on its way from the beginning; dropping it drops the answer.
+/// A question for the topics that have certain names. It is sent when it is made.
+/// When it is dropped, its answer is dropped too.
 pub(crate) struct Question {
     queue: NonNull<native::rd_kafka_queue_t>,
     names: BTreeMap<CString, Arc<str>>,
-    /// Outlives the queue, which is of this client.
+    /// The client that the queue belongs to, which must outlive the queue.
     _client: Arc<dyn Any + Send + Sync>,
 }
 
 impl Drop for Question {
     fn drop(&mut self) {
-        // SAFETY: the queue came from `rd_kafka_queue_new`, its client still lives, and it is destroyed once. An answer that comes
-        // later finds the library's own reference to it.
+        // SAFETY: the queue came from `rd_kafka_queue_new`, its client still lives,
+        // and it is destroyed once. An answer that comes later goes to librdkafka's own
+        // reference to the queue.
         unsafe { native::rd_kafka_queue_destroy(self.queue.as_ptr()) }
     }
 }
 
 impl Question {
-    /// Asks; the brokers have `patience` to answer. None when a name cannot be one, or the library does not take the question.
+    /// Asks the brokers, which have `patience` to answer. Returns None when a name holds a NUL,
+    /// or when librdkafka does not take the question.
     pub(crate) fn ask<C: ConsumerContext + 'static>(
         client: &Arc<BaseConsumer<C>>,
         topics: &BTreeSet<Arc<str>>,
@@ -56,15 +60,16 @@ impl Question {
             topics.iter().map(|topic| Some((CString::new(topic.as_bytes()).ok()?, topic.clone()))).collect::<Option<_>>()?;
         let mut pointers: Vec<*const c_char> = names.keys().map(|name| name.as_ptr()).collect();
         let handle = client.client().native_ptr();
-        // SAFETY: the client lives in the question that is made of it. The library copies names and options, which live for the
-        // calls; both are destroyed once, here.
+        // SAFETY: the client lives in the question that is made of it. librdkafka copies the names
+        // and the options, which live for the calls; both are destroyed once, here.
         unsafe {
             let queue = NonNull::new(native::rd_kafka_queue_new(handle))?;
             let question = Self { queue, names, _client: client.clone() };
             let topics = NonNull::new(native::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()))?;
             let options =
                 native::rd_kafka_AdminOptions_new(handle, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
-            // Refused is only what is longer than an hour; the client's own limit holds then.
+            // librdkafka refuses only a time longer than an hour.
+            // The client's own limit holds then.
             native::rd_kafka_AdminOptions_set_request_timeout(options, millis(patience), std::ptr::null_mut(), 0);
             native::rd_kafka_DescribeTopics(handle, topics.as_ptr(), options, queue.as_ptr());
             native::rd_kafka_AdminOptions_destroy(options);
@@ -73,12 +78,13 @@ impl Question {
         }
     }
 
-    /// What is there, when the answer comes within `patience`; none when it does not, or when it does not say it of every topic.
+    /// Waits at most `patience` for the answer, and returns it.
     pub(crate) fn answer(&self, patience: Duration) -> Answer {
         // SAFETY: the queue lives.
         let event = unsafe { native::rd_kafka_queue_poll(self.queue.as_ptr(), millis(patience)) };
         let Some(event) = NonNull::new(event) else { return Answer::NotYet };
-        // SAFETY: the event is ours. What it holds is read, and copied, before it is destroyed, once.
+        // SAFETY: the event belongs to this function. Its content is read and copied before the
+        // event is destroyed, once.
         unsafe {
             let presence = self.presence(event);
             native::rd_kafka_event_destroy(event.as_ptr());
@@ -86,14 +92,16 @@ impl Question {
         }
     }
 
-    /// What an answer says.
+    /// Reads an answer. Returns None when the request failed, or when the answer does not say of
+    /// every topic whether it is there.
     ///
     /// # Safety
     /// The event lives for the call.
     unsafe fn presence(&self, event: NonNull<native::rd_kafka_event_t>) -> Option<Presence> {
         let mut presence = Presence::new();
-        // SAFETY: the event lives, and with it what is reached from it. The library checks that it is of the right kind: else there
-        // is no result. After an error of the request there are no topics.
+        // SAFETY: the event lives, and so does what is reached through it. librdkafka checks
+        // that the event is of the right kind, and returns no result for another kind.
+        // After an error of the request there are no topics.
         unsafe {
             let result = native::rd_kafka_event_DescribeTopics_result(event.as_ptr());
             if result.is_null() || native::rd_kafka_event_error(event.as_ptr()) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -111,24 +119,25 @@ impl Question {
     }
 }
 
-/// How a question stands.
+/// The answer to a question, as far as there is one.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// It is not answered.
+    /// No answer has come yet.
     NotYet,
-    /// These topics are there.
+    /// These topics are there, or are missing.
     Is(Presence),
-    /// It failed, or says nothing of some topic.
+    /// The question failed, or the answer says nothing of some topic.
     Nothing,
 }
 
-/// What a description says of its topic; none when it says nothing.
+/// Reads a description of a topic. Returns None when it does not say whether the topic is there.
 ///
 /// # Safety
 /// The description lives for the call.
 unsafe fn present(topic: *const native::rd_kafka_TopicDescription_t) -> Option<Present> {
-    // SAFETY: the description lives, and with it its id and its error, which is null when there is none. Names of errors are the
-    // library's own; its codes are not asked, because brokers may send one that the bindings do not know.
+    // SAFETY: the description lives, and so do its id and its error, which is null when there is
+    // none. The name of an error belongs to librdkafka and lasts. The code of an error is not read,
+    // because brokers may send one that the bindings do not know.
     let (error, halves) = unsafe {
         let error = native::rd_kafka_TopicDescription_error(topic);
         let id = native::rd_kafka_TopicDescription_topic_id(topic);
@@ -146,10 +155,12 @@ unsafe fn present(topic: *const native::rd_kafka_TopicDescription_t) -> Option<P
     }
 }
 
-/// The metadata of a position as octets: the wrapper panics on what is not UTF-8. Empty when the list has no such position.
+/// Returns the metadata of a position as octets, because the wrapper panics on metadata that is not
+/// UTF-8. It is empty when the list has no such position.
 pub(crate) fn metadata(list: &TopicPartitionList, topic: &str, partition: i32) -> Vec<u8> {
     let Ok(topic) = CString::new(topic) else { return Vec::new() };
-    // SAFETY: list and name live for the call. The element is null or of the list, and its metadata is null or that many octets.
+    // SAFETY: the list and the name live for the call. The element is null or belongs to the list.
+    // Its metadata is null or has as many octets as the element says.
     unsafe {
         let element = native::rd_kafka_topic_partition_list_find(list.ptr(), topic.as_ptr(), partition);
         let Some(element) = element.as_ref().filter(|element| !element.metadata.is_null()) else { return Vec::new() };
@@ -157,9 +168,9 @@ pub(crate) fn metadata(list: &TopicPartitionList, topic: &str, partition: i32) -
     }
 }
 
-/// Has a client connect to these brokers too, unless it knows them.
+/// Makes a client connect to these brokers too, unless it knows them.
 pub(crate) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &CStr) {
-    // SAFETY: client and list live for the call, and the library copies the list.
+    // SAFETY: the client and the list live for the call, and librdkafka copies the list.
     unsafe { native::rd_kafka_brokers_add(client.native_ptr(), brokers.as_ptr()) };
 }
 

@@ -1,8 +1,10 @@
-//! A client that no broker has answered for a while is given the brokers of `bootstrap.servers` again.
+//! Gives a client the brokers of `bootstrap.servers` again when no broker has
+//! answered it for a while.
 //!
-//! When all brokers of a cluster are fenced at the same time, for example after its machines stood still, their metadata names topics
-//! and no broker. librdkafka 2.12 then forgets every broker that it knew, those of `bootstrap.servers` too, and may never connect again
-//! (librdkafka#5301).
+//! When all brokers of a cluster are fenced at the same time, for example after its machines were
+//! frozen, their metadata names topics and no broker.
+//! librdkafka 2.12 then forgets every broker that it knew, those of `bootstrap.servers` too,
+//! and may never connect again (librdkafka#5301).
 
 use super::native;
 use rdkafka::client::{Client, ClientContext};
@@ -11,11 +13,12 @@ use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After so long without an answer, and not more often than that, a client is given its brokers again. The library keeps each list
-/// that it is given, so it should not get many.
+/// The time without an answer after which a client is given its brokers again, and the shortest
+/// time until it is given them once more. librdkafka keeps each list that it is given,
+/// so it should not get many.
 pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 
-/// The brokers that a client starts from.
+/// The brokers that a client starts from, and when it was last given them again.
 #[derive(Debug)]
 pub(crate) struct Rebootstrap {
     brokers: CString,
@@ -23,15 +26,15 @@ pub(crate) struct Rebootstrap {
 }
 
 impl Rebootstrap {
-    /// Those of a client with these settings.
+    /// Returns the brokers of a client with these settings.
     pub(crate) fn of(config: &ClientConfig) -> Self {
-        // A list with a NUL was refused when the client was made.
+        // librdkafka makes no client from a list with a NUL.
         let brokers = CString::new(config.get("bootstrap.servers").unwrap_or_default()).unwrap_or_default();
         Self { brokers, last: Mutex::default() }
     }
 
-    /// Gives `client`, which no broker answers, its brokers again, unless that was done just now. Brokers that it still knows are not
-    /// added twice.
+    /// Gives `client`, which no broker answers, its brokers again, unless that was done less than
+    /// [`SILENCE`] ago. librdkafka does not add brokers twice that it still knows.
     pub(crate) fn unanswered<C: ClientContext>(&self, client: &Client<C>) {
         if self.is_due(Instant::now()) {
             native::add_brokers(client, &self.brokers);

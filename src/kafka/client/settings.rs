@@ -1,4 +1,5 @@
-//! Settings of every client object. What bears on the promises is set on purpose, whatever the library's default.
+//! Builds the settings of every client. Each setting that the promises depend on is set here,
+//! whatever librdkafka's default is.
 
 use super::instance::Instance;
 use crate::config::{Kafka, Protocol, QUEUE_KIB};
@@ -8,12 +9,13 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use std::time::Duration;
 
-/// Between two statistics of a consumer.
+/// The time between two statistics of a consumer.
 pub(crate) const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
-/// KiB that the library reads ahead, over all partitions.
+/// The KiB that librdkafka fetches ahead, over all partitions.
 const PREFETCH_KIB: usize = 16 << 10;
 
-/// Cluster and authentication, the same for every client; `extra` are the settings of one kind of client.
+/// Returns the settings for cluster and authentication, which every client has, with `extra`,
+/// the settings of one kind of client.
 fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error> {
     let mut config = ClientConfig::new();
     config
@@ -45,14 +47,16 @@ fn client(kafka: &Kafka, extra: &[(&str, String)]) -> Result<ClientConfig, Error
     Ok(config)
 }
 
-/// A member of the group of a role that counts: where what is to be read next is gone, reading ends.
+/// Returns the settings of a member of the group of a role that counts. Its reading ends with an
+/// error where the next record to read is gone.
 pub(crate) fn role_consumer_strict(kafka: &Kafka, group: &str, instance: &Instance) -> Result<ClientConfig, Error> {
     let mut config = role_consumer(kafka, group, instance)?;
     config.set("auto.offset.reset", "error");
     Ok(config)
 }
 
-/// A member of the role's consumer group. Offsets are committed by us alone, and read from the start when there are none.
+/// Returns the settings of a member of a role's group. Only this program commits offsets.
+/// A partition without a committed offset is read from its beginning.
 pub(crate) fn role_consumer(kafka: &Kafka, group: &str, instance: &Instance) -> Result<ClientConfig, Error> {
     let mut extra = vec![
         ("group.id", group.to_owned()),
@@ -70,7 +74,7 @@ pub(crate) fn role_consumer(kafka: &Kafka, group: &str, instance: &Instance) -> 
         ("fetch.queue.backoff.ms", "20".to_owned()),
     ];
     match kafka.protocol {
-        // The library refuses these where the brokers set them.
+        // librdkafka refuses these under the other protocol, where the brokers set them.
         Protocol::Classic => extra.extend([
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
             ("session.timeout.ms", kafka.session_timeout_ms.to_string()),
@@ -84,30 +88,31 @@ pub(crate) fn role_consumer(kafka: &Kafka, group: &str, instance: &Instance) -> 
     client(kafka, &extra)
 }
 
-/// Whether a member keeps its partitions over a restart.
+/// Returns whether a member keeps its partitions over a restart.
 pub(crate) fn is_static(kafka: &Kafka, instance: &Instance) -> bool {
     kafka.static_membership && instance.lasts
 }
 
-/// Offsets of a group that this client is no member of.
+/// Returns the settings of a client that asks for the offsets of a group and is no member of it.
 pub(crate) fn committed_positions(kafka: &Kafka, group: &str) -> Result<ClientConfig, Error> {
     let extra = [
         ("group.id", group.to_owned()),
         ("enable.auto.commit", "false".to_owned()),
-        // The brokers answer when no transaction holds a position back.
+        // With this the brokers answer only when no open transaction holds a position.
         ("isolation.level", "read_committed".to_owned()),
     ];
     client(kafka, &extra)
 }
 
-/// A client that is told where logs end, open transactions included; it reads nothing.
+/// Returns the settings of a client that sees where logs end, open transactions included.
+/// It reads no records.
 pub(crate) fn log_ends(kafka: &Kafka) -> Result<ClientConfig, Error> {
     let mut config = plain_reader(kafka)?;
     config.set("isolation.level", "read_uncommitted");
     Ok(config)
 }
 
-/// A reader without a group, which commits nothing.
+/// Returns the settings of a reader that joins no group and commits nothing.
 pub(crate) fn plain_reader(kafka: &Kafka) -> Result<ClientConfig, Error> {
     client(
         kafka,
@@ -124,25 +129,27 @@ pub(crate) fn plain_reader(kafka: &Kafka) -> Result<ClientConfig, Error> {
     )
 }
 
-/// A reader of one partition's changelog, which shares memory with others: `at_once` of them read at the same time.
+/// Returns the settings of a reader of one partition of a changelog. `at_once` such readers read at
+/// the same time and share the memory.
 pub(crate) fn changelog_reader(kafka: &Kafka, at_once: usize) -> Result<ClientConfig, Error> {
     let mut config = plain_reader(kafka)?;
     config.set("fetch.message.max.bytes", "1048576").set("queued.max.messages.kbytes", (PREFETCH_KIB * 2 / at_once).to_string());
     Ok(config)
 }
 
-/// What a command asks the brokers beside records: topics, settings, groups.
+/// Returns the settings of a client that asks the brokers about topics, settings and
+/// groups, for commands.
 pub(crate) fn admin(kafka: &Kafka) -> Result<ClientConfig, Error> {
     client(kafka, &[])
 }
 
-/// A writer whose records are acknowledged by all replicas in sync, in order, each once per session, on the partition that
-/// Java's clients would choose.
+/// Returns the settings of a writer. All in-sync replicas acknowledge its records, in order and
+/// each once per session. A record goes to the partition that Java's clients would choose.
 pub(crate) fn writer(kafka: &Kafka) -> Result<ClientConfig, Error> {
     client(kafka, &writer_settings(kafka))
 }
 
-/// A writer of transactions under this id.
+/// Returns the settings of a writer of transactions under this id.
 pub(crate) fn transactional_writer(kafka: &Kafka, id: &str) -> Result<ClientConfig, Error> {
     let mut extra = writer_settings(kafka);
     extra.push(("transactional.id", id.to_owned()));

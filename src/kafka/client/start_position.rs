@@ -1,13 +1,14 @@
-//! Where a newly assigned partition is read from: the position that its group has committed.
+//! Finds where a newly assigned partition is read from: the position that its group has committed.
 //!
-//! librdkafka would ask for it by itself, but what comes of that cannot be relied on (2.12.1, `rdkafka_assignment.c`): when the
-//! assignment changes while a transaction of the last owner holds the position back, the partition is started by
-//! `auto.offset.reset`, at its beginning; after some errors of the request it is never started. So the positions are asked here, as
-//! often as it takes, and the library is given a partition when it is known where it starts. Nobody waits for that but the
-//! partition itself.
+//! librdkafka would ask for it on its own, but the result is not reliable (2.12.1,
+//! `rdkafka_assignment.c`). When the assignment changes while a transaction of the last owner holds
+//! the position, librdkafka starts the partition by `auto.offset.reset`, at its beginning.
+//! After some errors of the request it never starts the partition.
+//! So this module asks for the positions itself, as often as it takes, and librdkafka is given a
+//! partition only when its start is known. Meanwhile no other partition waits.
 //!
-//! The brokers answer once no transaction holds an offset of the partition (KIP-447), so whoever has an answer knows that
-//! everything below it is settled.
+//! The brokers answer once no transaction holds an offset of the partition (KIP-447).
+//! So when there is an answer, everything below the position is settled.
 
 use super::background::Background;
 use super::committed::Committed;
@@ -28,48 +29,51 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// Where reading starts.
+/// The start of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
+    /// The position that the group has committed.
     At(i64),
-    /// The group has committed nothing, and the one that read the topic before it this.
+    /// The group has committed nothing. This is the position of the group that
+    /// read the topic before.
     TakenOver {
         position: i64,
     },
-    /// Nothing is committed.
+    /// The beginning of the log, because nothing is committed.
     Beginning,
-    /// What is committed is of another topic of the same name.
+    /// The committed position is one of another topic of the same name.
     Anew {
         position: i64,
     },
-    /// Records behind what is committed were deleted.
+    /// Records from the committed position on were deleted, up to `first`.
     Deleted {
         position: i64,
         first: i64,
     },
-    /// What is committed lies behind the end of the log, which is the same: it was cut off.
+    /// The committed position is beyond the end of the log, which is the same log: it was cut off.
     CutOff {
         position: i64,
         end: i64,
     },
-    /// What is committed lies behind the end of a log that may be another: ids are not known.
+    /// The committed position is beyond the end of a log that may be another one,
+    /// because ids are not known.
     Unknown {
         position: i64,
         end: i64,
     },
 }
 
-/// Where an assigned partition starts.
+/// The start of an assigned partition, for its owner.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
     pub(crate) start: Start,
-    /// The id of its topic, if the brokers say ids.
+    /// The id of the partition's topic, if the brokers report ids.
     pub(crate) log: Option<TopicId>,
 }
 
-/// What is found of a partition: where it starts, and in which log.
+/// The start of a partition, and the id of its topic if the brokers report ids.
 pub(crate) type Found = (Start, Option<TopicId>);
 
 /// A partition whose position is asked for.
@@ -77,30 +81,35 @@ pub(crate) type Found = (Start, Option<TopicId>);
 pub(crate) struct Question {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
-    /// The answer is void when it is over.
+    /// The lease of the assignment. When it is over, the answer is void.
     pub(crate) lease: LeaseWatch,
+    /// The time at which the question was asked first.
     pub(crate) since: Instant,
 }
 
-/// The thread that asks where partitions start. It ends behind the requests that it has open when this is dropped.
+/// The thread that finds where partitions start. When this is dropped, it finishes the requests
+/// that it has open and ends.
 pub(crate) type Positions = Background<Question, (Question, Result<Found, Error>)>;
 
-/// One request for all partitions; with nothing held back it takes milliseconds.
+/// The longest wait for one request about all partitions. When no position is held,
+/// the answer takes milliseconds.
 const TOGETHER: Duration = Duration::from_millis(500);
-/// One request for one partition, because one that is held back holds back the answer for all others.
+/// The longest wait for a request about one partition. Such requests are needed because one
+/// position that is held would hold up the answer for all others.
 const ALONE: Duration = Duration::from_millis(300);
-/// Requests at the same time.
+/// The number of requests that are made at the same time.
 const AT_ONCE: usize = 16;
-/// Longest time without a look at what the library has to say.
+/// The longest time for which the clients are not polled for librdkafka's messages.
 const IDLE: Duration = Duration::from_secs(1);
-/// Between two rounds, and of what has waited for long already.
+/// The time between two rounds of requests.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// The time between two rounds of requests when all open ones are older than [`LONG`].
 const LATER: Duration = Duration::from_millis(500);
-/// A wait that is worth a line in the log, and the time between two of them.
+/// The wait for a position from which it is logged, and the time between two such lines.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Starts the thread that asks for positions of the group. It has a client of its own: on the connection that the consumer fetches
-/// by, every answer would wait for the end of a fetch.
+/// Starts the thread that asks for positions of the group. It has a client of its own: on the
+/// connection that the consumer fetches with, every answer would wait for the end of a fetch.
 pub(crate) fn positions(kafka: &Kafka, group: &Group) -> Result<(Positions, LogIds), Error> {
     let observer = |group: &str| LoggingContext::consumer(&settings::committed_positions(kafka, group)?);
     let former = group.former.as_deref().map(observer).transpose()?;
@@ -114,7 +123,7 @@ pub(crate) fn positions(kafka: &Kafka, group: &Group) -> Result<(Positions, LogI
 }
 
 impl Start {
-    /// The position, for the log.
+    /// Returns the position as log lines show it.
     fn said(self) -> String {
         match self {
             Self::At(position) | Self::TakenOver { position } | Self::Anew { position } | Self::Deleted { position, .. } => {
@@ -125,7 +134,8 @@ impl Start {
         }
     }
 
-    /// Where to read, none for the beginning. What is lost is said, and reading goes on with what there is.
+    /// Returns the offset to read first; None for the beginning. Logs which records are lost.
+    /// Reading continues with the records that are there.
     pub(crate) fn position(self, Partition { topic, number }: &Partition) -> Option<i64> {
         match self {
             Self::At(position) => Some(position),
@@ -169,7 +179,8 @@ impl Start {
         }
     }
 
-    /// Where a partition starts whose group has committed this, in the topic with this id and a log from `first` to `end`.
+    /// Returns the start of a partition whose group has committed this, in the topic with this id
+    /// and a log from `first` to `end`.
     pub(crate) fn of(committed: Option<Committed>, log: Option<TopicId>, (first, end): (i64, i64)) -> Self {
         let Some(committed) = committed else { return Self::Beginning };
         let position = committed.next;
@@ -183,13 +194,15 @@ impl Start {
     }
 }
 
-/// The thread's side.
+/// The side of [`Positions`] that runs on the thread.
 struct Asker {
     observer: Arc<BaseConsumer<LoggingContext>>,
-    /// Asks for the positions of the group that read the topics before, if there was one.
+    /// The client that asks for the positions of the group that read the topics
+    /// before, if there was one.
     former: Option<BaseConsumer<LoggingContext>>,
     ids: LogIds,
-    /// A position may lie behind what readers of committed records see, before the end of a transaction that is still open.
+    /// The client that sees open transactions. Before the end of a transaction that is still open,
+    /// a position may be beyond the last record that readers of committed records see.
     ends: UncommittedEnds,
     found: mpsc::Sender<(Question, Result<Found, Error>)>,
 }
@@ -199,12 +212,13 @@ impl Asker {
         let mut open: Vec<Question> = Vec::new();
         let mut said = Instant::now();
         loop {
-            // What the library has to say comes only to whoever polls.
+            // librdkafka reports errors only to a client that is polled.
             for observer in std::iter::once(&*self.observer).chain(&self.former) {
                 while observer.poll(Duration::ZERO).is_some() {}
             }
             let Some(new) = take(asked, pause(&open)) else { return };
-            // A partition that was given up makes its question void, also when it came again.
+            // A question is void once its partition was given up, even when the partition
+            // was assigned again.
             open.retain(|old| !old.lease.is_over());
             if !new.is_empty() {
                 open.extend(self.ask(new, TOGETHER));
@@ -220,7 +234,7 @@ impl Asker {
         }
     }
 
-    /// A request for each; returns those without answer.
+    /// Makes a request for each question. Returns the questions without an answer.
     fn ask_alone(&self, questions: Vec<Question>) -> Vec<Question> {
         let share = questions.len().div_ceil(AT_ONCE).max(1);
         let shares: Vec<Vec<Question>> = questions.chunks(share).map(<[Question]>::to_vec).collect();
@@ -228,12 +242,13 @@ impl Asker {
             |share: Vec<Question>| share.into_iter().flat_map(|question| self.ask(vec![question], ALONE)).collect::<Vec<_>>();
         std::thread::scope(|scope| {
             let asking: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || each(share))).collect();
-            // A thread that panicked would lose its questions, and their partitions would never start.
+            // A thread's panic is resumed here. Otherwise its questions would be lost, and their
+            // partitions would never start.
             asking.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         })
     }
 
-    /// One request for all; returns those without answer.
+    /// Makes one request for all questions. Returns the questions without an answer.
     fn ask(&self, questions: Vec<Question>, patience: Duration) -> Vec<Question> {
         let topics = questions.iter().map(|question| question.partition.topic.clone()).collect();
         let Some(presence) = self.ids.look(&topics, patience) else { return questions };
@@ -254,11 +269,12 @@ impl Asker {
             let (position, after_ms) = (start.said(), question.since.elapsed().as_millis() as u64);
             tracing::debug!(partition = %question.partition, position, after_ms, "position");
         }
-        // The owner is gone only when nothing is to be read any more.
+        // The owner is gone only when nothing will be read any more.
         let _ = self.found.send((question, found));
     }
 
-    /// What the former group has committed of the partitions of which this one has committed nothing.
+    /// Returns what the former group has committed in the partitions in which this one
+    /// has committed nothing.
     fn committed_before(
         &self,
         questions: &[Question],
@@ -276,8 +292,9 @@ impl Asker {
         }
     }
 
-    /// What the answers say of a partition; none when they say nothing, or when the partition's leader does not answer. A topic that is
-    /// missing may come again.
+    /// Returns the start of a partition by the brokers' answers; None when they do not say it,
+    /// or when the partition's leader does not answer. A topic that is missing may come again,
+    /// so it gives None too.
     fn start(
         &self,
         Partition { topic, number }: &Partition,
@@ -317,13 +334,14 @@ fn committed(
     observer.committed_offsets(list, patience)
 }
 
-/// How long to wait for more before those that are open are asked again.
+/// Returns how long to wait for new questions before the open ones are asked again.
 fn pause(open: &[Question]) -> Duration {
     let youngest = open.iter().map(|question| question.since.elapsed()).min();
     youngest.map_or(IDLE, |age| if age > LONG { LATER } else { BACK_OFF })
 }
 
-/// What was asked since the last time, or within this time. None when nobody asks any more.
+/// Returns the questions that came since the last call, or that come within `patience`.
+/// Returns None when no more can come.
 fn take(asked: &mpsc::Receiver<Question>, patience: Duration) -> Option<Vec<Question>> {
     let first = match asked.recv_timeout(patience) {
         Ok(question) => Some(question),
@@ -341,7 +359,7 @@ mod tests {
     fn a_position_is_one_of_the_log_whose_id_was_committed_with_it() {
         let [same, other] = [1, 2].map(|octet| TopicId::new([octet; 16]));
         let of = |next, log, present| Start::of(Some(Committed { next, log }), present, (10, 20));
-        // Whatever the offset: before, within and behind what there is.
+        // The offset does not matter: below, within or beyond the log.
         for position in [5, 15, 20, 25] {
             assert_eq!(of(position, other, same), Start::Anew { position });
         }
