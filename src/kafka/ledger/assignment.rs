@@ -1,4 +1,5 @@
-//! The partitions that are ours: their ledgers, and what they hold in memory. Pure bookkeeping, no client library.
+//! Keeps the ledgers of the assigned partitions, and counts what they hold in memory.
+//! It does not use the client library.
 
 use super::budget::{Budget, Load, Use};
 use super::cut::{Cut, Position, Unread};
@@ -15,28 +16,30 @@ use crate::metrics::Counted;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 
-/// An assigned partition: its ledger, and what the pipeline keeps of it in `each`. Whatever belongs to the assignment goes with it.
+/// An assigned partition: its ledger, and what the pipeline keeps of it in `each`.
+/// Whatever belongs to the assignment is dropped with it.
 #[derive(Debug)]
 pub(crate) struct Assigned<E> {
-    /// What the pipeline keeps of the partition.
+    /// The data that the pipeline keeps of the partition.
     pub(crate) each: E,
     lease: Lease,
     ledger: Ledger<Done>,
-    /// The id of its topic when it was started, if the brokers say ids.
+    /// The id of the partition's topic when reading started, if the brokers report ids.
     log: Option<TopicId>,
-    /// A position that is to be committed soon although nothing was read up to it: where reading began, or what stands behind the
-    /// last record and is none.
+    /// A position that must be committed soon although no record was read up to it.
+    /// It is where reading began, or it lies past the control records that follow the last record.
     unread: Option<i64>,
-    /// A record that was read and not taken up, to be read again.
+    /// The offset of a record that was read and not taken up, and will be read again.
     let_go: Option<i64>,
+    /// The bytes that are held of the partition.
     bytes: usize,
-    /// Offsets and timestamps of the records that are held.
+    /// The offsets and timestamps of the records that are held.
     taken: VecDeque<(i64, Timestamp)>,
-    /// Whether reading was to leave it alone when that was last asked.
+    /// True when reading had to leave the partition alone at the last check.
     full: bool,
 }
 
-/// Everything that is assigned to this consumer.
+/// All partitions that are assigned to this consumer.
 #[derive(Debug)]
 pub(crate) struct Assignment<E = ()> {
     partitions: BTreeMap<Partition, Assigned<E>>,
@@ -49,17 +52,18 @@ impl<E> Assigned<E> {
         self.ledger.generation()
     }
 
-    /// Ends when the partition is given up.
+    /// Returns the lease of the assignment, which ends when the partition is given up.
     pub(crate) fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// The log that the partition is read from; None as long as that is not known.
+    /// Returns the log that the partition is read from; None as long as that is not known.
     pub(crate) fn log(&self) -> Option<TopicId> {
         self.log
     }
 
-    /// The position that is committed, or was when the partition was taken up; None when there is none.
+    /// Returns the position that is committed, or the one at which reading began when nothing was
+    /// committed since. None when there is neither.
     pub(crate) fn position(&self) -> Option<i64> {
         self.ledger.committed_position()
     }
@@ -70,7 +74,8 @@ impl<E> Assignment<E> {
         Self { partitions: BTreeMap::new(), generations: 0, budget }
     }
 
-    /// Takes partitions up, each in a new generation. They are to be left alone until it is known where they start.
+    /// Takes partitions up, each in a new generation. They must not be read until
+    /// their start is known.
     pub(crate) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>)
     where
         E: Default,
@@ -92,7 +97,7 @@ impl<E> Assignment<E> {
         }
     }
 
-    /// An assigned partition; None when it is not ours.
+    /// Returns an assigned partition; None when it is not assigned to this consumer.
     pub(crate) fn get(&self, partition: &Partition) -> Option<&Assigned<E>> {
         self.partitions.get(partition)
     }
@@ -101,7 +106,7 @@ impl<E> Assignment<E> {
         self.partitions.get_mut(partition)
     }
 
-    /// All assigned partitions, in their order.
+    /// Returns all assigned partitions, in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Partition, &Assigned<E>)> {
         self.partitions.iter()
     }
@@ -110,12 +115,13 @@ impl<E> Assignment<E> {
         self.partitions.iter_mut()
     }
 
-    /// How many partitions are assigned.
+    /// Returns the number of assigned partitions.
     pub(crate) fn len(&self) -> usize {
         self.partitions.len()
     }
 
-    /// Notes the log that a partition is read from, and where reading begins unless at the beginning: what lies below is not to be read.
+    /// Notes the log that a partition is read from, and the position where reading begins; None for
+    /// the beginning. Records below the position are refused.
     pub(crate) fn start(&mut self, partition: &Partition, log: Option<TopicId>, position: Option<i64>) {
         if let Some(held) = self.partitions.get_mut(partition) {
             held.log = log;
@@ -125,15 +131,17 @@ impl<E> Assignment<E> {
         }
     }
 
-    /// Notes that reading begins where the group has not committed that it does: until it has, the next start would not know it.
+    /// Notes that reading begins at a position that the group has not committed.
+    /// It must be committed, because the next start would not know it otherwise.
     pub(crate) fn commit_start(&mut self, partition: &Partition, position: i64) {
         if let Some(held) = self.partitions.get_mut(partition) {
             held.unread = Some(position);
         }
     }
 
-    /// Has the library's position of a partition committed that no record answers. Whether it will be: not while anything is held or is
-    /// to be read again, and only when it is a step forward.
+    /// Notes that librdkafka's position of a partition must be committed although no record ends
+    /// there. Returns false and does nothing while a record is held or will be read again, and when
+    /// the position is no step forward.
     pub(crate) fn pass(&mut self, partition: &Partition, position: i64) -> bool {
         let Some(held) = self.partitions.get_mut(partition) else { return false };
         let is_idle = held.ledger.is_empty() && (held.let_go.is_none() || Mutant::PassedRetry.is_on());
@@ -144,7 +152,8 @@ impl<E> Assignment<E> {
         is_idle && moves
     }
 
-    /// Notes that a record was read and not taken up: nothing from there on may be passed until it was read again.
+    /// Notes that a record was read and not taken up. Nothing from its offset on may be passed
+    /// until it has been read again.
     pub(crate) fn let_go(&mut self, record: &Record) {
         let partition = Partition::of(record);
         if let Some(held) = self.partitions.get_mut(&partition) {
@@ -152,12 +161,12 @@ impl<E> Assignment<E> {
         }
     }
 
-    /// Whether there are positions to commit of which nothing was read.
+    /// Returns whether a position must be committed although no record was read up to it.
     pub(crate) fn has_unread(&self) -> bool {
         self.partitions.values().any(|held| held.unread.is_some())
     }
 
-    /// Gives partitions up; returns how many records of them are left to their next owner.
+    /// Gives partitions up. Returns how many of their records are left to the next owner.
     pub(crate) fn revoke<'p>(&mut self, partitions: impl IntoIterator<Item = &'p Partition>) -> usize {
         partitions.into_iter().filter_map(|partition| self.partitions.remove(partition)).map(|held| held.ledger.len()).sum()
     }
@@ -166,10 +175,12 @@ impl<E> Assignment<E> {
         self.partitions.keys()
     }
 
-    /// Takes up a record, whose outputs may be so much larger than itself; none when its partition is not ours any more.
+    /// Takes up a record, whose outputs may be `extra` bytes larger than the record itself.
+    /// Returns None when its partition is not assigned any more.
     ///
     /// # Errors
-    /// It lies below what was read before: its log may not be the one that it was. Nothing changes then.
+    /// The record lies below what was read before, so its log may be another one.
+    /// Nothing changes then.
     pub(crate) fn charge(&mut self, record: &Record, extra: usize) -> Result<Option<Slot>, Regressed> {
         let partition = Partition::of(record);
         let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
@@ -181,14 +192,15 @@ impl<E> Assignment<E> {
         Ok(Some(Slot { generation: held.ledger.generation(), offset: record.offset, partition, weight, extra, trace: None }))
     }
 
-    /// While a record waits for its time it counts for itself only; true when its partition is still ours.
+    /// Counts a delayed record without its extra bytes.
+    /// Returns whether its partition is still assigned.
     pub(crate) fn set_aside(&mut self, slot: &mut Slot) -> bool {
         slot.weight -= slot.extra;
         let held = self.ours(&slot.partition, slot.generation);
         held.map(|held| held.bytes = held.bytes.saturating_sub(slot.extra)).is_some()
     }
 
-    /// Counts a record that was set aside in full again.
+    /// Counts a record that was delayed with its extra bytes again.
     pub(crate) fn take_again(&mut self, slot: &mut Slot) {
         slot.weight += slot.extra;
         if let Some(held) = self.ours(&slot.partition, slot.generation) {
@@ -196,18 +208,19 @@ impl<E> Assignment<E> {
         }
     }
 
-    /// A partition, if it is still ours in the same assignment.
+    /// Returns a partition; None when it is not assigned any more in this generation.
     pub(crate) fn ours(&mut self, partition: &Partition, generation: Generation) -> Option<&mut Assigned<E>> {
         self.partitions.get_mut(partition).filter(|held| held.ledger.generation() == generation)
     }
 
-    /// Whether a slot's partition is still ours, in the same assignment.
+    /// Returns whether a slot's partition is still assigned in the same generation.
     #[cfg(test)]
     fn holds(&self, slot: &Slot) -> bool {
         self.partitions.get(&slot.partition).is_some_and(|held| held.ledger.generation() == slot.generation)
     }
 
-    /// Notes what a record came to. False when its partition was revoked meanwhile: the outputs are dropped.
+    /// Notes the outcome of a record. Returns false when its partition was revoked meanwhile;
+    /// the outputs are dropped then.
     pub(crate) fn complete(&mut self, slot: Slot, outputs: Vec<Output>, counted: Counted) -> Result<bool, Error> {
         let Some(held) = self.partitions.get_mut(&slot.partition) else { return Ok(false) };
         let done = Done::new(slot.offset, outputs, counted, false, slot.trace);
@@ -230,7 +243,7 @@ impl<E> Assignment<E> {
         }
     }
 
-    /// Puts other outputs in the place of those that `index` of a cut names, which no topic takes.
+    /// Replaces the outputs of the entry at `index` of a cut, which no topic accepts.
     pub(crate) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>, counted: Counted) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
         let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
@@ -239,7 +252,9 @@ impl<E> Assignment<E> {
         held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))
     }
 
-    /// Opens a batch with what is done of every partition, at most about `limit` records, and bytes until there are `bytes`.
+    /// Opens a batch with the done records of every partition. It takes at most `limit` records,
+    /// and no more once their outputs have `bytes`. Returns None when there is neither a record
+    /// nor a position to commit.
     pub(crate) fn cut(&mut self, limit: usize, bytes: usize) -> Option<Cut> {
         let mut cut = Cut::default();
         let mut weight = 0;
@@ -270,7 +285,7 @@ impl<E> Assignment<E> {
         (!cut.positions.is_empty() || !cut.unread.is_empty()).then_some(cut)
     }
 
-    /// Forgets what was written and committed.
+    /// Removes the records of a cut, which is written and committed.
     pub(crate) fn committed(&mut self, cut: &Cut) -> Result<(), Error> {
         for Unread { partition, generation, committed } in &cut.unread {
             if let Some(held) = self.ours(partition, *generation) {
@@ -287,7 +302,7 @@ impl<E> Assignment<E> {
         })
     }
 
-    /// A batch was aborted: it is cut again.
+    /// Takes back the batch with these positions, which was aborted. Its records will be cut again.
     pub(crate) fn aborted(&mut self, positions: &[Position]) -> Result<(), Error> {
         self.settle(positions, |held, next| held.ledger.aborted(next))
     }
@@ -305,7 +320,7 @@ impl<E> Assignment<E> {
         Ok(())
     }
 
-    /// Records held, done ones included.
+    /// Returns the number of records that are held, done ones included.
     pub(crate) fn records(&self) -> usize {
         self.partitions.values().map(|held| held.ledger.len()).sum()
     }
@@ -314,37 +329,40 @@ impl<E> Assignment<E> {
         self.partitions.values().map(|held| held.bytes).sum()
     }
 
-    /// What all partitions hold, and `besides` bytes.
+    /// Returns what all partitions hold, and `besides` bytes.
     fn load(&self, besides: usize) -> Load {
         Load { records: self.records(), bytes: self.bytes() + besides }
     }
 
-    /// Records held that are not done.
+    /// Returns the number of records that are held and not done.
     pub(crate) fn pending(&self) -> usize {
         self.partitions.values().map(|held| held.ledger.pending()).sum()
     }
 
-    /// Records that a cut would take.
+    /// Returns the number of records that a cut without limits would take.
     pub(crate) fn ready(&self) -> usize {
         self.partitions.values().map(|held| held.ledger.ready()).sum()
     }
 
-    /// The timestamp of the oldest record that is held.
+    /// Returns the timestamp of the oldest record that is held; None when none with
+    /// a timestamp is held.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
         self.partitions.values().filter_map(|held| held.taken.front().map(|(_, time)| *time)).min()
     }
 
-    /// How much of the budget is used, with `besides` bytes of what was ours.
+    /// Returns how much of the budget is used. `besides` are the bytes of records that are still
+    /// evaluated and whose partitions were given up.
     pub(crate) fn used(&self, besides: usize) -> Use {
         self.budget.used(self.load(besides))
     }
 
-    /// Whether as much is held as the budget allows, with `besides` bytes of what was ours.
+    /// Returns whether as much is held as the budget allows, with `besides` as in [`Self::used`].
     pub(crate) fn is_over_budget(&self, besides: usize) -> bool {
         self.budget.is_used_up(self.load(besides))
     }
 
-    /// The partitions that reading should leave alone for now, with `besides` bytes of what was ours.
+    /// Returns the partitions that reading must leave alone for now, with `besides`
+    /// as in [`Self::used`].
     pub(crate) fn overfull(&mut self, besides: usize) -> Vec<Partition> {
         let (all, alone, budget) = (self.load(besides), self.partitions.len() == 1, self.budget);
         let full = self.partitions.iter_mut().filter_map(|(partition, held)| {

@@ -1,52 +1,59 @@
-//! How much may be held in memory, and by which partition.
+//! Limits how much is held in memory, and how much of that by one partition.
 //!
-//! All partitions together stay within the budget. Each by itself may hold as much as is free for all (dynamic thresholds: Choudhury
-//! and Hahne, IEEE/ACM Transactions on Networking 6 (1998)): a partition that stands still holds half of the budget at most, a second
-//! one half of the rest, and the others go on.
+//! All partitions together stay within the budget. Each of them may hold as much as is free for all
+//! (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6 (1998)).
+//! So a partition that makes no progress holds at most half of the budget, a second one at most
+//! half of the rest, and the other partitions are still read.
 
 /// Limits on what is held in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
+    /// The largest number of records of all partitions together.
     pub(crate) records: usize,
+    /// The largest number of bytes of all partitions together.
     pub(crate) bytes: usize,
+    /// The largest number of records of one partition.
     pub(crate) partition_records: usize,
 }
 
-/// Parts of the budget that are used.
+/// The used parts of the budget, as fractions of its limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Use {
     pub(crate) records: f64,
     pub(crate) bytes: f64,
 }
 
-/// What is held.
+/// The records and bytes that are held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) records: usize,
     pub(crate) bytes: usize,
 }
 
-/// A partition goes on when it holds no more than this part of what is free, so that it does not pause again at once: what the
-/// library has read ahead of a partition is lost when that is paused.
+/// The divisor of what is free: a paused partition is read again when it holds no more than this
+/// part, so that it is not paused again at once. librdkafka drops what it has fetched ahead of a
+/// partition when that is paused.
 const RESUME: usize = 4;
-/// Nobody goes on while less than this part of the budget is free.
+/// The divisor of the budget: no paused partition is read again while less than this part
+/// of the budget is free.
 const RESERVE: usize = 64;
 
 impl Budget {
-    /// Whether all partitions together hold what is allowed, or more.
+    /// Returns whether all partitions together hold as much as the budget allows, or more.
     pub(crate) fn is_used_up(&self, all: Load) -> bool {
         all.records >= self.records || all.bytes >= self.bytes
     }
 
-    /// How much of it `all` is.
+    /// Returns how much of the budget `all` uses.
     #[expect(clippy::cast_precision_loss, reason = "a part is shown with a few digits")]
     pub(crate) fn used(&self, all: Load) -> Use {
         let part = |held: usize, limit: usize| held as f64 / limit as f64;
         Use { records: part(all.records, self.records), bytes: part(all.bytes, self.bytes) }
     }
 
-    /// Whether a partition is to be left alone, given what it holds of what all hold, and whether it was left alone so far. Who is
-    /// `alone` shares with nobody.
+    /// Returns whether a partition must pause, where it holds `own` and all partitions together
+    /// hold `all`. `was` says whether it is paused already. A partition that is `alone`
+    /// may hold the whole budget.
     pub(crate) fn is_full(&self, own: Load, all: Load, alone: bool, was: bool) -> bool {
         let is_full = |own: usize, all: usize, limit: usize| {
             let left = limit.saturating_sub(all);
@@ -64,7 +71,8 @@ mod tests {
 
     const BUDGET: Budget = Budget { records: 1_000_000, bytes: 1024, partition_records: 100_000 };
 
-    /// What partitions hold that are read until each is full, one after the other.
+    /// Returns the bytes that each partition holds when one after the other is
+    /// read until it is full.
     fn filled(count: usize) -> Vec<usize> {
         let mut held = vec![0; count];
         for index in 0..count {

@@ -1,12 +1,14 @@
-//! What was read of one partition and how far it is done.
+//! Keeps the records that were read of one partition, and finds the position that may be committed.
 //!
-//! Messages are evaluated out of order, offsets are committed in order: the commit position never passes a record whose outputs
-//! are not written (promise 2). A ledger belongs to one assignment of one partition; the next assignment gets a new one with
-//! another generation, so that completions of the old one cannot be mistaken for its own.
+//! Messages are evaluated out of order and offsets are committed in order: the committed position
+//! never passes a record whose outputs are not written (promise 2).
+//! A ledger belongs to one assignment of one partition. The next assignment gets a new ledger with
+//! another generation, so that completions of the old assignment cannot be mistaken for its own.
 //!
-//! A slot goes from pending to done to sent, and is forgotten when its batch is committed. It keeps its outputs until then, so
-//! that an aborted batch is sent again without evaluating again. Offsets that were never seen (compacted records, transaction
-//! markers) have no slot: reading offset n completes everything below n.
+//! A slot is pending, then done, then sent, and is removed when its batch is committed. It keeps
+//! its outputs until then, so that an aborted batch is sent again without another evaluation.
+//! Offsets that were never seen (compacted records, transaction markers) have no slot: reading
+//! offset n completes everything below n.
 
 pub(crate) mod assignment;
 pub(crate) mod budget;
@@ -18,35 +20,42 @@ pub(crate) mod traced;
 use crate::kafka::base::partition::Generation;
 use std::collections::VecDeque;
 
-/// The slots of one partition in one generation. `O` is what a record came to; it is cloned into a batch.
+/// The slots of one partition in one generation. `O` is the outcome of a record,
+/// which is cloned into a batch.
 #[derive(Debug)]
 pub(crate) struct Ledger<O> {
     generation: Generation,
     slots: VecDeque<Slot<O>>,
+    /// The number of slots that are not done.
     pending: usize,
-    /// One past the highest offset charged; none before the first.
+    /// One past the highest offset that was read or passed, or the position where reading begins.
+    /// None before the first record of a log that is read from its beginning.
     end: Option<i64>,
-    /// One past the highest offset in a batch that is not settled.
+    /// The position that the open batch commits; None when no batch is open.
     open: Option<i64>,
+    /// The position that was committed last, at first the one where reading begins;
+    /// None when there is neither.
     committed: Option<i64>,
 }
 
+/// A record that is held. It has no outputs until it is done.
 #[derive(Debug)]
 struct Slot<O> {
     offset: i64,
     outputs: Option<O>,
 }
 
-/// The done prefix of a partition: what it came to, and the position to commit once that is written.
+/// The done prefix of a partition: the outcomes of its records, and the position to commit
+/// once they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cut<O> {
-    /// The outputs in the order of their records.
+    /// The outcomes in the order of their records.
     pub(crate) outputs: Vec<O>,
     /// The next offset to read.
     pub(crate) next: i64,
 }
 
-/// A record cannot be charged.
+/// The refusal to charge a record whose offset is not above those that were read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("offset {offset} was read after offset {}", end - 1)]
 pub(crate) struct Regressed {
@@ -56,15 +65,16 @@ pub(crate) struct Regressed {
     pub(crate) end: i64,
 }
 
-/// A completion that does not fit the ledger.
+/// The refusal of a completion that does not fit the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Misplaced {
-    /// It belongs to an earlier assignment: the partition was revoked in between, its next owner reads the record again.
+    /// The completion belongs to an earlier assignment. The partition was revoked in between,
+    /// and its next owner reads the record again.
     #[error("completed in generation {}, the ledger is of {}", found.0, expected.0)]
     OtherGeneration {
-        /// The ledger's generation.
+        /// The generation of the ledger.
         expected: Generation,
-        /// The completion's.
+        /// The generation of the completion.
         found: Generation,
     },
     /// The offset was never charged, or is committed.
@@ -75,60 +85,63 @@ pub(crate) enum Misplaced {
     Twice(i64),
 }
 
-/// A batch cannot be settled.
+/// The refusal to settle a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsettled {
-    /// There is no open batch.
+    /// No batch is open.
     #[error("no batch is open")]
     NotOpen,
     /// The open batch ends elsewhere.
     #[error("the open batch ends at {open}, not at {next}")]
     Other {
-        /// Where it ends.
+        /// The position at which the open batch ends.
         open: i64,
-        /// Where it was said to end.
+        /// The position at which the caller says that the batch ends.
         next: i64,
     },
 }
 
 impl<O> Ledger<O> {
-    /// An empty ledger.
+    /// Returns an empty ledger.
     pub(crate) fn new(generation: Generation) -> Self {
         Self { generation, slots: VecDeque::new(), pending: 0, end: None, open: None, committed: None }
     }
 
-    /// Its generation.
+    /// Returns the generation of the ledger.
     pub(crate) fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// Slots held, done ones included.
+    /// Returns the number of slots that are held, done ones included.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether nothing is held.
+    /// Returns whether no slot is held.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// The next offset to read that may be committed once everything below is written: the first one that is pending, else one
-    /// past the last that was read. None before the first record.
+    /// Returns the next offset to read that may be committed once everything below it is written:
+    /// the first pending one, else one past the last that was read. None before the first record.
     pub(crate) fn frontier(&self) -> Option<i64> {
         self.slots.iter().find(|slot| slot.outputs.is_none()).map_or(self.end, |slot| Some(slot.offset))
     }
 
-    /// The position that was committed last in this generation.
+    /// Returns the position that was committed last in this generation, at first the one where
+    /// reading begins. None when there is neither.
     pub(crate) fn committed_position(&self) -> Option<i64> {
         self.committed
     }
 
-    /// Notes the position that was committed before this assignment: the first record may not lie below it.
+    /// Notes the position where reading begins, which counts as committed.
+    /// The first record may not lie below it.
     pub(crate) fn start(&mut self, position: i64) {
         (self.end, self.committed) = (Some(position), Some(position));
     }
 
-    /// Notes that the position `next` is committed, below which nothing was read since: what lies there is no record.
+    /// Notes that the position `next` is committed although no record was read up to it.
+    /// The offsets below it that were not read hold no records.
     pub(crate) fn passed(&mut self, next: i64) {
         self.end = self.end.max(Some(next));
         self.committed = self.committed.max(Some(next));
@@ -137,7 +150,8 @@ impl<O> Ledger<O> {
     /// Takes up a record that was read.
     ///
     /// # Errors
-    /// Offsets rise within a generation; one that does not is refused and nothing changes.
+    /// Offsets rise within a generation. A record whose offset does not is refused,
+    /// and nothing changes.
     pub(crate) fn charge(&mut self, offset: i64) -> Result<(), Regressed> {
         if let Some(end) = self.end.filter(|end| offset < *end) {
             return Err(Regressed { offset, end });
@@ -148,7 +162,7 @@ impl<O> Ledger<O> {
         Ok(())
     }
 
-    /// Notes what the record at `offset` came to.
+    /// Notes the outcome of the record at `offset`.
     ///
     /// # Errors
     /// See [`Misplaced`]; nothing changes then.
@@ -166,7 +180,7 @@ impl<O> Ledger<O> {
         Ok(())
     }
 
-    /// Puts `outputs` in the place of what a record came to, before its batch is cut again.
+    /// Replaces the outcome of a record by `outputs`, before its batch is cut again.
     ///
     /// # Errors
     /// The record is not held, or not done; nothing changes then.
@@ -177,18 +191,18 @@ impl<O> Ledger<O> {
         Ok(())
     }
 
-    /// Records that are not done.
+    /// Returns the number of records that are not done.
     pub(crate) fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Records of the done prefix.
+    /// Returns the number of records in the done prefix.
     pub(crate) fn ready(&self) -> usize {
         if self.pending == 0 { self.len() } else { self.slots.iter().take_while(|slot| slot.outputs.is_some()).count() }
     }
 
-    /// Opens a batch with the done prefix, at most `limit` records of it and only as long as each `fits`. None when a batch is
-    /// open or there is nothing to put into one.
+    /// Opens a batch with the done prefix, at most `limit` records of it and only as long as each
+    /// `fits`. Returns None when a batch is open, or when no record can be put into one.
     pub(crate) fn cut(&mut self, limit: usize, mut fits: impl FnMut(&O) -> bool) -> Option<Cut<O>>
     where
         O: Clone,
@@ -209,7 +223,8 @@ impl<O> Ledger<O> {
         Some(Cut { outputs, next })
     }
 
-    /// Forgets the open batch, which ends at `next`: it is written and its position committed. Returns what it held.
+    /// Removes the records of the open batch, which ends at `next`: it is written and its position
+    /// is committed. Returns their outcomes.
     ///
     /// # Errors
     /// No batch is open, or another one; nothing changes then.
@@ -223,7 +238,7 @@ impl<O> Ledger<O> {
         Ok(outputs)
     }
 
-    /// Takes the open batch back, which ends at `next`: its records are cut again.
+    /// Takes back the open batch, which ends at `next`: its records will be cut again.
     ///
     /// # Errors
     /// No batch is open, or another one; nothing changes then.

@@ -1,19 +1,20 @@
-//! Violations that must never be counted: each means that a promise of the ledger is broken somewhere.
+//! Counts violations that must never happen: each means that a promise of the ledger
+//! is broken somewhere.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A violation.
+/// A violation of a promise of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sentinel {
-    /// A position was to be committed below one that is committed.
+    /// A position was about to be committed that does not lie above the committed one.
     CommitRegressed,
-    /// A position was to be committed beyond the first record that is not done.
+    /// A position was about to be committed beyond the first record that is not done.
     CommitBeyondFrontier,
     /// An outcome came for an assignment that does not exist yet.
     CompletionFromFutureGeneration,
-    /// A record was completed twice, or completed and never read.
+    /// A record was completed twice, or was completed and never read.
     DuplicateSlot,
-    /// Outputs were to be written without the offset that they answer.
+    /// Outputs were about to be written without the offset of their record.
     OutputWithoutOffset,
 }
 
@@ -28,7 +29,7 @@ const ALL: [Sentinel; 5] = [
 static COUNTS: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 
 impl Sentinel {
-    /// The name of its counter.
+    /// Returns the name of the violation's counter.
     pub fn name(self) -> &'static str {
         match self {
             Self::CommitRegressed => "commit_regressed",
@@ -39,7 +40,7 @@ impl Sentinel {
         }
     }
 
-    /// Counts one and says so.
+    /// Counts a violation and logs it.
     pub(crate) fn hit(self) {
         if let Some(count) = COUNTS.get(self as usize) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +48,7 @@ impl Sentinel {
         tracing::error!(sentinel = self.name(), "sentinel: the ledger contradicts itself");
     }
 
-    /// Every counter of this process by name.
+    /// Returns every counter of this process by name.
     pub fn counts() -> impl Iterator<Item = (&'static str, u64)> {
         ALL.into_iter().zip(&COUNTS).map(|(sentinel, count)| (sentinel.name(), count.load(Ordering::Relaxed)))
     }

@@ -1,4 +1,5 @@
-//! The place that a record has from its reading to its commit, and what it came to.
+//! Holds the place of a record from its reading until it is done, and its outcome
+//! until that is committed.
 
 use super::traced::Trace;
 use crate::event::Output;
@@ -6,15 +7,16 @@ use crate::kafka::base::partition::{Generation, Partition};
 use crate::metrics::Counted;
 use std::sync::Arc;
 
-/// The place that a record's outcome goes to.
+/// The place in the ledger that the outcome of a record goes to.
 #[derive(Debug)]
 pub struct Slot {
     pub(super) partition: Partition,
     pub(super) generation: Generation,
     pub(super) offset: i64,
-    /// Bytes that it counts for until it is done.
+    /// The bytes that the record counts for until it is done.
     pub(super) weight: usize,
-    /// Those of them that are for outputs larger than the record, which it has only while it is evaluated.
+    /// The bytes of `weight` that are for outputs larger than the record. A delayed record does not
+    /// count for them, because it has such outputs only while it is evaluated.
     pub(super) extra: usize,
     pub(super) trace: Trace,
 }
@@ -30,7 +32,7 @@ impl Slot {
         &self.partition
     }
 
-    /// Has the record's way to its commit traced from now on.
+    /// Attaches a trace, which is told what happens to the record until its commit.
     #[must_use]
     pub fn traced(self, trace: Trace) -> Self {
         Self { trace, ..self }
@@ -45,22 +47,23 @@ impl Slot {
     }
 }
 
-/// What one record came to.
+/// The outcome of one record.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
     pub(crate) outputs: Arc<[Output]>,
     pub(crate) offset: i64,
-    /// The outputs stand in for others that no topic took.
+    /// True when the outputs stand in for others that no topic accepts.
     pub(crate) stands_in: bool,
-    /// What is counted when they are committed.
+    /// The figures that are counted when the outputs are committed.
     pub(crate) counted: Counted,
     pub(crate) trace: Trace,
+    /// The bytes that the outputs count for.
     pub(super) weight: usize,
 }
 
 impl Done {
     pub(super) fn new(offset: i64, outputs: Vec<Output>, counted: Counted, stands_in: bool, trace: Trace) -> Self {
-        // The library copies what it sends, so that what is on its way is held twice.
+        // librdkafka copies what it sends, so outputs in flight are held twice.
         let weight = outputs.iter().map(Output::weight).sum::<usize>() * 2;
         Self { outputs: outputs.into(), offset, stands_in, counted, trace, weight }
     }

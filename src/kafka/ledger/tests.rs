@@ -101,8 +101,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Against a model that keeps plain sets: every record is in exactly one committed batch, in order, and no position ever
-    /// passes a record that is not done or moves back.
+    /// Compares the ledger with a model that keeps plain sets: every record is in exactly
+    /// one committed batch, in order, and no position ever passes a record that is
+    /// not done or moves back.
     #[test]
     fn any_interleaving_commits_each_record_once_and_in_order(steps in steps()) {
         let mut ledger = Ledger::new(GENERATION);

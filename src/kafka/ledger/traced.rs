@@ -1,22 +1,25 @@
-//! What a trace of a record is told, from its evaluation to its commit. Most records have none.
+//! Tells the trace of a record what happens to the record, from its evaluation to its commit.
+//! Most records have none.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// The trace of one record. Dropped before it is told of a commit, the record is left to the next owner of its partition.
+/// The trace of one record. When it is dropped before it was told of a commit, the record is left
+/// to the next owner of its partition.
 pub trait Traced: std::fmt::Debug + Send + Sync {
-    /// What the record came to is in a batch, for the first time or again.
+    /// Notes that the outcome of the record is in a batch, for the first time or again.
     fn batched(&self, at: SystemTime);
-    /// Nothing of that batch is visible, for a cause of the transactions' list; it is written again.
+    /// Notes that the batch was aborted, so that nothing of it is visible.
+    /// `cause` names one of the fixed causes of an abort. The outcome will be written again.
     fn aborted(&self, at: SystemTime, cause: &'static str);
-    /// The transaction with the batch, of so many records, has committed.
+    /// Notes that the transaction with the batch, which holds `records` records, has committed.
     fn committed(&self, at: SystemTime, records: usize);
 }
 
 /// The trace of a record, if it has one.
 pub type Trace = Option<Arc<dyn Traced>>;
 
-/// Tells the traces among some; the clock is read only when there is one.
+/// Calls `what` with each trace and the time. The clock is read only when there is a trace.
 pub(crate) fn tell<'t>(traces: impl IntoIterator<Item = &'t Trace>, what: impl Fn(&dyn Traced, SystemTime)) {
     let mut at = None;
     for trace in traces.into_iter().flatten() {

@@ -27,7 +27,8 @@ fn reading_pauses_at_the_budget_and_resumes_when_most_of_it_is_free() {
         .map(|(number, offset)| assignment.charge(&record(number, offset, 1), 0).unwrap().unwrap())
         .collect();
     assert!(assignment.is_over_budget(0));
-    // Four records are allowed: the first partition goes on when it holds none of them, the second one holds two of four.
+    // Four records are allowed. The partition that holds none of them resumes, and the one
+    // that holds two stays paused.
     for expected in [2, 1] {
         assert_eq!(assignment.overfull(0).len(), expected, "{} records held", assignment.records());
         for slot in slots.drain(..2) {
@@ -46,7 +47,7 @@ fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
     assert_eq!(assignment.overfull(0).len(), 2);
     assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     assert_eq!(assignment.bytes(), 0);
-    // It is one of four records until it is committed.
+    // The record counts as one of four until it is committed.
     assert_eq!(assignment.overfull(0), [partition(0)]);
     let cut = assignment.cut(10, usize::MAX).unwrap();
     assignment.committed(&cut).unwrap();
@@ -144,23 +145,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..250)
 }
 
-/// What the brokers know, and what comes of it when a partition is read again from there.
+/// A model of the brokers: what is committed and written, and what a partition is read from.
 #[derive(Default)]
 struct Brokers {
     committed: BTreeMap<i32, i64>,
     read: BTreeMap<i32, i64>,
-    /// The library's position, which a record that is to be read again does not move back.
+    /// librdkafka's position, which a record that will be read again does not move back.
     position: BTreeMap<i32, i64>,
     written: BTreeMap<i32, Vec<i64>>,
 }
 
-/// Every third offset is a control record, and is never handed out.
+/// Returns the offset of the next record, from `offset` on. Every third offset is a control record,
+/// which is never handed out.
 fn record_from(offset: i64) -> i64 {
     if offset % 3 == 2 { offset + 1 } else { offset }
 }
 
 impl Brokers {
-    /// The next record of a partition.
+    /// Returns the offset of the next record of a partition.
     fn next(&self, number: i32) -> i64 {
         let read = self.read.get(&number).copied().unwrap_or_default();
         record_from(read)
@@ -183,8 +185,9 @@ fn output() -> Output {
 }
 
 proptest! {
-    /// Partitions come and go, work is completed late and out of order, batches commit and abort, and idle partitions are passed: what is
-    /// written answers every record once and in order, and nothing stays behind in the budget.
+    /// Partitions come and go, work is completed late and out of order, batches commit and abort,
+    /// and idle partitions are passed. Every record has its outputs written once and in order,
+    /// and nothing remains in the budget.
     #[test]
     fn any_interleaving_with_rebalances_writes_each_record_once_and_in_order(steps in steps()) {
         let mut assignment = Assignment::<()>::new(Budget { records: 1_000, bytes: 1 << 30, partition_records: 1_000 });
@@ -201,7 +204,7 @@ proptest! {
                 }
                 Step::Assign(_) => {}
                 Step::Revoke(number) => {
-                    // As the desk does it: the batch that holds the partition ends first.
+                    // The batch that holds the partition ends first, as in the pipeline.
                     if open.as_ref().is_some_and(|cut| cut.touches(&BTreeSet::from([partition(number)]))) {
                         assignment.aborted(&open.take().unwrap().positions).unwrap();
                     }
@@ -291,7 +294,8 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
         assert_eq!(assignment.has_unread(), !committed);
     }
     assert!(assignment.cut(10, usize::MAX).is_none());
-    // What is read since is committed behind it, and says it too.
+    // A record that is read afterwards commits a higher position, so that the first
+    // need not be committed.
     assignment.commit_start(&partition(0), 7);
     let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
     assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
