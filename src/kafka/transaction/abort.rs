@@ -1,37 +1,39 @@
-//! Why nothing of a batch is visible.
+//! Names the causes for which a batch is aborted, so that nothing of it is visible.
 
 use crate::kafka::base::error::Error;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Why nothing of a batch is visible.
+/// The reason for an abort. Nothing of the batch is visible then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Abort {
+    /// The reason in words, with details.
     pub(crate) reason: String,
-    /// The entry that no topic takes.
+    /// The entry that no topic accepts for its size.
     pub(crate) oversized: Option<Oversized>,
-    /// Whether the reason is ours (a partition was taken away), so that there is no need to wait before trying again.
+    /// True when this process wanted the abort, for example because a partition was revoked.
+    /// Then there is no need to wait before the batch is written again.
     pub(crate) wanted: bool,
-    /// The same as one of a few words.
+    /// The reason as one of the fixed causes.
     pub(crate) cause: Cause,
-    /// Topics that are not the ones that were read.
+    /// The topics that are not the ones that were read.
     pub(crate) others: BTreeSet<Arc<str>>,
 }
 
-/// Why a batch was aborted.
+/// The cause of an abort, for log lines, metrics and traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The group took a partition away.
+    /// The group revoked a partition.
     PartitionRevoked,
-    /// A partition was lost: the session in the group was over.
+    /// A partition was lost, because the session in the group was over.
     PartitionLost,
     /// The process stops, and the commit had not begun.
     Stopping,
     /// A topic is not the one that was read.
     TopicChanged,
-    /// Nobody said in time whether the topics are still those that were read.
+    /// No broker said in time whether the topics are still those that were read.
     TopicUnconfirmed,
-    /// A topic does not take one of the records for its size.
+    /// A topic does not accept one of the records for its size.
     RecordTooLarge,
     /// The brokers refused the membership in the group.
     Membership,
@@ -40,7 +42,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// All of them.
+    /// All causes, each at the index that is its number.
     pub(crate) const ALL: [Self; 8] = [
         Self::PartitionRevoked,
         Self::PartitionLost,
@@ -52,7 +54,7 @@ impl Cause {
         Self::Error,
     ];
 
-    /// Says it in a sentence, where the cause needs no details.
+    /// Returns a sentence about the cause, for aborts that need no details.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::PartitionRevoked => "the group took a partition away",
@@ -66,7 +68,7 @@ impl Cause {
         }
     }
 
-    /// The word for it.
+    /// Returns the name of the cause.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PartitionRevoked => "partition_revoked",
@@ -81,12 +83,13 @@ impl Cause {
     }
 }
 
-/// What of a batch no topic takes.
+/// The part of a batch that no topic accepts for its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Oversized {
-    /// Something that goes to this topic, or nothing by itself: records are refused in the company in which they travel.
+    /// A record for this topic, or no single one: the brokers refuse records together with those
+    /// that were sent with them, so that it is not known which one is too large.
     Somewhere(String),
-    /// This entry.
+    /// The entry with this index.
     At(usize),
 }
 
@@ -96,7 +99,7 @@ impl Abort {
     }
 }
 
-/// Why a transaction does not commit.
+/// The reason for which a transaction does not commit.
 pub(crate) enum TransactionFailure {
     Abort(Abort),
     Fatal(Error),

@@ -1,4 +1,4 @@
-//! Outputs on their way: each is counted until the broker has acknowledged or refused it.
+//! Hands outputs to librdkafka, and counts each until the broker has acknowledged or refused it.
 
 use crate::config::Kafka;
 use crate::event::Output;
@@ -15,73 +15,76 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The library's producer.
+/// The producer of the client library.
 pub(crate) type Inner = ThreadedProducer<ReportCounter>;
 
-/// Writes records.
+/// A producer, which writes records.
 pub struct Producer {
     inner: Inner,
 }
 
-/// Records written together.
+/// The records of one transaction or command, which are written together.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     reports: Arc<Reports>,
+    /// The number of records that were handed over.
     sent: usize,
 }
 
-/// What the delivery reports of one in_flight said.
+/// The delivery reports for the records of one [`InFlight`].
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     delivered: AtomicUsize,
     failed: AtomicUsize,
-    /// The first failure that will not pass, else the first.
+    /// The first failure that will not pass, else the first failure.
     failure: Mutex<Option<(String, KafkaError)>>,
 }
 
-/// What became of a record that was handed over.
+/// The result of handing a record over.
 #[derive(Debug)]
 pub(crate) enum Sending {
-    /// It is on its way.
+    /// The record is in flight.
     Taken,
-    /// The library's queue is full: try again when reports have come.
+    /// librdkafka's queue is full. The record can be handed over when reports have come.
     Full,
-    /// It can never be written.
+    /// The record was not accepted.
     Refused(Error),
 }
 
-/// How a in_flight stands.
+/// The state of the records that are written together.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// Some records are not acknowledged yet.
+    /// Some records are neither acknowledged nor refused yet.
     Open,
     /// Every record is acknowledged.
     Delivered,
-    /// At least one was not, for a reason that may pass: the in_flight is to be written again.
+    /// At least one record was not acknowledged, for a reason that may pass.
+    /// All of them must be written again.
     Failed(Error),
-    /// At least one never will be.
+    /// At least one record can never be written.
     Refused(Error),
 }
 
 impl Producer {
-    /// A producer with the settings of `kafka`. It connects in the background.
+    /// Makes a producer with the settings of `kafka`. It connects in the background.
     ///
     /// # Errors
-    /// Settings that the client library refuses.
+    /// The client library refuses the settings.
     pub fn new(kafka: &Kafka) -> Result<Self, Error> {
         let config = settings::writer(kafka)?;
         let inner = config.create_with_context(ReportCounter::of(&config)).map_err(of_client)?;
         Ok(Self { inner })
     }
 
-    /// A producer of transactions under this id. Before the first one `init_transactions` fences whoever used the id before.
+    /// Makes a producer of transactions under this id. Before the first one, `init_transactions`
+    /// must be called, which fences the last user of the id.
     pub(crate) fn transactional(kafka: &Kafka, id: &str) -> Result<Self, Error> {
         let config = settings::transactional_writer(kafka, id)?;
         let inner = config.create_with_context(ReportCounter::of(&config)).map_err(of_client)?;
         Ok(Self { inner })
     }
 
-    /// The library's producer, for calls about transactions.
+    /// Returns the producer of the client library, for calls about transactions.
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
     }
@@ -92,12 +95,12 @@ impl Producer {
         client.context().connection.rebootstrap.unanswered(client);
     }
 
-    /// Why the library's producer cannot go on, if it cannot.
+    /// Returns the error for which the producer cannot continue; None when it can.
     pub(crate) fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.inner.client().fatal_error()
     }
 
-    /// Hands a record over as part of `in_flight`.
+    /// Hands a record over as one of `in_flight`.
     pub(crate) fn hand_over(&self, in_flight: &mut InFlight, output: &Output) -> Sending {
         let record = BaseRecord::<[u8], [u8], Arc<Reports>> {
             topic: &output.topic,
@@ -118,20 +121,21 @@ impl Producer {
         }
     }
 
-    /// Writes `outputs` and waits until each is acknowledged, for commands that write a few records.
+    /// Writes `outputs` and waits until each is acknowledged, for commands that
+    /// write a few records.
     ///
     /// # Errors
-    /// One was not acknowledged in time, or never will be.
+    /// A record was not acknowledged in time, or can never be written.
     pub fn write_all(&self, outputs: &[Output], patience: Duration) -> Result<(), Error> {
         self.write_until(outputs, Instant::now() + patience).map_err(|error| self.explained(error))
     }
 
-    /// The same error, of whom it is true and what to do, if that is known.
+    /// Explains an error of writing where its cause is known. Returns other errors as they are.
     pub(crate) fn explained(&self, error: Error) -> Error {
         self.inner.client().context().connection.explained(error)
     }
 
-    /// This user may not write transactions under this id.
+    /// Returns the error that this user may not write transactions under this id.
     pub(crate) fn denied_id(&self, id: &str) -> Error {
         self.inner.client().context().connection.denied_id(id)
     }
@@ -161,20 +165,21 @@ impl Producer {
         }
     }
 
-    /// Waits until nothing is on its way any more; false when time ran out.
+    /// Waits until no record is in flight. Returns false when that takes longer than `patience`.
     pub fn flush(&self, patience: Duration) -> bool {
         self.inner.flush(patience).is_ok()
     }
 }
 
 impl InFlight {
-    /// Whether the brokers know of it: one of its records was answered, or none was handed over.
+    /// Returns whether the brokers know of these records: one of them was answered,
+    /// or none was handed over.
     pub(crate) fn is_known(&self) -> bool {
         let Reports { delivered, failed, .. } = &*self.reports;
         self.sent == 0 || delivered.load(Ordering::Acquire) + failed.load(Ordering::Acquire) > 0
     }
 
-    /// How it stands, once all its records were handed over.
+    /// Returns the state of the records, after all of them were handed over.
     pub(crate) fn progress(&self) -> Progress {
         let failed = self.reports.failed.load(Ordering::Acquire);
         let delivered = self.reports.delivered.load(Ordering::Acquire);
@@ -193,13 +198,13 @@ impl InFlight {
     }
 }
 
-/// Receives the delivery reports.
+/// The context of a producer, which counts the delivery reports.
 pub(crate) struct ReportCounter {
     connection: Connection,
 }
 
 impl ReportCounter {
-    /// For a client with these settings.
+    /// Returns the context of a client with these settings.
     pub(crate) fn of(config: &ClientConfig) -> Self {
         Self { connection: Connection::of(config) }
     }

@@ -1,8 +1,11 @@
-//! The consumer's membership of its group as one transaction sends it: the only module with `unsafe`.
+//! Sends offsets under a checked membership of the consumer's group.
+//! This is one of the modules with `unsafe`.
 //!
-//! rdkafka's `ConsumerGroupMetadata` keeps its pointer to itself, so it cannot be looked at. It must be: the brokers accept the
-//! offsets of a transaction *without any fence* when the generation is -1 and the member id empty, and the library hands such
-//! metadata out while a consumer is not yet, or no longer, in its group. What was checked here is the very object that is sent.
+//! rdkafka's `ConsumerGroupMetadata` keeps its pointer private, so its content cannot be checked.
+//! It must be checked: the brokers accept the offsets of a transaction *without any fence* when the
+//! generation is -1 and the member id is empty. librdkafka returns such metadata while a consumer
+//! is not in its group, before it joins and after it left.
+//! The object that is checked here is the very object that is sent.
 
 #![allow(unsafe_code, reason = "the library's getters have no safe wrapper")]
 
@@ -15,7 +18,7 @@ use std::ffi::CStr;
 use std::ptr::NonNull;
 use std::time::Duration;
 
-/// A member's place in its group at one moment: generation and member id.
+/// The place of a member in its group at one moment: generation and member id.
 #[derive(Debug)]
 pub(crate) struct Membership(NonNull<native::rd_kafka_consumer_group_metadata_t>);
 
@@ -33,7 +36,7 @@ impl Drop for Membership {
 }
 
 impl Membership {
-    /// The membership at this moment; none while the consumer is not in its group.
+    /// Returns the membership at this moment; None while the consumer is not in its group.
     pub(crate) fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the consumer lives for the call, and the result is null or ours to destroy.
         let metadata = unsafe { native::rd_kafka_consumer_group_metadata(consumer.client().native_ptr()) };
@@ -56,27 +59,29 @@ impl Membership {
         CONSUMER.store(consumer.client().native_ptr(), std::sync::atomic::Ordering::Release);
     }
 
-    /// Whether the brokers will check it.
+    /// Returns whether the brokers will check the membership.
     fn is_fenced(&self) -> bool {
         !self.member().is_empty() && self.generation() >= 0
     }
 
-    /// The member's id in its group.
+    /// Returns the id of the member in its group.
     pub(crate) fn member(&self) -> &CStr {
-        // SAFETY: the object lives; the member id is null or a string that lives as long as it.
+        // SAFETY: the object lives. The member id is null, or a string that lives
+        // as long as the object.
         unsafe {
             let member = native::rd_kafka_consumer_group_metadata_member_id(self.0.as_ptr());
             if member.is_null() { c"" } else { CStr::from_ptr(member) }
         }
     }
 
-    /// The group's generation (KIP-848: the member's epoch).
+    /// Returns the generation of the group (KIP-848: the epoch of the member).
     pub(crate) fn generation(&self) -> i32 {
         // SAFETY: the object lives.
         unsafe { native::rd_kafka_consumer_group_metadata_generation_id(self.0.as_ptr()) }
     }
 
-    /// Whether the group has let the member in: before that it has an id and the epoch 0.
+    /// Returns whether the group has let the member in. Before that the member has
+    /// an id and the epoch 0.
     pub(crate) fn is_let_in(&self) -> bool {
         self.generation() > 0
     }
@@ -89,12 +94,14 @@ impl Membership {
         patience: Duration,
     ) -> Result<(), TransactionError> {
         let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: producer, list and metadata live for the call, which keeps none of them.
+        // SAFETY: the producer, the list and the metadata live for the call,
+        // which keeps none of them.
         let error = unsafe {
             native::rd_kafka_send_offsets_to_transaction(producer.client().native_ptr(), offsets.ptr(), self.0.as_ptr(), millis)
         };
         let Some(error) = NonNull::new(error) else { return Ok(()) };
-        // SAFETY: the error is ours: it is read, then destroyed once. Its text is copied before that.
+        // SAFETY: the error belongs to this function. It is read, its text is copied,
+        // and then it is destroyed once.
         unsafe {
             let copied = TransactionError {
                 code: native::rd_kafka_error_code(error.as_ptr()).into(),

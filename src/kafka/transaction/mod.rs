@@ -1,13 +1,16 @@
-//! One batch, one transaction: the thread that writes outputs together with the offsets that they answer.
+//! Writes each batch in one transaction, on a thread of its own: the outputs of records together
+//! with the offsets of these records.
 //!
 //! ```text
-//! begin ─► produce ─► every delivery acknowledged ─► offsets, under the membership of the cut ─► commit ─► Written
-//!    any error that asks for it, or a request of the owner ─────────────────────────► abort ─► Aborted
-//!    an error that is neither retriable nor abortable, or a commit whose outcome is unknown ─► Failed
+//! begin ─► produce ─► all acknowledged ─► offsets, under the cut's membership ─► commit ─► Written
+//!    any error that asks for it, or a request of the owner ────────────────────► abort ─► Aborted
+//!    an error neither retriable nor abortable, or a commit whose outcome is unknown ─► Failed
 //! ```
 //!
-//! All calls block, so they have a thread of their own. What is not classified by the library is fatal. A commit that timed out
-//! is resumed by the same call, never aborted: only the brokers know how it ended.
+//! All calls block, so they have a thread of their own. An error that librdkafka does
+//! not classify is fatal.
+//! A commit that timed out is resumed by the same call and never aborted: only the
+//! brokers know how it ended.
 
 pub(crate) mod abort;
 pub(crate) mod batch;
@@ -32,7 +35,7 @@ use std::time::{Duration, Instant};
 use watchdog::{Beats, Watchdog};
 use worker::Worker;
 
-/// The owner's side of the thread.
+/// The owner's side of the transaction thread.
 #[derive(Debug)]
 pub(crate) struct Transactions {
     orders: Option<SyncSender<Order<Membership>>>,
@@ -44,14 +47,15 @@ pub(crate) struct Transactions {
 }
 
 impl Transactions {
-    /// Starts the thread, under a transactional id and for a role. An abort that is asked for may take as long as `revoke`.
+    /// Starts the thread, under a transactional id and for a role. An abort that is asked for may
+    /// take as long as `revoke`.
     pub(crate) fn start(
         kafka: &Kafka,
         (transactional_id, role): (&str, &'static str),
         ids: LogIds,
         revoke: Duration,
     ) -> Result<Self, Error> {
-        // One batch at a time: the next is cut when this one has ended.
+        // There is one batch at a time: the next is cut when this one has ended.
         let (orders, receiver) = sync_channel(1);
         let (sender, outcomes) = sync_channel(1);
         let (closing, beats) = (Arc::new(AtomicBool::new(false)), Beats::default());
@@ -65,12 +69,13 @@ impl Transactions {
         Ok(Self { orders: Some(orders), started: false, outcomes, closing, watchdog, thread: Some(thread) })
     }
 
-    /// Fences whoever used the id before, without waiting for that.
+    /// Fences the last user of the transactional id, without waiting for the answer.
+    /// Does nothing after the first order.
     pub(crate) fn fence(&mut self) -> Result<(), Error> {
         if self.started { Ok(()) } else { self.order(Order::Fence) }
     }
 
-    /// Hands a batch over. The one before must have ended.
+    /// Hands a batch over. The batch before it must have ended.
     pub(crate) fn submit(&mut self, batch: Batch<Membership>) -> Result<(), Error> {
         self.order(Order::Write(batch))
     }
@@ -81,7 +86,7 @@ impl Transactions {
         self.orders.as_ref().ok_or_else(gone)?.send(order).map_err(|_| gone())
     }
 
-    /// How the batch ended, when that is known within `patience`.
+    /// Returns how the batch ended; None when that is not known within `patience`.
     pub(crate) fn outcome(&mut self, patience: Duration) -> Option<Ended> {
         match self.outcomes.recv_timeout(patience) {
             Ok(outcome) => Some(outcome),
@@ -96,7 +101,9 @@ impl Transactions {
         }
     }
 
-    /// Why the thread cannot write anything, when it has nothing in hand and that is known.
+    /// Returns the error for which the thread cannot write anything; None when there is none
+    /// so far. The owner may ask this only while the thread has no batch, because the outcome
+    /// of a batch would be lost.
     pub(crate) fn failure(&self) -> Option<Error> {
         match self.outcomes.try_recv() {
             Ok(Ended::Failed(error)) => Some(error),
@@ -104,7 +111,8 @@ impl Transactions {
         }
     }
 
-    /// Ends the thread when it has nothing in hand; false when it did not end in time.
+    /// Ends the thread when it has no batch any more. Returns false when it did not
+    /// end within `patience`.
     pub(crate) fn close(&mut self, patience: Duration) -> bool {
         self.closing.store(true, Ordering::Release);
         self.orders = None;

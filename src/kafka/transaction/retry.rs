@@ -1,16 +1,17 @@
-//! Calls of the library that are made again, and for how long.
+//! Waits between the tries of a call of librdkafka, and logs a call that has been retried for long.
 
 use crate::kafka::base::error::TransactionError;
 use std::time::{Duration, Instant};
 
-/// Time between two tries of a call that may be retried.
+/// The time between two tries of a call that may be retried.
 pub(crate) const BACK_OFF: Duration = Duration::from_millis(100);
-/// Longest time for one blocking call; it is made again as long as the library says so.
+/// The longest time for one blocking call. The call is made again as long as librdkafka
+/// says that it may be.
 pub(crate) const CALL: Duration = Duration::from_secs(5);
-/// Beyond the brokers' own time-out, how long the end of a transaction is waited for.
+/// The time beyond the brokers' own time-out for a transaction in which its end is still awaited.
 pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 
-/// A call that is made again and again.
+/// A call that is made again until it ends.
 pub(crate) struct Retry {
     what: &'static str,
     pub(crate) since: Instant,
@@ -22,7 +23,8 @@ impl Retry {
         Self { what, since: Instant::now(), said: None }
     }
 
-    /// Waits until the next try. What lasts is worth a line in the log, now and then.
+    /// Waits until the next try. A call that is tried for longer than [`CALL`] is logged,
+    /// at most once in that time.
     pub(crate) fn wait(&mut self, error: &TransactionError) {
         if self.since.elapsed() > CALL && self.said.is_none_or(|said| said.elapsed() > CALL) {
             self.said = Some(Instant::now());

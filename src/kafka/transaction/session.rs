@@ -1,4 +1,5 @@
-//! The producer under its transactional id: its calls, made again where that may help, and whose doing it is when they fail for good.
+//! Calls the producer of a transactional id, retries calls where that may help, and tells who is
+//! the cause when they fail for good.
 
 use super::abort::{Abort, TransactionFailure};
 use super::delivery::{Inner, Producer};
@@ -15,23 +16,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// One producer after another under the same id.
+/// The producers of one transactional id, one after another.
 pub(crate) struct Session {
     kafka: Kafka,
     id: String,
     producer: Producer,
     closing: Arc<AtomicBool>,
     beats: Beats,
-    /// When the last transaction was begun.
+    /// The time at which the last transaction was begun.
     begun: Option<Instant>,
-    /// Whether its commit was asked for.
+    /// True when the commit of that transaction was asked for.
     committing: bool,
-    /// Since when calls are to be made again.
+    /// The time since which every call has ended with an error that asks for a retry.
     unanswered: Cell<Option<Instant>>,
 }
 
 impl Session {
-    /// Makes a producer that has not fenced anybody yet.
+    /// Makes a producer, which has not fenced the last user of the id yet.
     pub(crate) fn new(kafka: &Kafka, id: &str, beats: Beats, closing: Arc<AtomicBool>) -> Result<Self, Error> {
         let producer = Producer::transactional(kafka, id)?;
         Ok(Self {
@@ -50,12 +51,12 @@ impl Session {
         &self.producer
     }
 
-    /// Notes that what the owner watches goes on.
+    /// Tells the watchdog that the thread makes progress.
     pub(crate) fn beat(&self) {
         self.beats.beat();
     }
 
-    /// How long the end of a transaction is waited for.
+    /// Returns how long the end of a transaction is awaited.
     pub(crate) fn patience(&self) -> Duration {
         self.time_out() + MARGIN
     }
@@ -64,7 +65,8 @@ impl Session {
         Duration::from_millis(self.kafka.transaction_timeout_ms)
     }
 
-    /// Calls the library, and notes that the call returned. A producer that gets no answer for a while is given its brokers again.
+    /// Calls librdkafka, and tells the watchdog that the call returned. A producer that gets no
+    /// answer for [`SILENCE`] is given its brokers again.
     pub(crate) fn call(&self, call: impl FnOnce(&Inner) -> Result<(), TransactionError>) -> Result<(), TransactionError> {
         let ended = call(self.producer.inner());
         self.beats.beat();
@@ -81,7 +83,7 @@ impl Session {
         ended
     }
 
-    /// Fences whoever used this id before and ends its open transaction.
+    /// Fences the last user of the id, and ends the transaction that it left open.
     pub(crate) fn initialise(&mut self) -> Result<(), Error> {
         self.begun = None;
         let mut retry = Retry::of("the start of transactions");
@@ -103,7 +105,7 @@ impl Session {
             .map_err(|error| self.failure(error.code, error.to_string()))
     }
 
-    /// Commits. From here on only the brokers' answer counts.
+    /// Commits the transaction. From here on only the brokers' answer counts.
     pub(crate) fn commit(&mut self) -> Result<(), TransactionFailure> {
         self.committing = true;
         let mut retry = Retry::of("a commit");
@@ -135,7 +137,7 @@ impl Session {
                 Err(error) => error,
             };
             if is_of_another_state(error.code) {
-                // A transaction whose commit was asked for may be the one that the brokers know as ended.
+                // If the commit was asked for, the brokers may say this because it has succeeded.
                 return if self.committing { Err(Error::AmbiguousCommit(error.to_string())) } else { self.renew(&error) };
             }
             if error.fatal || !error.retriable {
@@ -148,15 +150,17 @@ impl Session {
         }
     }
 
-    /// Puts a new producer in the place of one that cannot go on although nothing is wrong: the brokers did not know yet of the
-    /// transaction that was to be ended (librdkafka#4849). What they have heard of it meanwhile the new one ends.
+    /// Replaces a producer that cannot continue although nothing is wrong: the brokers did
+    /// not know yet of the transaction that had to be aborted (librdkafka#4849).
+    /// The new producer ends what the brokers have heard of that transaction meanwhile.
     fn renew(&mut self, error: &TransactionError) -> Result<(), Error> {
         tracing::warn!(%error, "a new producer takes the place of one whose transaction the brokers did not know yet");
         self.producer = Producer::transactional(&self.kafka, &self.id)?;
         self.initialise()
     }
 
-    /// What it means that the producer cannot go on.
+    /// Returns the failure of a transaction whose producer cannot continue: an abort when a new
+    /// producer can take its place, otherwise the end of the role.
     pub(crate) fn failed(&self, code: RDKafkaErrorCode, reason: String) -> TransactionFailure {
         if is_of_another_state(code) {
             TransactionFailure::Abort(Abort::because(reason))
@@ -165,7 +169,8 @@ impl Session {
         }
     }
 
-    /// A fence is the brokers' when they had to end our transaction for its age, and another process's otherwise (K13).
+    /// Returns the error that ends the role. A fence came from the brokers when they had to end the
+    /// transaction for its age, and from another process otherwise (K13).
     fn failure(&self, code: RDKafkaErrorCode, reason: String) -> Error {
         let open = self.begun.map(|begun| begun.elapsed()).unwrap_or_default();
         match is_fenced(code) {
@@ -177,7 +182,7 @@ impl Session {
     }
 }
 
-/// Whether the brokers say that a transaction is not in the state in which it could be ended.
+/// Returns whether the brokers say that a transaction is not in a state in which it could be ended.
 fn is_of_another_state(code: RDKafkaErrorCode) -> bool {
     code == RDKafkaErrorCode::InvalidTransactionalState
 }

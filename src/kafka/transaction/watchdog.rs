@@ -1,15 +1,16 @@
-//! Whether the calls of the transaction thread still return.
+//! Notices when a call of the transaction thread does not return.
 //!
-//! Each has a time limit, and the library can miss it: `rd_kafka_send_offsets_to_transaction` waits without a limit when the
-//! group's coordinator moves at the wrong moment (2.12.1, `rdkafka_coord.c`: only a broker's connection that comes or goes wakes
-//! the search up). Nothing can be done about such a call from outside, so the process ends, and its next start goes on from what the
-//! brokers know.
+//! Each call has a time limit, but librdkafka can miss it: `rd_kafka_send_offsets_to_transaction`
+//! waits without a limit when the group's coordinator moves at the wrong moment (2.12.1,
+//! `rdkafka_coord.c`: the search wakes up only when a connection to a broker comes or goes).
+//! Nothing can be done about such a call from outside. So the process ends, and its next start
+//! continues from what the brokers know.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Counts the calls that returned.
+/// The count of the calls that returned.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Beats(Arc<AtomicU64>);
 
@@ -19,7 +20,7 @@ impl Beats {
     }
 }
 
-/// Looks at the count from another thread.
+/// The observer of the count on another thread.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     beats: Beats,
@@ -28,9 +29,10 @@ pub(crate) struct Watchdog {
     looked: Instant,
 }
 
-/// Longest time for a call: several times what it is given.
+/// The longest time for a call: several times the time that the call is given.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
-/// Whoever did not look for so long was frozen, and the thread that it looks at with it.
+/// The time between two looks from which the observing thread must have been frozen, and the
+/// observed thread with it.
 const FROZEN: Duration = Duration::from_secs(1);
 
 impl Watchdog {
@@ -38,7 +40,8 @@ impl Watchdog {
         Self { beats, counted: 0, since: now, looked: now }
     }
 
-    /// Whether no call has returned for too long. To be asked all the time while the thread has something in hand.
+    /// Returns whether the thread is stuck, because no call has returned for longer than [`LIMIT`].
+    /// The owner must ask this all the time while the thread has a batch.
     pub(crate) fn is_stuck(&mut self, now: Instant) -> bool {
         let counted = self.beats.0.load(Ordering::Relaxed);
         if counted != self.counted || now.duration_since(self.looked) > FROZEN {

@@ -1,4 +1,4 @@
-//! The transaction thread: each batch is written in one transaction, with the offsets that it answers.
+//! Runs the transaction thread, which writes each batch in one transaction with its offsets.
 
 use super::abort::{Abort, Cause, Oversized, TransactionFailure};
 use super::batch::{AbortRequest, Batch, Ended, Order};
@@ -17,45 +17,48 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-/// Careful attempts before a batch is given back.
+/// The number of careful attempts before a batch is given back.
 const CAREFUL: usize = 5;
-/// Entries with something to write that are written one after the other at most: within a transaction's time.
+/// The largest number of entries that are written one after the other, so that they fit into
+/// the time of a transaction.
 pub(crate) const CAREFUL_ENTRIES: usize = 64;
-/// Beyond the library's own time-out, how long a delivery report is waited for.
+/// The time beyond librdkafka's own time-out in which a delivery report is still awaited.
 const REPORT: Duration = Duration::from_secs(10);
-/// Longest time that an abort waits for a first answer to what was written.
+/// The longest time that an abort waits for a first answer to the records that were sent.
 const ANSWER: Duration = Duration::from_secs(1);
-/// Time between two looks at whether all is delivered.
+/// The time between two looks at whether all records are delivered.
 const LOOK: Duration = Duration::from_millis(1);
-/// Time between two looks at whether a batch is to be ended while the topics are asked for.
+/// The time between two looks at whether the batch must be aborted, while the topics are confirmed.
 const CONFIRM: Duration = Duration::from_millis(20);
 
-/// The thread's side.
+/// The side of [`super::Transactions`] that runs on the thread.
 pub(crate) struct Worker {
     role: &'static str,
     session: Session,
     ids: LogIds,
-    /// How long delivery reports are waited for.
+    /// The longest wait for delivery reports.
     report_patience: Duration,
-    /// How long an abort waits for a first answer.
+    /// The longest wait of an abort for a first answer.
     answer_patience: Duration,
-    /// The request to end the batch in hand.
+    /// The owner's request to abort the batch that is being written.
     abort: AbortRequest,
 }
 
-/// How carefully records are handed over.
+/// The pace at which records are handed over.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// All at once.
+    /// All records at once.
     Together,
-    /// Each acknowledged before the next, so that it shows which one is refused.
+    /// Each record after the one before it was acknowledged, which shows which one is refused.
     OneByOne,
 }
 
-/// How long the library's line about a refused topic may take to come after the failure.
+/// The longest time after a failure in which librdkafka's line about a refused topic may come.
 const LINE: Duration = Duration::from_millis(300);
 
-/// Names the topic that may not be written, which the failure of the transaction as a whole does not.
+/// Returns a failure that names the topic that may not be written, because the failure
+/// of the transaction as a whole does not name it. Returns the outcome as it is when
+/// there is no such topic.
 fn naming(outcome: Ended) -> Ended {
     let waits = match &outcome {
         Ended::Failed(Error::Transaction(_)) => LINE,
@@ -76,8 +79,8 @@ fn naming(outcome: Ended) -> Ended {
 }
 
 impl Worker {
-    /// Works with a session of its own. The library ends a delivery after `delivery_timeout`; an abort that is asked for may take as
-    /// long as `revoke`.
+    /// Makes the worker of a session. librdkafka ends a delivery after `delivery_timeout`; an abort
+    /// that is asked for may take as long as `revoke`.
     pub(crate) fn new(
         role: &'static str,
         session: Session,
@@ -85,7 +88,7 @@ impl Worker {
         (delivery_timeout, revoke): (Duration, Duration),
     ) -> Self {
         let report_patience = delivery_timeout + REPORT;
-        // The abort itself must end within that time too.
+        // The abort itself must end within `revoke` too.
         let answer_patience = ANSWER.min(revoke / 2);
         Self { role, session, ids, report_patience, answer_patience, abort: AbortRequest::default() }
     }
@@ -93,7 +96,8 @@ impl Worker {
     pub(crate) fn run(mut self, orders: &Receiver<Order<Membership>>, outcomes: &SyncSender<Ended>) {
         let Ok(first) = orders.recv() else { return };
         if let Err(error) = self.session.initialise() {
-            // Said at once, whether or not there is anything to write. The owner is gone only when nobody wants to know.
+            // The error is sent at once, whether or not there is a batch to write.
+            // The owner is gone only when nobody needs the error.
             let _ = outcomes.send(Ended::Failed(error));
             while orders.recv().is_ok() {}
             return;
@@ -111,7 +115,7 @@ impl Worker {
         }
     }
 
-    /// Says whose right is missing, where one is.
+    /// Explains a failure whose cause is known, such as a missing right.
     fn explained(&self, outcome: Ended) -> Ended {
         match outcome {
             Ended::Failed(error) => Ended::Failed(self.session.producer().explained(error)),
@@ -123,7 +127,8 @@ impl Worker {
         let mut tried = self.attempt(batch, Pace::Together);
         if let Err(TransactionFailure::Abort(Abort { oversized: Some(Oversized::Somewhere(topic)), .. })) = &tried {
             let suspects = batch.writing_to(topic);
-            // A larger batch comes back smaller, unless there is state, which it holds all of.
+            // A larger batch is cut again as a smaller one, unless it has state: then it always
+            // holds all of the state's outputs.
             if (1..=CAREFUL_ENTRIES).contains(&suspects.len()) {
                 tried = self.carefully(|worker| worker.attempt(batch, Pace::OneByOne));
             } else if !batch.state.is_empty() {
@@ -140,8 +145,9 @@ impl Worker {
         }
     }
 
-    /// Makes an attempt after one of which something was refused for its size. The first one usually fails, because the library has
-    /// its producer's epoch raised before it goes on.
+    /// Makes attempts after one in which a record was refused for its size.
+    /// The first of them usually fails, because librdkafka asks the brokers to raise its producer's
+    /// epoch before it continues.
     fn carefully(&mut self, attempt: impl Fn(&mut Self) -> Result<u64, TransactionFailure>) -> Result<u64, TransactionFailure> {
         let mut left = CAREFUL;
         loop {
@@ -154,8 +160,9 @@ impl Worker {
         }
     }
 
-    /// Looks for the entry that no topic takes among more than one transaction can hold one after the other. Fails when it is found;
-    /// nothing of this is ever committed.
+    /// Looks for the entry that no topic accepts where there are more entries than one transaction
+    /// can hold one after the other. Returns a failure that names the entry when it is found,
+    /// otherwise 0. Nothing of this is ever committed.
     fn search(&mut self, batch: &Batch<Membership>, suspects: &[usize]) -> Result<u64, TransactionFailure> {
         for some in suspects.chunks(CAREFUL_ENTRIES) {
             self.carefully(|worker| worker.probe(batch, some))?;
@@ -163,7 +170,7 @@ impl Worker {
         Ok(0)
     }
 
-    /// Writes some entries one by one.
+    /// Writes some entries one by one, in a transaction that is never committed.
     fn probe(&mut self, batch: &Batch<Membership>, some: &[usize]) -> Result<u64, TransactionFailure> {
         self.session.begin().map_err(TransactionFailure::Fatal)?;
         let mut deliveries = InFlight::default();
@@ -186,8 +193,9 @@ impl Worker {
         Ok(0)
     }
 
-    /// Before an abort waits for a first answer to a record, within limits: an abort that comes before the coordinator has seen the
-    /// first partition of the transaction is refused, and the producer cannot go on (K13).
+    /// Waits for a first answer to a record before an abort, for a limited time.
+    /// An abort that comes before the coordinator has seen the first partition of the transaction
+    /// is refused, and the producer cannot continue (K13).
     fn known_before_abort(
         &self,
         deliveries: &InFlight,
@@ -223,7 +231,7 @@ impl Worker {
         Ok(written)
     }
 
-    /// Ends the attempt when the owner asked for it.
+    /// Ends the attempt when the owner asked for an abort.
     fn check_abort_requested(&self) -> Result<(), TransactionFailure> {
         match self.abort.cause() {
             Some(cause) if !Mutant::RefreshedMembership.is_on() => {
@@ -234,7 +242,8 @@ impl Worker {
         }
     }
 
-    /// Waits for the word that the topics are still those that were read. Without it nothing is committed.
+    /// Waits until the brokers confirm that the topics are still those that were read.
+    /// Without that nothing is committed.
     fn confirm(&self, asked: &Confirmation) -> Result<(), TransactionFailure> {
         if Mutant::UnconfirmedLog.is_on() {
             return Ok(());
@@ -279,7 +288,8 @@ impl Worker {
         Ok(written)
     }
 
-    /// Hands a record of an entry over, or of a state, as soon as there is room.
+    /// Hands over a record of an entry, or of a state when `entry` is None,
+    /// as soon as there is room.
     fn hand_over(&self, deliveries: &mut InFlight, output: &Output, entry: Option<usize>) -> Result<(), TransactionFailure> {
         loop {
             self.session.beat();
@@ -297,7 +307,8 @@ impl Worker {
         }
     }
 
-    /// Waits for every delivery report. The library should end each record after `message.timeout.ms`.
+    /// Waits for every delivery report. librdkafka should end each record after
+    /// `message.timeout.ms`.
     fn delivered(&self, deliveries: &InFlight, pace: Pace, entry: Option<usize>) -> Result<(), TransactionFailure> {
         let started = Instant::now();
         loop {
@@ -316,8 +327,9 @@ impl Worker {
                     }
                     self.check_abort_requested()?;
                     match pace {
-                        // A flush has the library poll without a pause while records wait behind an unanswered request of their
-                        // partition, which takes a tenth of all CPU. So they are left to `linger.ms`.
+                        // During a flush librdkafka polls without a pause while records wait behind
+                        // an unanswered request of their partition, which takes a tenth of all CPU.
+                        // So the records are left to `linger.ms`.
                         Pace::Together => std::thread::sleep(LOOK),
                         Pace::OneByOne => {
                             self.session.producer().flush(Duration::from_millis(20));
@@ -329,7 +341,9 @@ impl Worker {
         }
     }
 
-    /// What a record that was not taken means, of this entry if that is known: too large and passing errors abort, others end the role.
+    /// Returns the failure for a record that was not accepted, of this entry if that is known.
+    /// A record that is too large and an error that may pass abort the transaction;
+    /// other errors end the role.
     fn refused(&self, error: Error, entry: Option<usize>) -> TransactionFailure {
         if let Some((code, text)) = self.session.producer().fatal_error() {
             return self.session.failed(code, text);
@@ -381,7 +395,8 @@ impl Worker {
     }
 }
 
-/// Whether a record was not taken because the transaction has an error already, which an abort ends.
+/// Returns whether a record was refused because the transaction already has an error,
+/// which an abort ends.
 fn is_of_transaction(error: &Error) -> bool {
     matches!(error, Error::Produce { reason, .. } if reason.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
 }
