@@ -1,4 +1,6 @@
-//! Where logs end, open transactions included: only a client that reads uncommitted records is told (K7, End of log).
+//! Asks where logs end, open transactions included, on a thread of its own (K7).
+//!
+//! Only a client that reads uncommitted records is told that end.
 
 use crate::config::Kafka;
 use crate::kafka::base::error::Error;
@@ -8,17 +10,19 @@ use crate::kafka::client::lookup::UncommittedEnds;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Longest wait for an answer; a question without one is asked again by whoever wants to know.
+/// The longest wait for an answer. A question without an answer is asked again if the
+/// state still needs it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A partition whose end is asked for, by the owner in this generation.
+/// A question for the end of a partition's log, from the partition's owner in this generation.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
 }
 
-/// The thread that asks where logs end, which ends when this is dropped. There is no end in an answer when brokers gave none.
+/// The thread that asks where logs end, which ends when this is dropped.
+/// An answer has no end when the brokers gave none.
 pub(crate) type LogEnds = Background<Asked, (Asked, Option<i64>)>;
 
 /// Starts the thread.
@@ -30,7 +34,7 @@ pub(crate) fn log_ends(kafka: &Kafka) -> Result<LogEnds, Error> {
             if let Err(error) = &log {
                 tracing::warn!(%error, partition = %asked.partition, "the end of a log is not known yet");
             }
-            // The owner is gone only when nothing is to be closed any more.
+            // The owner is gone only when no end is needed any more.
             let _ = found.send((asked, log.ok().map(|(_, end)| end)));
         }
     })

@@ -1,4 +1,4 @@
-//! What a stateful role keeps of each partition (K7).
+//! Restores, drives and writes the state that a stateful role keeps of each partition (K7).
 
 pub(crate) mod contract;
 pub(crate) mod log_end;

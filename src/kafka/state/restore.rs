@@ -1,8 +1,10 @@
-//! States from their changelogs, several at once, on threads of their own.
+//! Restores states from their changelogs, several at once, on threads of their own.
 //!
-//! The order is the promise (K7): the group's committed position is known before (no transaction holds it back then), only
-//! then the changelog's end is asked for, by a client that sees open transactions, and everything below it is read by one that does
-//! not see aborted records. Whatever an earlier owner may still commit is either below that end or refused.
+//! The order of the steps keeps the promise (K7). The committed position of the group is known
+//! first, so no transaction holds it any more.
+//! Only then this module asks for the end of the changelog, with a client that sees open
+//! transactions. A client that does not see aborted records reads everything below that end.
+//! Whatever an earlier owner may still commit is below that end, or the brokers refuse it.
 
 use super::contract::{PartitionState, Stateful};
 use super::progress::RestoreProgress;
@@ -25,32 +27,32 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A partition to restore.
+/// A partition whose state must be restored.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
     /// The position that the group has committed.
     pub(crate) committed: Option<i64>,
-    /// The id of its topic, if the brokers say ids.
+    /// The id of the partition's topic, if the brokers report ids.
     pub(crate) log: Option<TopicId>,
     pub(crate) lease: LeaseWatch,
 }
 
 type Restored = Result<Box<dyn PartitionState>, Error>;
 
-/// The threads that restore states; a job whose lease is over has no answer.
+/// The threads that restore states. A job whose lease is over has no answer.
 pub(crate) type Restores = Background<Job, (Job, Restored)>;
 
-/// Between two lines about a restore that takes long.
+/// The time between two log lines about a restore that takes long.
 const REPORT: Duration = Duration::from_secs(5);
-/// Partitions that are restored at once.
+/// The number of partitions that are restored at once.
 const AT_ONCE: usize = 8;
-/// Longest wait for the end of a log.
+/// The longest wait for the end of a log.
 const END: Duration = Duration::from_secs(5);
-/// Longest wait for one record.
+/// The longest wait for one record.
 const POLL: Duration = Duration::from_millis(100);
-/// Between two tries of a request that was not answered.
+/// The time between two tries of a request that was not answered.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// Starts the threads that restore states.
@@ -71,14 +73,16 @@ struct Worker {
     reader: BaseConsumer<LoggingContext>,
     kafka: Kafka,
     uncommitted: UncommittedEnds,
+    /// The time after which a restore without progress fails: a transaction may
+    /// be open for so long.
     stall: Duration,
     role: Arc<dyn Stateful>,
     progress: Arc<RestoreProgress>,
 }
 
-/// Why a restore ended without state.
+/// The reason for which a restore ended without a state.
 enum Ended {
-    /// The partition is not ours any more.
+    /// The partition is not assigned to this process any more.
     Unwanted,
     Failed(Error),
 }
@@ -117,11 +121,11 @@ impl Worker {
         Ok(state)
     }
 
-    /// Partitions of the input, which the changelog must have too.
+    /// Returns the number of partitions of the input, which the changelog must have too.
     fn partitions(&self, job: &Job) -> Result<i32, Ended> {
         let count = |topic: &str| lookup::partitions(&self.reader, topic);
         let topic = self.role.changelog();
-        // While topics grow, one has grown and the other has not.
+        // While topics grow, one has grown before the other.
         self.answered(job, || {
             let (input, changelog) = (count(&job.partition.topic)?, count(topic)?);
             if input == changelog {
@@ -135,7 +139,7 @@ impl Worker {
         })
     }
 
-    /// Asks until there is an answer, for as long as a transaction may be under way.
+    /// Asks until there is an answer, for as long as a transaction may be open.
     fn answered<T>(&self, job: &Job, mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Ended> {
         let since = Instant::now();
         loop {
@@ -148,7 +152,7 @@ impl Worker {
         }
     }
 
-    /// The oldest offset of a changelog's partition, and its end.
+    /// Returns the oldest offset of a partition of the changelog, and its end.
     fn log(&self, job: &Job, number: i32) -> Result<(i64, i64), Ended> {
         let topic = self.role.changelog();
         self.answered(job, || {
@@ -159,7 +163,7 @@ impl Worker {
         })
     }
 
-    /// Reads a changelog's partition to its end.
+    /// Reads a partition of the changelog to its end.
     fn read(
         &self,
         job: &Job,
@@ -172,15 +176,18 @@ impl Worker {
             return Ok(());
         }
         let mut list = TopicPartitionList::new();
-        // The offset itself: a client that is to find the beginning before it knows the partition's leader waits half a second.
+        // The offset is given as a number: a client that has to find the beginning before it knows
+        // the partition's leader waits half a second.
         list.add_partition_offset(topic, number, Offset::Offset(first)).map_err(Error::Consume)?;
-        // A client that has read this partition before would still know its position, which may be beyond the end already.
+        // The client is new: one that has read this partition before would still know its position,
+        // which may be beyond the end already.
         let reader = settings::changelog_reader(&self.kafka, AT_ONCE).and_then(|config| LoggingContext::consumer(&config))?;
         reader.assign(&list).map_err(Error::Consume)?;
         self.read_to(job, &Log { reader, topic, number, first, target }, take)
     }
 
-    /// The oldest offset, as long as nothing was read: everything may have been deleted since it was asked first.
+    /// Returns the oldest offset, which is the position as long as nothing was read.
+    /// All records may have been deleted since it was first asked for.
     fn oldest(&self, log: &Log<'_>) -> i64 {
         lookup::log(&self.reader, log.topic, log.number, POLL * 10).map_or(log.first, |(oldest, _)| oldest)
     }
@@ -237,7 +244,7 @@ impl Worker {
     }
 }
 
-/// A partition of a changelog that is read from `first` to `target`.
+/// A partition of the changelog that is read from `first` to `target`.
 struct Log<'t> {
     reader: BaseConsumer<LoggingContext>,
     topic: &'t str,
@@ -247,7 +254,8 @@ struct Log<'t> {
 }
 
 impl Log<'_> {
-    /// The next offset that would be read, transaction markers passed over; none before something was read.
+    /// Returns the next offset that would be read, past any transaction markers.
+    /// None before something was read.
     fn position(&self) -> Option<i64> {
         let positions = self.reader.position().ok()?;
         match positions.find_partition(self.topic, self.number)?.offset() {
@@ -257,7 +265,7 @@ impl Log<'_> {
     }
 }
 
-/// How far one partition is restored, as the status shows it for all.
+/// The progress of one partition's restore, as a part of the figures over all.
 struct Progress<'s> {
     all: &'s RestoreProgress,
     records: u64,
@@ -269,7 +277,7 @@ impl<'s> Progress<'s> {
         Self { all, records: 0, left: 0 }
     }
 
-    /// So many records were read in all, and about so many are left.
+    /// Notes that `records` records were read in all, and that about `left` are left.
     fn note(&mut self, records: u64, left: i64) {
         let left = u64::try_from(left).unwrap_or(0);
         self.all.note(records - self.records, (self.left, left));

@@ -1,13 +1,16 @@
-//! What a stateful role keeps of each partition, and how the consumer thread drives it (K7).
+//! Drives the states of a stateful role's partitions on the consumer thread,
+//! from restore to commit (K7).
 //!
 //! ```text
-//! assigned ─► position (start) ─► restore ─► given to the library ─► apply, in offset order
-//!                                                                  └► cut: absolute values, outputs, marker ─► one transaction
+//! assigned ─► position (start) ─► restore ─► given to librdkafka ─► apply, in offset order
+//!                                                                     │
+//!        one transaction ◄─ absolute values, outputs, marker ◄─ cut ◄─┘
 //! ```
 //!
-//! A record is applied when it is read, so its slot in the ledger is done at once. A batch holds what the state wants written beside
-//! what the records came to, and the positions of every partition whose state it touches, read or not: without them nothing would
-//! fence the transaction.
+//! A record is applied when it is read, so its slot in the ledger is done at once.
+//! A batch holds what the states write besides the outcomes of the records. It holds the positions
+//! of every partition whose state it touches, even if nothing of the partition was read: without
+//! them nothing would fence the transaction.
 
 use super::contract::{Applied, PartitionState, Stateful};
 use super::log_end::{Asked, LogEnds, log_ends};
@@ -27,51 +30,56 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Drives the states of all partitions of a stateful role. The states themselves are kept with their partitions.
+/// The driver of the states of all partitions. The states themselves are kept
+/// with their partitions.
 pub(crate) struct States {
-    /// The partition whose long work had a step in the last batch: another one is next.
+    /// The partition whose long work had a step in the last batch. Another one is next.
     stepped: Option<Partition>,
     restores: Restores,
-    /// Partitions whose state did not belong to this position when it was last restored.
+    /// The partitions whose last restore failed, each with the committed position that the
+    /// state had to belong to.
     failed: BTreeMap<Partition, Option<i64>>,
     ends: LogEnds,
 }
 
-/// What a restore came to.
+/// The outcome of a restore.
 pub(crate) enum Restored {
-    /// Where the partition starts, and its state.
+    /// The start of the partition, and its state.
     Ready(Answer, Stated),
-    /// The state does not belong to the position that the group had: both are to be asked again.
+    /// The state does not belong to the position that the group had. Both must be asked for again.
     Doubtful(Partition, Generation),
 }
 
 /// The state of one partition.
 pub(crate) struct Stated {
     state: Box<dyn PartitionState>,
-    /// Where reading began; None for the beginning of the log.
+    /// The offset where reading began; None for the beginning of the log.
     start: Option<i64>,
-    /// When the log's end was asked for; None when no answer is awaited.
+    /// The time at which the end of the log was asked for; None when no answer is awaited.
     asked: Option<Timestamp>,
-    /// Whether the batch in flight holds something of it.
+    /// True when the batch in flight holds something of the state.
     in_flight: bool,
 }
 
-/// What of an assigned partition holds its state.
+/// The part of an assigned partition's data that holds its state.
 pub(crate) trait HoldsState {
-    /// The state; None for a role without, and as long as it is not restored.
+    /// Returns the state; None for a role without state, and as long as it is not restored.
     fn stated(&self) -> Option<&Stated>;
     fn stated_mut(&mut self) -> Option<&mut Stated>;
 }
 
 impl Stated {
-    /// Applies a record; what comes of it alone.
+    /// Applies a record. Returns what must be written because of this record alone.
+    ///
+    /// # Errors
+    /// The role must stop.
     pub(crate) fn apply(&mut self, record: Record) -> Result<Applied, Error> {
         let (number, offset) = (record.partition, record.offset);
         let failed = |reason| Error::State { partition: number, reason: format!("offset {offset}: {reason}") };
         self.state.apply(record).map_err(failed)
     }
 
-    /// Whether reading should wait until something is written.
+    /// Returns whether reading should wait until something is written.
     pub(crate) fn is_full(&self) -> bool {
         self.state.is_full()
     }
@@ -86,7 +94,7 @@ impl States {
         Self { stepped: None, restores, failed: BTreeMap::new(), ends }
     }
 
-    /// Has the state of a partition restored whose position is known.
+    /// Asks the restore threads for the state of a partition whose position is known.
     ///
     /// # Errors
     /// Records that the state does not hold are gone.
@@ -112,11 +120,11 @@ impl States {
         Ok(())
     }
 
-    /// The next partition whose state is restored, or is not because it does not belong to the group's position. None when there is
-    /// none for now.
+    /// Returns the next partition whose state is restored, or whose state does not belong to the
+    /// group's position. Returns None when there is none for now.
     ///
     /// # Errors
-    /// What cannot be had again by restoring once more.
+    /// The restore failed in a way that another one cannot repair.
     pub(crate) fn restored(&mut self) -> Result<Option<Restored>, Error> {
         let Some((job, state)) = self.restores.answer()? else { return Ok(None) };
         let Job { partition, generation, committed, log, lease } = job;
@@ -125,7 +133,8 @@ impl States {
         }
         let state = match state {
             Ok(state) => state,
-            // Others may have had the partition since its position was asked, which this process is about to learn.
+            // Another process may have had the partition since its position was asked for, and this
+            // process has yet to learn of that.
             Err(error @ Error::State { .. }) if self.failed.insert(partition.clone(), committed) != Some(committed) => {
                 tracing::warn!(%error, "the position is asked once more");
                 return Ok(Some(Restored::Doubtful(partition, generation)));
@@ -138,10 +147,10 @@ impl States {
         Ok(Some(Restored::Ready(Answer { partition, generation, start, log }, stated)))
     }
 
-    /// Tells every state where its log ends, if it wants to know.
+    /// Tells every state where its log ends, if the state needs to know.
     pub(crate) fn find_ends<E: HoldsState>(&mut self, partitions: &mut Assignment<E>, now: Timestamp) -> Result<(), Error> {
         while let Some((Asked { partition, generation }, end)) = self.ends.answer()? {
-            // An answer to an earlier owner's question is older than what this one asks.
+            // An answer to a question of an earlier owner is older than the question of this one.
             let assigned = partitions.ours(&partition, generation);
             let Some(stated) = assigned.and_then(|assigned| assigned.each.stated_mut()) else { continue };
             if let Some((asked, end)) = stated.asked.take().zip(end) {
@@ -157,15 +166,18 @@ impl States {
         Ok(())
     }
 
-    /// The partition that has long work, behind the one that had its turn; None when no partition has any.
+    /// Returns the partition with long work that is next after the one that had its turn last;
+    /// None when no partition has any.
     fn next_to_step<E: HoldsState>(&self, partitions: &Assignment<E>) -> Option<Partition> {
         let is_closing = |assigned: &Assigned<E>| assigned.each.stated().is_some_and(|stated| stated.state.is_closing());
         let busy = || partitions.iter().filter(|(_, assigned)| is_closing(assigned)).map(|(partition, _)| partition);
         busy().find(|partition| self.stepped.as_ref().is_none_or(|last| *partition > last)).or_else(|| busy().next()).cloned()
     }
 
-    /// What the states want written with a cut, a step of one partition's long work among it. `cut` holds what was read since the last,
-    /// and positions of idle partitions, whose markers move with them; others may have something to write too, whose positions are added.
+    /// Returns the outputs of the states for a cut, with a step of one partition's long work.
+    /// `cut` holds the positions of what was read since the last one, and those of idle partitions,
+    /// whose markers move with them. Other states may have something to write too: the positions of
+    /// their partitions are added to `cut`.
     pub(crate) fn cut<E: HoldsState>(&mut self, cut: &mut Cut, partitions: &mut Assignment<E>, now: Timestamp) -> Vec<Output> {
         let mut outputs = Vec::new();
         let stepping = self.next_to_step(partitions);
@@ -182,7 +194,7 @@ impl States {
                 Some(next) => next,
                 None if !steps && !stated.state.has_outputs() => continue,
                 None => {
-                    // Something stands in the state, so something was read and committed before.
+                    // The state has something to write, so something was read and committed before.
                     let Some(next) = position.or(stated.start) else { continue };
                     cut.unread.push(Unread { partition: partition.clone(), generation, committed: Committed { next, log } });
                     next
@@ -196,13 +208,14 @@ impl States {
     }
 }
 
-/// Whether some state waits until everything below the end of its log is applied.
+/// Returns whether some state waits until everything below the end of its log is applied.
 pub(crate) fn wait_for_position<E: HoldsState>(partitions: &Assignment<E>) -> bool {
     partitions.iter().filter_map(|(_, assigned)| assigned.each.stated()).any(|stated| stated.state.waits_for_position())
 }
 
-/// Has every state do what it waited for everything below some offset for. Between two batches. `position_of` is the next offset that
-/// would be read of a partition; None when it is not known.
+/// Lets every state do what waited until everything below some offset was applied.
+/// Called between two batches. `position_of` returns the next offset that would be read of a
+/// partition, or None when it is not known.
 pub(crate) fn freeze<E: HoldsState>(
     partitions: &mut Assignment<E>,
     position_of: impl Fn(&Partition) -> Option<i64>,
@@ -213,13 +226,13 @@ pub(crate) fn freeze<E: HoldsState>(
     }
 }
 
-/// Whether there is something to write that should not wait.
+/// Returns whether some state has something to write that should not wait.
 pub(crate) fn are_urgent<E: HoldsState>(partitions: &Assignment<E>) -> bool {
     let stated = partitions.iter().filter_map(|(_, assigned)| assigned.each.stated());
     stated.into_iter().any(|stated| stated.state.is_urgent() || stated.state.is_closing())
 }
 
-/// Tells the states how the batch ended that was in flight.
+/// Tells the states how the batch in flight ended.
 pub(crate) fn settle<E: HoldsState>(partitions: &mut Assignment<E>, is_committed: bool) {
     for (_, _, stated) in each(partitions).filter(|(_, _, stated)| stated.in_flight) {
         stated.in_flight = false;
