@@ -1,4 +1,5 @@
-//! The brokers: logs with control records, a group that rebalances in two steps, and transactions.
+//! Models the brokers: logs with control records, a group that rebalances in two steps, and
+//! transactions.
 
 use crate::event::TopicId;
 use crate::kafka::base::partition::Partition;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
-/// Partitions of each topic.
+/// The number of partitions of each topic.
 pub(super) const PARTITIONS: i32 = 3;
 
 /// A member's place in the group at one moment.
@@ -34,42 +35,43 @@ impl GroupMembership for ModelMembership {
     }
 }
 
-/// What stands at one offset.
+/// An entry of a log, which takes one offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
     /// The end of a producer's transaction, which is never handed out.
     Control,
-    /// A record that may be read at once, or at this time (ms).
+    /// A record that may be evaluated from this time on (in milliseconds; 0 means at once).
     Record { due: u64, is_oversized: bool },
 }
 
-/// The topic that has a name now.
+/// The topic that exists under a name.
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) id: TopicId,
     pub(super) logs: Vec<Vec<Entry>>,
 }
 
-/// What the group tells a member when that polls.
+/// A message from the group, which a member gets when it polls.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The member is in this generation under this id; partitions that go, and partitions that come.
+    /// The member is in this generation under this id, gives up some partitions, and gets others.
     Synced { membership: ModelMembership, revoked: BTreeSet<Partition>, assigned: BTreeSet<Partition> },
-    /// The member's session was over: all that it had is lost.
+    /// The member's session was over, and it has lost all its partitions.
     Lost,
 }
 
-/// The transaction of one transactional id.
+/// The stage of the transaction of one process.
 #[derive(Debug, Default)]
 enum Stage {
     #[default]
     Idle,
     Begun(Batch<ModelMembership>),
-    /// The coordinator has accepted the offsets: nobody is told a position of these partitions until the transaction has ended.
+    /// The coordinator has accepted the offsets. Until the transaction has ended, nobody gets a
+    /// position of these partitions.
     OffsetsSent(Batch<ModelMembership>),
 }
 
-/// One process as the brokers know it.
+/// One process, as the brokers know it.
 #[derive(Debug, Default)]
 struct Process {
     is_live: bool,
@@ -85,11 +87,11 @@ struct Process {
 pub(super) struct Cluster {
     pub(super) topics: BTreeMap<Arc<str>, Topic>,
     pub(super) committed: BTreeMap<Partition, Committed>,
-    /// How often an output of a record can be read: by log, partition and offset.
+    /// The number of times that an output of a record can be read, by log, partition and offset.
     visible: BTreeMap<(TopicId, i32, i64), u32>,
-    /// The changelog of each partition: how many records are counted, with the position.
+    /// The changelog of each partition: the number of records that are counted, and the position.
     pub(super) counts: BTreeMap<Partition, (u64, i64)>,
-    /// Whether each commit moves the marker of a state too.
+    /// True when each commit must move the marker of a state too.
     is_stateful: bool,
     generation: i32,
     names: u64,
@@ -116,7 +118,7 @@ impl Cluster {
         cluster
     }
 
-    /// Makes a topic, or makes it anew.
+    /// Makes a topic, or replaces it with a new one of the same name.
     pub(super) fn make(&mut self, topic: &str) {
         let logs = (0..PARTITIONS).map(|_| Vec::new()).collect();
         self.names += 1;
@@ -138,7 +140,7 @@ impl Cluster {
         self.topics.get_mut(&partition.topic).unwrap().logs[usize::try_from(partition.number).unwrap()].push(entry);
     }
 
-    /// Takes a new process in under this number, which had no live one.
+    /// Takes a new process into the group under this number. The process before it must be dead.
     pub(super) fn join(&mut self, process: usize, rng: &mut Rng) {
         self.names += 1;
         let member = CString::new(format!("member-{}", self.names)).unwrap();
@@ -149,7 +151,7 @@ impl Cluster {
         self.rebalance(rng);
     }
 
-    /// Ends a process's place in the group; if it lives, it learns of that when it polls.
+    /// Removes a process from the group. If the process lives, it learns of that when it polls.
     pub(super) fn remove(&mut self, process: usize, lives: bool, rng: &mut Rng) {
         let removed = &mut self.processes[process];
         removed.is_live = false;
@@ -166,7 +168,7 @@ impl Cluster {
         self.processes[process].is_live
     }
 
-    /// The group begins to share its partitions out anew.
+    /// Begins a rebalance with a random new assignment.
     pub(super) fn rebalance(&mut self, rng: &mut Rng) {
         let live: Vec<usize> = (0..self.processes.len()).filter(|process| self.processes[*process].is_live).collect();
         for process in &mut self.processes {
@@ -182,7 +184,8 @@ impl Cluster {
         self.next_generation();
     }
 
-    /// Every live member is told what it gives up, and gets what nobody has.
+    /// Begins the next generation: tells every live member which partitions it gives up, and gives
+    /// it those that nobody has.
     fn next_generation(&mut self) {
         self.generation += 1;
         let taken: BTreeSet<Partition> = self.processes.iter().flat_map(|process| process.owned.iter().cloned()).collect();
@@ -195,12 +198,13 @@ impl Cluster {
         }
     }
 
-    /// The next event for a process that polls.
+    /// Takes the next event for a process that polls.
     pub(super) fn event(&mut self, process: usize) -> Option<Event> {
         self.processes[process].events.pop_front()
     }
 
-    /// A member has given partitions up: the second step of the rebalance hands them on.
+    /// Notes that a member has given partitions up. The second step of the rebalance assigns them
+    /// to others.
     pub(super) fn given_up(&mut self, process: usize, partitions: &BTreeSet<Partition>) {
         let given = &mut self.processes[process];
         let before = given.owned.len();
@@ -210,8 +214,9 @@ impl Cluster {
         }
     }
 
-    /// A static member was removed while it joined again, and taken in under another id: others had its partitions meanwhile, and
-    /// committed what they read. The library keeps the assignment and tells nobody.
+    /// Removes a static member while it joins again, and takes it in under another id. Meanwhile
+    /// others have its partitions, and commit what they read. The library keeps the assignment and
+    /// tells nobody.
     pub(super) fn remove_while_joining(&mut self, process: usize, rng: &mut Rng) {
         if !self.processes[process].is_live || !self.processes[process].events.is_empty() {
             return;
@@ -247,7 +252,7 @@ impl Cluster {
         matches!(entry, Some(Entry::Record { .. }))
     }
 
-    /// Whether a transaction that is open holds a position of the partition.
+    /// Returns whether an open transaction holds a position of the partition.
     pub(super) fn has_open_offsets(&self, partition: &Partition) -> bool {
         self.processes.iter().any(|process| match &process.stage {
             Stage::OffsetsSent(batch) => batch.offsets.find_partition(&partition.topic, partition.number).is_some(),
@@ -255,7 +260,8 @@ impl Cluster {
         })
     }
 
-    /// A new producer takes the id: the open transaction of the one before is aborted.
+    /// Gives the transactional id to a new producer, which aborts the open transaction of the one
+    /// before.
     pub(super) fn fence(&mut self, process: usize) {
         self.processes[process].stage = Stage::Idle;
     }
@@ -269,7 +275,7 @@ impl Cluster {
         self.processes[process].ended.pop_front()
     }
 
-    /// Moves the transaction of a process on by one step.
+    /// Advances the transaction of a process by one step.
     pub(super) fn step(&mut self, process: usize, has_faults: bool, rng: &mut Rng) {
         let ended = match std::mem::take(&mut self.processes[process].stage) {
             Stage::Idle => return,
@@ -291,7 +297,7 @@ impl Cluster {
         self.processes[process].ended.push_back(ended);
     }
 
-    /// Why a batch is aborted before its offsets are accepted; None when they are.
+    /// Returns why a batch is aborted before its offsets are accepted; None when they are accepted.
     fn refusal(&self, batch: &Batch<ModelMembership>, process: usize, has_faults: bool, rng: &mut Rng) -> Option<Abort> {
         if let Some(abort) = requested(batch) {
             return Some(abort);
@@ -318,7 +324,8 @@ impl Cluster {
         (!is_member).then(|| Abort { cause: Cause::Membership, ..Abort::because("another generation") })
     }
 
-    /// Makes outputs and positions visible, both at once, and checks that the ones answer the others.
+    /// Makes outputs and positions visible, both at once, and checks that the outputs answer the
+    /// records below the positions. Returns the number of outputs.
     fn commit(&mut self, batch: &Batch<ModelMembership>) -> u64 {
         self.commits += 1;
         let mut written = 0;
@@ -341,7 +348,7 @@ impl Cluster {
         written
     }
 
-    /// Takes what a batch says of states, and checks that it belongs to the positions.
+    /// Applies the state records of a batch, and checks that they fit the positions.
     fn count(&mut self, batch: &Batch<ModelMembership>) {
         for output in batch.state.iter() {
             let (topic, partition, position) = origin(output.key.as_deref().unwrap_or_default());
@@ -366,7 +373,8 @@ impl Cluster {
         (0..position).filter(|offset| self.is_record(partition, *offset)).count() as u64
     }
 
-    /// Outputs of a partition are visible exactly if its committed position lies above their record.
+    /// Checks that the outputs of a partition are visible exactly if the committed position lies
+    /// above their record.
     fn check(&self, partition: &Partition) {
         let id = self.topics[&partition.topic].id;
         let Some(committed) = self.committed.get(partition).filter(|committed| committed.log == Some(id)) else { return };
@@ -377,12 +385,12 @@ impl Cluster {
         }
     }
 
-    /// Whether every record of every partition is answered.
+    /// Returns whether every record of every partition is answered.
     pub(super) fn is_done(&self) -> bool {
         self.partitions().iter().all(|partition| self.lag(partition) == 0)
     }
 
-    /// Offsets behind the committed position, control records included.
+    /// Counts the offsets above the committed position, control records included.
     pub(super) fn lag(&self, partition: &Partition) -> usize {
         let id = self.topics[&partition.topic].id;
         let committed = self.committed.get(partition).filter(|committed| committed.log == Some(id)).map_or(0, |known| known.next);
@@ -394,7 +402,7 @@ fn requested(batch: &Batch<ModelMembership>) -> Option<Abort> {
     batch.abort.cause().map(|cause| Abort { wanted: true, cause, ..Abort::because(cause.sentence()) })
 }
 
-/// What an output says of the record that it answers.
+/// Reads topic, partition and offset from a text that an output or a state record carries.
 fn origin(text: &[u8]) -> (Arc<str>, i32, i64) {
     let text = std::str::from_utf8(text).unwrap();
     let mut parts = text.split('/');

@@ -1,12 +1,18 @@
-//! The consumer thread among models of its brokers: every interleaving is decided by a seed.
+//! Runs the consumer thread's state among models of its brokers, in an interleaving that a seed
+//! decides.
 //!
-//! What runs is [`ConsumerState`](super::consumer_state::ConsumerState) as it is; group, logs, transactions, evaluation, and the threads
-//! that ask for positions and states are models. After every commit and every turn it is checked that
-//! - outputs are visible exactly if the committed position of their partition lies above their record (promises 1 and 2),
-//! - a state's marker is the committed position, and its count that of the records below,
-//! - the library reads what was given to it, and leaves alone what is to be left alone,
+//! The code under test is the real
+//! [`ConsumerState`](super::consumer_state::ConsumerState).
+//! Models replace the group, the logs, the transactions, the evaluation, and the threads that ask
+//! for positions and restore states. After every commit and every turn, the simulation checks that
+//! - outputs are visible exactly if the committed position of their partition lies above their
+//!   record (promises 1 and 2),
+//! - a state's marker is the committed position, and its count is that of the records below it,
+//! - the library reads the partitions that it was given, and pauses exactly those that must be
+//!   paused.
 //!
-//! and in the end, when nothing fails any more, that every record of every partition is answered.
+//! At the end, when no more faults occur, it checks that every record of every partition is
+//! answered.
 
 mod cluster;
 mod process;
@@ -23,13 +29,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Processes of the group.
+/// The number of processes in the group.
 const PROCESSES: usize = 3;
-/// Steps with faults, before everything is left to end.
+/// The number of steps with faults.
 const STEPS: usize = 300;
-/// Rounds in which everything must have ended.
+/// The number of rounds without faults in which everything must end.
 const ROUNDS: usize = 3_000;
-/// Seeds that failed once, one a line.
+/// The file of seeds that have failed once, one in each line.
 const KEPT: &str = "proptest-regressions/kafka/simulation.txt";
 
 struct Simulation {
@@ -39,7 +45,7 @@ struct Simulation {
     milliseconds: Arc<AtomicU64>,
     clock: Clock,
     processes: Vec<Option<Process>>,
-    /// Processes that stand still.
+    /// True for each process that stands still.
     frozen: [bool; PROCESSES],
 }
 
@@ -84,7 +90,7 @@ impl Simulation {
                 self.produce(5);
             }
             21..22 => self.cluster.lock().unwrap().remove_while_joining(process, &mut self.rng),
-            // So long that partitions are idle.
+            // The time is long enough for partitions to become idle.
             22..23 => self.pass(20 * time),
             23..35 => self.pass(time),
             35..45 => self.cluster.lock().unwrap().step(process, true, &mut self.rng),
@@ -92,7 +98,7 @@ impl Simulation {
         }
     }
 
-    /// One process does something, unless it stands still.
+    /// Lets one process do something, unless it stands still.
     fn move_on(&mut self, process: usize) {
         let Some(running) = self.processes[process].as_mut().filter(|_| !self.frozen[process]) else { return };
         match self.rng.u8(..10) {
@@ -125,7 +131,8 @@ impl Simulation {
         if self.processes[process].is_some() {
             return;
         }
-        // A member of this name that died may still be in the group: it is taken for dead at last.
+        // A dead member of this name may still be in the group, which notices its death here at the
+        // latest.
         if self.cluster.lock().unwrap().is_live(process) {
             self.cluster.lock().unwrap().remove(process, false, &mut self.rng);
         }
@@ -137,7 +144,7 @@ impl Simulation {
         self.cluster.lock().unwrap().join(process, &mut self.rng);
     }
 
-    /// The process dies; the group notices later.
+    /// Kills a process. The group notices that later.
     fn kill(&mut self, process: usize) {
         self.processes[process] = None;
     }
@@ -151,7 +158,7 @@ impl Simulation {
 
     fn thaw(&mut self, process: usize) {
         if std::mem::take(&mut self.frozen[process]) && !self.cluster.lock().unwrap().is_live(process) {
-            // It learns that its session was over, and joins again.
+            // The process learns that its session was over, and joins again.
             if let Some(running) = &mut self.processes[process] {
                 running.poll_and_turn(&mut self.rng);
                 self.cluster.lock().unwrap().join(process, &mut self.rng);
@@ -159,7 +166,7 @@ impl Simulation {
         }
     }
 
-    /// The session of a process that is dead, or stands still, is over.
+    /// Ends the session of a process that is dead or stands still.
     fn expire(&mut self, process: usize) {
         let lives = self.processes[process].is_some();
         if self.cluster.lock().unwrap().is_live(process) && (!lives || self.frozen[process]) {
@@ -167,7 +174,7 @@ impl Simulation {
         }
     }
 
-    /// Nothing fails any more: everything must come to its end.
+    /// Runs without faults until every record is answered.
     fn end(&mut self) {
         self.setup.stops_for_refusals = false;
         for process in 0..PROCESSES {
@@ -213,7 +220,7 @@ impl Simulation {
     }
 }
 
-/// Runs a seed; what it counted, commits and aborts.
+/// Runs a seed, and returns the numbers of commits and aborts.
 fn run(seed: u64, is_stateful: bool) -> (u64, u64) {
     let mut simulation = Simulation::new(seed, is_stateful);
     simulation.run();
@@ -221,7 +228,7 @@ fn run(seed: u64, is_stateful: bool) -> (u64, u64) {
     (cluster.commits, cluster.aborts)
 }
 
-/// Runs a seed, and keeps it when it fails.
+/// Runs a seed, and writes it to the file of kept seeds when it fails.
 fn run_and_keep(seed: u64, is_stateful: bool) -> (u64, u64) {
     catch_unwind(|| run(seed, is_stateful)).unwrap_or_else(|failure| {
         let kind = if is_stateful { "stateful" } else { "stateless" };

@@ -1,4 +1,5 @@
-//! One simulated process: the real state of a consumer thread between models of its group, its transactions and its threads.
+//! Simulates one process: the real state of a consumer thread, with models of its group, its
+//! transactions and its threads.
 
 use super::cluster::{Cluster, Entry, Event, ModelMembership};
 use super::role::{Count, ModelRole, answer};
@@ -33,21 +34,21 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 type Shared = Arc<Mutex<Cluster>>;
 
-/// How a process is set up.
+/// Settings of a simulated process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setup {
     pub(super) is_stateful: bool,
-    /// Refusals among a hundred outcomes.
+    /// The number of refusals among a hundred outcomes.
     pub(super) refusals: u8,
     pub(super) stops_for_refusals: bool,
 }
 
-/// What the client library does for a member: it keeps pauses over assignments, as librdkafka does.
+/// A model of the client library's consumer. It keeps pauses over assignments, as librdkafka does.
 pub(super) struct ModelConsumer {
     cluster: Shared,
     membership: RefCell<Option<ModelMembership>>,
     is_lost: Cell<bool>,
-    /// The next offset to read of each partition that it was given.
+    /// The next offset to read of each partition that the library was given.
     positions: RefCell<BTreeMap<Partition, i64>>,
     paused: RefCell<BTreeSet<Partition>>,
 }
@@ -112,7 +113,7 @@ impl GroupConsumer<ModelMembership> for ModelConsumer {
 }
 
 impl ModelConsumer {
-    /// The next record of some partition that is not paused; None when there is none.
+    /// Reads the next record of a partition that is not paused; None when there is none.
     fn record(&self, time: Timestamp, rng: &mut Rng) -> Option<Record> {
         let cluster = self.cluster.lock().unwrap();
         let mut positions = self.positions.borrow_mut();
@@ -123,7 +124,7 @@ impl ModelConsumer {
         for (partition, position) in readable {
             let log = cluster.log(partition);
             if usize::try_from(*position).unwrap() > log.len() {
-                // Out of range: `auto.offset.reset` is `earliest`.
+                // The position is out of range, and `auto.offset.reset` is `earliest`.
                 *position = 0;
             }
             while let Some(entry) = log.get(usize::try_from(*position).unwrap()) {
@@ -149,7 +150,7 @@ impl ModelConsumer {
 struct ModelTransactions {
     cluster: Shared,
     process: usize,
-    /// How many steps the thread makes while somebody waits for it.
+    /// Decides how many steps the transaction thread makes while somebody waits for it.
     patience: Arc<Mutex<Rng>>,
 }
 
@@ -193,7 +194,7 @@ pub(super) struct Process {
     clock: Clock,
     asked: mpsc::Receiver<Question>,
     positions: mpsc::Sender<(Question, Result<Found, Error>)>,
-    /// Questions without answer.
+    /// Questions without an answer.
     open: Vec<Question>,
     jobs: mpsc::Receiver<Job>,
     states: mpsc::Sender<(Job, Result<Box<dyn PartitionState>, Error>)>,
@@ -261,7 +262,7 @@ impl Process {
         }
     }
 
-    /// What the consumer thread does between two looks at its stop: polls, then its turn.
+    /// Does the work of the consumer thread between two checks for a stop: some polls, then a turn.
     pub(super) fn poll_and_turn(&mut self, rng: &mut Rng) {
         for _ in 0..rng.u8(1..12) {
             if !self.poll(rng) {
@@ -271,14 +272,15 @@ impl Process {
         self.turn();
     }
 
-    /// Serves one event; false when nothing more is to be read for now.
+    /// Serves one event. Returns false when nothing more should be read for now.
     fn poll(&mut self, rng: &mut Rng) -> bool {
         let event = self.cluster.lock().unwrap().event(self.number);
         match event {
             Some(Event::Synced { membership, revoked, assigned }) => {
                 *self.consumer.membership.borrow_mut() = Some(membership);
                 self.consumer.is_lost.set(false);
-                // The library gives up what it has; the group may have asked for that twice.
+                // The library revokes only partitions that it has. The group may have asked for the
+                // same revocation twice.
                 let has = |partition: &&Partition| self.state.partitions.get(partition).is_some();
                 let ours: BTreeSet<Partition> = revoked.iter().filter(has).cloned().collect();
                 if !ours.is_empty() {
@@ -307,7 +309,8 @@ impl Process {
         self.check_pauses();
     }
 
-    /// The library leaves alone what is to be left alone, and nothing else, whether it is ours or not.
+    /// Checks that the library pauses exactly the partitions that must be paused, and reads exactly
+    /// those that were started.
     fn check_pauses(&self) {
         let paused = self.consumer.paused.borrow();
         assert_eq!(*paused, self.state.paused(), "what is paused");
@@ -319,7 +322,7 @@ impl Process {
         }
     }
 
-    /// Whoever evaluates begins what was handed out, and ends one evaluation.
+    /// Begins all evaluations that were handed out, and ends one of them.
     pub(super) fn evaluate(&mut self, rng: &mut Rng) {
         while let Ok(chunk) = self.work.try_recv() {
             self.evaluated.extend(chunk.into_iter().map(|work| self.completions.begin(work)));
@@ -345,7 +348,7 @@ impl Process {
         self.evaluated.len()
     }
 
-    /// The threads that ask brokers answer one question each, when the brokers would.
+    /// Answers one question about a position and one about a state, if the brokers would answer.
     pub(super) fn answer(&mut self, rng: &mut Rng) {
         self.open.extend(self.asked.try_iter());
         self.open.retain(|question| !question.lease.is_over());
@@ -359,7 +362,7 @@ impl Process {
         self.to_restore.extend(self.jobs.try_iter());
         if !self.to_restore.is_empty() {
             let job = self.to_restore.swap_remove(rng.usize(..self.to_restore.len()));
-            // A job that is void is not worked on, as its partition may have an owner that writes.
+            // A void job is dropped, because its partition may have another owner that writes.
             if !job.lease.is_over() {
                 let state = Count::restored(&self.cluster, &job.partition, job.committed);
                 self.states.send((job, state)).unwrap();
@@ -367,7 +370,7 @@ impl Process {
         }
     }
 
-    /// Where a partition starts; None while a transaction holds its position back.
+    /// Returns where a partition starts; None while a transaction holds its position back.
     fn position(&self, partition: &Partition) -> Option<Found> {
         let cluster = self.cluster.lock().unwrap();
         if cluster.has_open_offsets(partition) {
@@ -378,7 +381,8 @@ impl Process {
         Some((Start::of(cluster.committed.get(partition).copied(), id, (0, end)), id))
     }
 
-    /// Finishes what it can and leaves; the rest is left to the next owners.
+    /// Finishes as much as a random number of rounds allows, and leaves the rest to the next
+    /// owners.
     pub(super) fn stop(mut self, rng: &mut Rng) {
         self.state.stop_intake(&self.consumer);
         for _ in 0..rng.u8(..60) {
@@ -394,7 +398,7 @@ impl Process {
         self.state.leave();
     }
 
-    /// Whether most of what came was refused, and nothing is read any more.
+    /// Returns whether most outcomes were refusals, so that nothing is read any more.
     pub(super) fn has_stopped(&self) -> bool {
         self.state.refusals.stopped()
     }

@@ -1,4 +1,5 @@
-//! The role that the simulated processes run, without state or with a count of records as state.
+//! Defines the role that the simulated processes run, without state or with a count of records as
+//! its state.
 
 use super::cluster::Cluster;
 use crate::event::{Headers, Output, Record};
@@ -11,20 +12,20 @@ use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Answers every record with one output that names it.
+/// A role that answers every record with one output that names the record.
 pub(super) struct ModelRole {
     pub(super) is_stateful: bool,
-    /// Milliseconds since the simulation began.
+    /// Returns the milliseconds since the simulation began.
     pub(super) clock: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// The record's value says when it is due.
+/// Reads from a record's value when it is due, in milliseconds.
 pub(super) fn due(record: &Record) -> u64 {
     let value = record.value.as_deref().unwrap_or_default();
     u64::from_be_bytes(value[..8].try_into().unwrap())
 }
 
-/// The output that answers a record.
+/// Makes the output that answers a record.
 pub(super) fn answer((topic, partition, offset): (&str, i32, i64), is_oversized: bool) -> Output {
     let suffix = if is_oversized { "/oversized" } else { "" };
     let value = format!("{topic}/{partition}/{offset}{suffix}").into_bytes();
@@ -42,7 +43,7 @@ impl Role for ModelRole {
     }
 }
 
-/// How many records of a partition were applied, written as an absolute value.
+/// The number of records of a partition that were applied, which is written as an absolute value.
 pub(super) struct Count {
     topic: Arc<str>,
     partition: i32,
@@ -51,7 +52,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// What the changelog says; the marker must be the group's position.
+    /// Restores a count from the changelog. The marker must be the group's position.
     pub(super) fn restored(
         cluster: &Mutex<Cluster>,
         partition: &Partition,
