@@ -1,7 +1,8 @@
-//! What the consumer thread keeps between two polls, and what it does with one record.
+//! Keeps the state of the consumer thread between two polls, and takes up single records and their
+//! outcomes.
 //!
-//! What is done in turn with everything that is kept stands in `turn`, batches in `writing`, and partitions that come and go in
-//! `rebalance`.
+//! `turn` holds the work that the thread does between two polls, `writing` cuts and settles
+//! batches, and `rebalance` accepts partitions and gives them up.
 
 use super::contract::{Intake, Outcome, Role, Work};
 use super::dispatch::{Begun, Dispatch};
@@ -36,25 +37,29 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Records handed out together, as far as there are so many.
+/// The largest number of records that are handed out in one chunk.
 const CHUNK: usize = 8;
 
-/// Everything that the consumer thread works with besides the consumer itself. `M` is a membership of its group.
+/// The state of the consumer thread, without the consumer itself. `M` is a membership of its group.
 pub(crate) struct ConsumerState<M> {
     pub(crate) role_name: &'static str,
     pub(crate) role: Arc<dyn Role>,
-    /// The topics that are read.
+    /// The topics that the pipeline reads.
     pub(crate) topics: Vec<String>,
-    /// All that is kept of each partition that is ours.
+    /// The partitions that the group has assigned to this member, with everything that is kept of
+    /// each.
     pub(crate) partitions: Assignment<Handling>,
     pub(crate) positions: Positions,
-    /// Drives the states of a stateful role, which takes records at once instead of having them handed out.
+    /// The driver of the states of a stateful role; None for a role without state. A stateful role
+    /// applies its records at once, on this thread, and no record is handed out.
     pub(crate) states: Option<States>,
     pub(crate) transactions: Box<dyn TransactionPort<M>>,
-    /// None once nothing more is handed out: whoever evaluates may end then.
+    /// The channel to the tasks that evaluate records; None once nothing more is handed out, so
+    /// that those tasks can end.
     work: Option<UnboundedSender<Vec<Work>>>,
     pub(crate) dispatch: Dispatch,
-    /// Records that came since the last were handed out: those who evaluate are woken once for several.
+    /// Records that were queued since records were last handed out. Handing out several at a time
+    /// wakes the evaluating tasks once for all of them.
     fresh: usize,
     pub(crate) outcomes: mpsc::Receiver<(Slot, Outcome)>,
     pub(crate) writing: Writing,
@@ -63,48 +68,51 @@ pub(crate) struct ConsumerState<M> {
     pub(crate) idle: Idle,
     pub(crate) place: Place,
     pub(crate) refusals: Refusals,
-    /// The setting that would turn the stop for refusals off.
+    /// The name of the setting that turns the stop for refusals off.
     refusal_stop: Option<&'static str>,
     pub(crate) fetches: Fetches,
     pub(crate) rights: Rights,
     pub(crate) status: Arc<Status>,
     pub(crate) clock: Clock,
     pub(crate) last_cut: Instant,
-    /// When the figures for monitoring are shown.
+    /// Limits how often the figures for monitoring are published.
     pub(crate) figures: Throttle,
     pub(crate) limits: Limits,
     pub(crate) intake_stopped: bool,
     pub(crate) closing: bool,
-    /// The session in the group ended by our own clock, and no new one has begun.
+    /// True when the session in the group ended by the clock of this process, and no new one has
+    /// begun.
     pub(crate) session_over: bool,
     pub(crate) failure: Option<Error>,
     pub(crate) tally: Tally,
 }
 
-/// How far the writing of the last batch is.
+/// The stage that the writing of batches has reached.
 #[derive(Debug)]
 pub(crate) enum Writing {
-    /// The next batch may be cut.
+    /// No batch is in flight, and the next one may be cut.
     Nothing,
-    /// The transaction thread has this one in hand.
+    /// The transaction thread is writing this batch.
     InTransaction { cut: Cut, abort: AbortRequest },
-    /// The last one failed: it is cut again then.
+    /// The last batch failed; its records are cut again at this time.
     BackingOff { until: Instant },
 }
 
-/// When a batch is cut, and how much it holds.
+/// Limits on when a batch is cut, and on how much it holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) commit_interval: Duration,
     pub(crate) commit_records: usize,
-    /// As many as `commit_records`, but for a while after something was refused for its size: what it is shows in a small batch.
+    /// The largest number of records in the next batch. It equals `commit_records`, except for a
+    /// while after a topic has refused something for its size: a small batch shows which record
+    /// that is.
     pub(crate) batch_records: usize,
     pub(crate) commit_bytes: usize,
-    /// How long a revocation waits for the end of the batch in flight.
+    /// The time for which a revocation waits for the end of the batch in flight.
     pub(crate) revoke: Duration,
 }
 
-/// What a consumer thread is made of.
+/// The parts that [`ConsumerState::new`] assembles.
 pub(crate) struct Parts<M> {
     pub(crate) positions: Positions,
     pub(crate) states: Option<States>,
@@ -114,7 +122,7 @@ pub(crate) struct Parts<M> {
     pub(crate) begun: Begun,
     pub(crate) status: Arc<Status>,
     pub(crate) clock: Clock,
-    /// Who this process is to the brokers.
+    /// The user that the brokers know this process as.
     pub(crate) user: User,
 }
 
@@ -162,12 +170,13 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Whether nothing is held and nothing is on its way.
+    /// Returns whether no record is held, no partition is starting and no transaction is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         !self.is_in_transaction() && self.partitions.records() == 0 && self.starting() == 0
     }
 
-    /// Whether nothing that a stop can finish is left: what waits for its time is left to the next owner.
+    /// Returns whether a stop has finished all that it can finish. Delayed records are left to the
+    /// next owner of their partition.
     pub(crate) fn is_drained(&self) -> bool {
         let delayed: usize = self.partitions.iter().map(|(_, assigned)| assigned.each.delayed.held()).sum();
         !self.is_in_transaction() && self.partitions.ready() == 0 && self.partitions.pending() == delayed
@@ -177,18 +186,19 @@ impl<M: GroupMembership> ConsumerState<M> {
         matches!(self.writing, Writing::InTransaction { .. })
     }
 
-    /// Partitions whose position, or whose state, is not known yet.
+    /// Counts the partitions whose position or state is not known yet.
     pub(crate) fn starting(&self) -> usize {
         self.partitions.iter().filter(|(_, assigned)| !assigned.each.has_started()).count()
     }
 
-    /// Fences whoever used this process's transactional id before, without waiting for that.
+    /// Fences earlier users of this process's transactional id, without waiting for the result.
     pub(crate) fn fence(&mut self) -> Result<(), Error> {
         self.transactions.fence()
     }
 
-    /// Says what it means that the consumer cannot go on. One whose session was over is fenced by its own next tries to join, when the
-    /// brokers take them up later than it makes them (K13).
+    /// Returns the error for a consumer that cannot continue. After the end of its session, a fence
+    /// is not the work of another process: the consumer's own attempts to join fence it when the
+    /// brokers process them later than it makes them (K13).
     pub(crate) fn gone(&self, code: RDKafkaErrorCode, reason: String) -> Error {
         match code {
             RDKafkaErrorCode::FencedInstanceId if self.session_over => Error::SessionOver(reason),
@@ -201,7 +211,8 @@ impl<M: GroupMembership> ConsumerState<M> {
         self.failure.take()
     }
 
-    /// Takes up a record and hands it out when its time has come. True when something is to be paused before any more is read.
+    /// Takes up a record, and hands it out when it is due. Returns true when partitions must be
+    /// paused before any more is read.
     pub(crate) fn take_up(&mut self, record: Record) -> Result<bool, Error> {
         if self.intake_stopped || self.refusals.stopped() {
             return Ok(false);
@@ -231,7 +242,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(self.partitions.is_over_budget(self.dispatch.orphaned()))
     }
 
-    /// Has the state of a record's partition take it.
+    /// Applies a record to the state of its partition.
     fn apply(&mut self, slot: Slot, record: Record) -> Result<(), Error> {
         let partition = slot.partition();
         let stated = self.partitions.get_mut(partition).and_then(|assigned| assigned.each.state.as_mut());
@@ -240,7 +251,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         self.done(slot, outputs, counted, refused)
     }
 
-    /// Lets a record wait for its turn to be evaluated.
+    /// Queues a record until it is its turn to be evaluated.
     pub(crate) fn queue(&mut self, slot: Slot, record: Record) {
         if let Some(assigned) = self.partitions.get_mut(slot.partition()) {
             assigned.each.lane.queue(slot, record);
@@ -264,7 +275,8 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Leaves everything that is held to the next owner, and hands out nothing more.
+    /// Leaves everything that is held to the next owner, and hands out nothing more. Returns the
+    /// final tally.
     pub(crate) fn leave(&mut self) -> Tally {
         self.work = None;
         let partitions: Vec<Partition> = self.partitions.partitions().cloned().collect();
@@ -272,29 +284,29 @@ impl<M: GroupMembership> ConsumerState<M> {
         self.tally
     }
 
-    /// Whether so much waits to be evaluated that nothing needs to be read for now.
+    /// Returns whether so many records wait to be evaluated that nothing needs to be read for now.
     pub(crate) fn has_enough(&self) -> bool {
         self.dispatch.has_enough()
     }
 
-    /// Whether no broker has answered the consumer for so long, although one did before.
+    /// Returns whether a broker has answered the consumer before, but none for `patience`.
     pub(crate) fn is_unanswered(&self, patience: Duration) -> bool {
         self.fetches.is_silent(patience, self.clock.now().instant)
     }
 
-    /// Takes what the library's statistics say.
+    /// Reads the library's statistics.
     pub(crate) fn observe(&mut self, statistics: &[u8]) {
         let paused = self.paused();
         self.fetches.note(statistics, self.partitions.partitions(), &paused, self.clock.now().instant);
     }
 
-    /// Notes an error in the place of a record.
+    /// Notes an error that the library returned in the place of a record.
     pub(crate) fn not_read(&mut self, error: &KafkaError) {
         crate::kafka::base::log::reading(error);
         self.rights.note(error, self.clock.now().instant);
     }
 
-    /// Notes what a record came to.
+    /// Notes the outcome of a record.
     pub(crate) fn done(&mut self, slot: Slot, outputs: Vec<Output>, counted: Counted, refused: bool) -> Result<(), Error> {
         self.tally.refused += u64::from(refused);
         if self.partitions.complete(slot, outputs, counted)? && self.refusals.note(refused) {
@@ -303,8 +315,10 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(())
     }
 
-    /// Most of what comes is refused: whoever writes it is broken, and its records are not to be drained into dead letters. Stays
-    /// alive, because a restart would only drain some more. What was read is finished, so that dead letters tell the reasons.
+    /// Stops the role because most records are refused, and logs that. The producer that writes
+    /// them is broken, and its records must not be drained into dead letters. The process stays
+    /// alive, because a restart would only drain some more of them. What was read is still
+    /// finished, so that the dead letters tell the reasons.
     fn stop_for_refusals(&mut self) {
         self.status.stopped();
         tracing::error!(

@@ -1,7 +1,9 @@
-//! The consumer's callbacks, and the real member of a group.
+//! Serves the consumer's callbacks, and implements the ports of the consumer thread with the real
+//! client library.
 //!
-//! The rebalance callback runs inside `poll`, on the consumer thread; what that thread keeps is behind a lock only because the library
-//! asks for a shared context. The lock is never held over a poll.
+//! The rebalance callback runs inside `poll`, on the consumer thread. The state of that thread is
+//! behind a lock only because the library asks for a context that can be shared. The lock is never
+//! held during a poll.
 
 use super::consumer_state::ConsumerState;
 use super::port::{GroupConsumer, GroupMembership, TransactionPort};
@@ -21,7 +23,7 @@ use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The consumer's context. A consumer that takes the place of another one gets the same.
+/// The consumer's context. A consumer that replaces another one gets the same context.
 #[derive(Clone)]
 pub(crate) struct Context(Arc<Mutex<ConsumerState<Membership>>>);
 

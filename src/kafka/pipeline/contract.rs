@@ -1,4 +1,5 @@
-//! What a role and its pipeline say to each other: what is read, what is handed out, and what comes back.
+//! Defines the interface between a role and its pipeline: settings, records to evaluate, and
+//! outcomes.
 
 pub use crate::kafka::ledger::slot::Slot;
 
@@ -10,85 +11,93 @@ use crate::metrics::Counted;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-/// What is read, and how much of it is held.
+/// Settings of a pipeline: which topics it reads for which role, and how much it may hold.
 #[derive(Clone)]
 pub struct Intake {
-    /// The role's name, as metrics show it.
+    /// The role's name in metrics.
     pub name: &'static str,
     /// The consumer group.
     pub group: Group,
-    /// The topics read.
+    /// The topics to read.
     pub topics: Vec<String>,
-    /// Records held, from reading to commit, above which reading pauses.
+    /// The number of records held, from reading to commit, above which reading pauses.
     pub budget_records: usize,
-    /// Bytes held, from reading to commit, above which reading pauses.
+    /// The number of bytes held, from reading to commit, above which reading pauses.
     pub budget_bytes: usize,
-    /// Records held of one partition, above which it pauses.
+    /// The number of records held of one partition, above which that partition pauses.
     pub partition_records: usize,
-    /// Records handed out at once.
+    /// The largest number of records that are evaluated at the same time.
     pub places: usize,
-    /// Time between two commits.
+    /// The time between two commits.
     pub commit_interval: Duration,
-    /// Records in one commit at most; when so many are done it does not wait for the interval.
+    /// The largest number of records in one commit; when as many are done, the commit does not wait
+    /// for the interval.
     pub commit_records: usize,
-    /// Bytes held by one commit, about.
+    /// The approximate number of bytes that one commit holds.
     pub commit_bytes: usize,
-    /// The setting that turns the stop for refusals off; none when it is off.
+    /// The name of the setting that turns the stop for refusals off; None when the stop is off.
     pub refusal_stop: Option<&'static str>,
-    /// How long a stop waits for work that was handed out.
+    /// The time for which a stop waits for records that were handed out.
     pub drain: Duration,
-    /// How long a revoked partition waits for the end of the transaction that holds it.
+    /// The time for which a revoked partition waits for the end of the transaction that holds its
+    /// records.
     pub revoke: Duration,
     /// The role itself.
     pub role: Arc<dyn Role>,
 }
 
-/// What a role knows of its records, and a pipeline does not.
+/// The questions about records that a pipeline cannot answer without its role.
 pub trait Role: Send + Sync {
-    /// How long a record must wait before it is handed out; its partition waits with it. None for at once.
+    /// Returns how long a record must wait before it is handed out, and its partition with it. None
+    /// means that the record is due at once.
     fn due(&self, _record: &Record) -> Option<Duration> {
         None
     }
-    /// How many bytes a record's outputs may have beyond its own size, because it refers to a message that lies elsewhere.
+    /// Returns how many bytes a record's outputs may have beyond its own size, because the record
+    /// refers to a message that is stored elsewhere.
     fn extra_bytes(&self, _record: &Record) -> usize {
         0
     }
-    /// Makes the outputs that stand in for those of a record (topic, partition, offset) that no topic takes, and what is counted of
-    /// them. They must be small.
+    /// Makes the outputs that replace those of a record (topic, partition, offset) when a topic
+    /// refuses them for their size, and the counts that belong to them. The replacements must be
+    /// small.
     fn stand_in(&self, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted);
-    /// The role's state; None when it keeps none and has records handed out.
+    /// Returns the role's state; None when the role keeps no state and its records are handed out.
     fn state(&self) -> Option<Arc<dyn Stateful>> {
         None
     }
 }
 
-/// A record to evaluate. It goes through [`Completions::begin`] when that begins.
+/// A record to evaluate. [`Completions::begin`] takes it when its evaluation begins.
 #[derive(Debug)]
 pub struct Work {
     pub(crate) slot: Slot,
     pub(crate) record: Record,
 }
 
-/// What a record came to.
+/// The outcome of a record.
 #[derive(Debug)]
 pub enum Outcome {
-    /// These outputs; none mean that it is done without any. The rest is counted when they are committed.
+    /// The record is done with these outputs, possibly none. The counts are added when the outputs
+    /// are committed.
     Done(Vec<Output>, Counted),
-    /// The same, because it breaks the producer's contract. When most records do, the pipeline reads nothing more.
+    /// The record is done with these outputs, and breaks the producer's contract. When most records
+    /// do, the pipeline stops reading.
     Refused(Vec<Output>, Counted),
-    /// Nothing yet: it is to be handed out again after `wait`. Its partition reads nothing new until then.
+    /// The record has no outcome yet and must be handed out again after `wait`. Its partition reads
+    /// nothing new until then.
     Later {
         /// The record.
         record: Record,
-        /// How long to wait.
+        /// The time to wait.
         wait: Duration,
     },
-    /// Nobody knows: the code that was to say it panicked. The pipeline ends, so that the record is neither lost nor holds its
-    /// partition for ever.
+    /// The outcome is unknown, because the code that produces it panicked. The pipeline ends, so
+    /// that the record neither is lost nor holds its partition for ever.
     Panicked,
 }
 
-/// Takes outcomes from any thread.
+/// Accepts outcomes from any thread.
 #[derive(Debug, Clone)]
 pub struct Completions {
     outcomes: mpsc::Sender<(Slot, Outcome)>,
@@ -100,15 +109,17 @@ impl Completions {
         Self { outcomes, begun }
     }
 
-    /// Begins an evaluation. The slot must go into [`Self::complete`], whatever comes of the record.
+    /// Begins an evaluation. The caller must pass the slot to [`Self::complete`], whatever the
+    /// outcome.
     pub fn begin(&self, work: Work) -> (Slot, Record) {
         self.begun.note();
         (work.slot, work.record)
     }
 
-    /// Notes what a record came to.
+    /// Notes the outcome of a record.
     pub fn complete(&self, slot: Slot, outcome: Outcome) {
-        // The receiver is gone only when the consumer thread has ended, and then nothing waits for the outcome.
+        // The receiver is gone only when the consumer thread has ended, and then nothing waits for
+        // the outcome.
         let _ = self.outcomes.send((slot, outcome));
     }
 }

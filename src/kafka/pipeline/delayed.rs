@@ -1,21 +1,23 @@
-//! Records of a partition whose time has not come. The partition is paused meanwhile.
+//! Keeps the delayed records of one partition until they are due. The partition is paused
+//! meanwhile.
 
 use crate::event::Record;
 use crate::kafka::ledger::slot::Slot;
 use std::time::{Duration, Instant};
 
-/// Between two tries to have a record read again.
+/// The time between two attempts to seek back to a record.
 const SEEK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The delayed records of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct DelayedRecords {
     held: Vec<Held>,
-    /// A record that said when it is to be read. It is not kept until then, which may be hours, but read once more.
+    /// The record that gave a time before which it must not be evaluated. It is not kept until
+    /// then, which may be hours; it is read once more.
     awaited: Option<Awaited>,
 }
 
-/// A record that is to be tried again soon.
+/// A record that is evaluated again soon, and is kept in memory until then.
 #[derive(Debug)]
 struct Held {
     due: Instant,
@@ -35,19 +37,20 @@ impl DelayedRecords {
         self.held.push(Held { due, slot, record });
     }
 
-    /// Has the record at this offset read again when it is due, and nothing else of the partition before.
+    /// Notes that the record at this offset must be read again when it is due, and that nothing
+    /// else of the partition may be read before.
     pub(crate) fn pause_until(&mut self, due: Instant, offset: i64) {
         if self.awaited.as_ref().is_none_or(|awaited| offset < awaited.offset) {
             self.awaited = Some(Awaited { due, offset });
         }
     }
 
-    /// Whether there is none.
+    /// Returns whether no record is delayed.
     pub(crate) fn is_empty(&self) -> bool {
         self.held.is_empty() && self.awaited.is_none()
     }
 
-    /// Records that are kept.
+    /// Counts the records that are kept in memory.
     pub(crate) fn held(&self) -> usize {
         self.held.len()
     }
@@ -57,12 +60,12 @@ impl DelayedRecords {
         self.held.extract_if(.., move |held| held.due <= now).map(|Held { slot, record, .. }| (slot, record))
     }
 
-    /// The offset that is to be read again at `now`; None when there is none yet.
+    /// Returns the offset to read again at `now`; None when no record has to be read again yet.
     pub(crate) fn to_read_again(&self, now: Instant) -> Option<i64> {
         self.awaited.as_ref().filter(|awaited| awaited.due <= now).map(|awaited| awaited.offset)
     }
 
-    /// Notes whether the partition is read from there: if not, that is tried again soon.
+    /// Notes whether the seek to that offset succeeded. If not, the next attempt follows soon.
     pub(crate) fn sought(&mut self, is_read: bool, now: Instant) {
         match &mut self.awaited {
             Some(awaited) if !is_read => awaited.due = now + SEEK_AGAIN,

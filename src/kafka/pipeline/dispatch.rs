@@ -1,12 +1,16 @@
-//! Who is evaluated next: a partition that waits for answers leaves places to the others.
+//! Decides whose record is evaluated next: a partition that waits for answers leaves places to the
+//! others.
 //!
-//! There are so many places for evaluations at once. A partition may have some times as many as are free for all (dynamic
-//! thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6 (1998)). So one that waits for a slow domain gets most of
-//! them and never all, a second one most of the rest, and whoever is alone gets every one.
+//! The number of places, and so of evaluations at the same time, is limited. A partition may have
+//! `SHARE` times as many places as are free for all partitions (dynamic thresholds: Choudhury and
+//! Hahne, IEEE/ACM Transactions on Networking 6 (1998)). So a partition that waits for a slow
+//! domain gets most of the places and never all, a second one gets most of the rest, and a
+//! partition that is the only one gets every place.
 //!
-//! Reading stops for a moment when enough records were handed out that nobody has begun to evaluate. To read on would only fill memory
-//! with what caches forget before it is looked at; and when the budget then has the partitions paused, the library drops what it has
-//! fetched ahead and fetches it again.
+//! Reading pauses for a moment when enough records were handed out whose evaluation has not begun.
+//! To read on would only fill memory with records that the processor's caches forget before anybody
+//! looks at them. When the budget then pauses the partitions, the library drops the records that it
+//! has fetched ahead, and fetches them again.
 
 use crate::event::Record;
 use crate::kafka::ledger::slot::Slot;
@@ -15,26 +19,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
-/// Times what is free that a partition may have.
+/// The number of places that a partition may have, as a multiple of the places that are free.
 const SHARE: usize = 4;
-/// Records for each core that may wait to be begun: several milliseconds of work.
+/// The number of records for each core that may wait for their evaluation: several milliseconds of
+/// work.
 const UNBEGUN_PER_CORE: usize = 64;
 
-/// Hands out records, each with a place.
+/// The distribution of places to records.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     places: usize,
     taken: usize,
-    /// Bytes of records that were begun and whose partition was given up since.
+    /// Bytes of records whose evaluation had begun before their partition was given up.
     orphaned: usize,
-    /// Records that were handed out. It wraps, as the count of those that were begun does.
+    /// The number of records that were handed out. It wraps around, as does the number of
+    /// evaluations that have begun.
     handed_out: usize,
     begun: Begun,
-    /// As many as that may be handed out and not begun.
+    /// The number of records, handed out and not begun, at which reading pauses.
     enough: usize,
 }
 
-/// Counts the records that whoever evaluates has begun.
+/// The number of evaluations that have begun. It is shared with the tasks that evaluate.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Begun(Arc<AtomicUsize>);
 
@@ -44,17 +50,17 @@ impl Begun {
     }
 }
 
-/// The records of one partition that wait for a place, and the places that it has.
+/// The records of one partition that wait for a place, and the places that the partition has.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     taken: usize,
-    /// Bytes of those that have a place.
+    /// Bytes of the records that have a place.
     bytes: usize,
     waiting: VecDeque<(Slot, Record)>,
 }
 
 impl Lane {
-    /// Lets a record wait for its turn.
+    /// Queues a record until its turn.
     pub(crate) fn queue(&mut self, slot: Slot, record: Record) {
         self.waiting.push_back((slot, record));
     }
@@ -66,22 +72,26 @@ impl Dispatch {
         Self { places: places.max(1), taken: 0, orphaned: 0, handed_out: 0, begun, enough }
     }
 
-    /// Whether so many records wait to be begun that nothing needs to be read for now.
+    /// Returns whether so many records wait for their evaluation that nothing needs to be read for
+    /// now.
     pub(crate) fn has_enough(&self) -> bool {
         self.handed_out.wrapping_sub(self.begun.0.load(Ordering::Relaxed)) >= self.enough
     }
 
-    /// Notes that a partition was given up. What was begun of it keeps its place until it is done.
+    /// Notes that a partition was given up. A record whose evaluation has begun keeps its place
+    /// until it is done.
     pub(crate) fn give_up(&mut self, lane: &Lane) {
         self.orphaned += lane.bytes;
     }
 
-    /// Bytes of records that were begun and whose partition was given up since: they are still held by whoever evaluates them.
+    /// Returns the bytes of records whose evaluation began before their partition was given up. The
+    /// tasks that evaluate them still hold them.
     pub(crate) fn orphaned(&self) -> usize {
         self.orphaned
     }
 
-    /// Gives the place of a record back; `lane` is that of its partition, None when the partition was given up meanwhile.
+    /// Gives the place of a record back. `lane` is that of the record's partition; None when the
+    /// partition was given up meanwhile.
     pub(crate) fn give_back(&mut self, slot: &Slot, lane: Option<&mut Lane>) {
         self.taken = self.taken.saturating_sub(1);
         match lane {
@@ -93,13 +103,15 @@ impl Dispatch {
         }
     }
 
-    /// Records whose turn it is, each with its place; those of a partition in their order.
+    /// Takes the records whose turn it is, and gives each a place. The records of a partition keep
+    /// their order.
     pub(crate) fn next<'l>(&mut self, lanes: impl Iterator<Item = &'l mut Lane>) -> Vec<(Slot, Record)> {
         let mut next = Vec::new();
         let mut open: Vec<&mut Lane> = lanes.collect();
         let alone = open.len() == 1;
         open.retain(|lane| !lane.waiting.is_empty());
-        // One of each after the other, so that the first partition has no more of what is free than the last.
+        // Each partition gets one place in turn, so that the first gets no more of the free places
+        // than the last.
         while !open.is_empty() {
             open.retain_mut(|lane| {
                 let free = self.places.saturating_sub(self.taken);
@@ -130,7 +142,8 @@ mod tests {
     }
 
     impl Fixture {
-        /// Places, and records of these partitions that wait for one.
+        /// Makes a dispatch with `places`, and queues as many records for each partition as
+        /// `waiting` says.
         fn new(places: usize, waiting: &[(i32, i64)]) -> Self {
             let budget = Budget { records: 1_000_000, bytes: usize::MAX, partition_records: 1_000_000 };
             let mut fixture = Self { dispatch: Dispatch::new(places, Begun::default()), assignment: Assignment::new(budget) };

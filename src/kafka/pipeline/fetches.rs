@@ -1,7 +1,9 @@
-//! Whether what is read can be fetched, as the library's statistics say it (`STATISTICS.md` of librdkafka 2.12).
+//! Finds out from the library's statistics whether the topics can be fetched (`STATISTICS.md` of
+//! librdkafka 2.12).
 //!
-//! A partition without new records is fetched too: the brokers answer every half second that there is nothing. Each answer sets the
-//! partition's `hi_offset`, to -1 when it is a refusal; how long ago a broker answered anything is in `rxidle`.
+//! A partition without new records is fetched too: every half second the brokers answer that there
+//! is nothing. Each answer sets the partition's `hi_offset`, to -1 when the answer is a refusal.
+//! `rxidle` says how long ago a broker answered anything.
 
 use super::flow::Brokers;
 use crate::kafka::base::partition::Partition;
@@ -10,28 +12,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// After so long without an answer nothing is fetched.
+/// The time without an answer after which a topic counts as not fetched.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// When each topic of which partitions are ours was fetched last.
+/// The time at which each topic with assigned partitions was last fetched, and other figures from
+/// the statistics.
 #[derive(Debug, Default)]
 pub(crate) struct Fetches {
     last: BTreeMap<Arc<str>, Option<Instant>>,
-    /// When a broker answered anything, for who has no partition.
+    /// The last time at which any broker answered. It counts when no partition is assigned.
     answered: Option<Instant>,
     refused: BTreeSet<Arc<str>>,
     unreadable: u64,
-    /// Where the logs begin, and where what can be read of them ends.
+    /// The first offset of each log, and the end of the part of it that can be read.
     ends: BTreeMap<Partition, (i64, i64)>,
     brokers: Brokers,
 }
 
-/// What was fetched longest ago.
+/// The topic that was fetched longest ago.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Oldest {
-    /// Its topic; none when nothing is assigned.
+    /// The topic; None when no partition is assigned.
     pub(crate) topic: Option<Arc<str>>,
-    /// When. None for never.
+    /// The time of the last fetch; None when there was none.
     pub(crate) at: Option<Instant>,
 }
 
@@ -48,14 +51,14 @@ struct Broker {
     nodeid: i32,
     state: String,
     source: String,
-    /// Microseconds since it answered, -1 for never on this connection.
+    /// Microseconds since the broker last answered; -1 when it has not answered on this connection.
     rxidle: i64,
-    /// How long it took to answer.
+    /// The round-trip times of requests to this broker.
     #[serde(default)]
     rtt: Latency,
 }
 
-/// Of the requests of the last seconds, in microseconds.
+/// Percentiles of the round-trip times of the last seconds, in microseconds.
 #[derive(Deserialize, Default)]
 struct Latency {
     p50: i64,
@@ -63,7 +66,8 @@ struct Latency {
     max: i64,
 }
 
-/// The connections of a client to its brokers; the coordinator's own is left out.
+/// Sums up the connections of a client to its brokers, without the extra connection to the
+/// coordinator.
 fn connections<'b>(brokers: impl Iterator<Item = &'b Broker>) -> Brokers {
     let mut all = Brokers::default();
     for broker in brokers.filter(|broker| broker.source != "logical") {
@@ -95,11 +99,12 @@ struct Topic {
 
 #[derive(Deserialize)]
 struct Fetched {
-    /// Whom it is fetched from.
+    /// The id of the broker from which the partition is fetched.
     broker: i32,
     fetch_state: String,
     hi_offset: i64,
-    /// The oldest record, and the end of what no open transaction holds back; negative as long as nothing is known.
+    /// The offset of the oldest record, and the end of the records that no open transaction holds
+    /// back. Both are negative as long as nothing is known.
     #[serde(default = "unknown")]
     lo_offset: i64,
     #[serde(default = "unknown")]
@@ -110,10 +115,11 @@ fn unknown() -> i64 {
     -1
 }
 
+/// The `hi_offset` of a partition whose fetch the brokers refuse.
 const REFUSED: i64 = -1;
 
 impl Fetches {
-    /// Partitions of these topics are ours, and of no others.
+    /// Sets the assigned partitions, and forgets figures of all others.
     pub(crate) fn assigned<'p>(&mut self, partitions: impl Iterator<Item = &'p Partition>) {
         let partitions: BTreeSet<&Partition> = partitions.collect();
         self.ends.retain(|partition, _| partitions.contains(partition));
@@ -125,7 +131,8 @@ impl Fetches {
         }
     }
 
-    /// Reads statistics. A partition that is paused is not fetched because we do not want it, which says nothing against its broker.
+    /// Reads statistics. A paused partition is not fetched because this process does not want it,
+    /// which does not mean that its broker is away.
     pub(crate) fn note<'p>(
         &mut self,
         statistics: &[u8],
@@ -140,7 +147,7 @@ impl Fetches {
         if brokers.values().any(Broker::answers) {
             self.answered = Some(now);
         }
-        // The coordinator has a connection of its own.
+        // The coordinator has a second entry, for a connection of its own.
         let nodes: BTreeMap<i32, &Broker> =
             brokers.values().filter(|broker| broker.source != "logical").map(|broker| (broker.nodeid, broker)).collect();
         self.brokers = connections(brokers.values());
@@ -161,7 +168,7 @@ impl Fetches {
         }
     }
 
-    /// The topic that was fetched longest ago.
+    /// Returns the topic that was fetched longest ago.
     pub(crate) fn oldest(&self) -> Oldest {
         match self.last.iter().min_by_key(|(_, at)| **at) {
             Some((topic, at)) => Oldest { topic: Some(topic.clone()), at: *at },
@@ -169,27 +176,28 @@ impl Fetches {
         }
     }
 
-    /// Whether brokers answered once and none has for so long at `now`.
+    /// Returns whether brokers have answered before, and none has for `patience` at `now`.
     pub(crate) fn is_silent(&self, patience: Duration, now: Instant) -> bool {
         self.answered.is_some_and(|at| now.saturating_duration_since(at) >= patience)
     }
 
-    /// Topics that the brokers refuse to hand out.
+    /// Returns the topics that the brokers refuse to let this process fetch.
     pub(crate) fn refused(&self) -> &BTreeSet<Arc<str>> {
         &self.refused
     }
 
-    /// Where a partition's log begins, and where what can be read of it ends, when that was last heard.
+    /// Returns the first offset of a partition's log and the end of the part that can be read, as
+    /// last reported; None when neither was reported.
     pub(crate) fn log(&self, partition: &Partition) -> Option<(i64, i64)> {
         self.ends.get(partition).copied()
     }
 
-    /// The connections to brokers.
+    /// Returns the figures of the connections to brokers.
     pub(crate) fn brokers(&self) -> Brokers {
         self.brokers
     }
 
-    /// Statistics that could not be read.
+    /// Counts the statistics that could not be read.
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -203,7 +211,8 @@ mod tests {
         Partition { topic: topic.into(), number }
     }
 
-    /// Statistics of a client with one broker, from whom partition 0 of `a` and `b` is fetched.
+    /// Writes statistics of a client with one broker, from which partition 0 of `a` and of `b` is
+    /// fetched.
     fn statistics(state: &str, rxidle: i64, a: i64, b: i64) -> String {
         let broker = |id: i32, source: &str, state: &str, rxidle: i64| {
             format!(r#"{{"nodeid": {id}, "source": "{source}", "state": "{state}", "rxidle": {rxidle}, "name": "x"}}"#)

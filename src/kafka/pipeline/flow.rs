@@ -1,34 +1,37 @@
-//! How much a pipeline holds, how far it is behind, and how its brokers answer: figures for monitoring.
+//! Holds the figures that show how much a pipeline holds, how far it is behind, and how fast its
+//! brokers answer.
 
 use crate::kafka::ledger::budget::Use;
 use crate::metrics::{Sample, table};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Between two looks.
+/// The time between two measurements.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 
-/// What was found at the last look.
+/// The figures of the last measurement.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flow {
-    /// Offsets between the committed positions and the ends of the logs.
+    /// The number of offsets between the committed positions and the ends of the logs.
     pub(crate) lag: u64,
-    /// The timestamp of the oldest record that is read and not committed.
+    /// The timestamp of the oldest record that was read and is not committed.
     pub(crate) oldest: Option<Timestamp>,
-    /// Partitions that wait for their position or state, that are read, that are paused.
+    /// The number of partitions that wait for their position or state, that are read, and that are
+    /// paused.
     pub(crate) partitions: [usize; 3],
-    /// Records that are pending, and done.
+    /// The number of records held that are pending, and that are done.
     pub(crate) records: [usize; 2],
     pub(crate) budget: Use,
     pub(crate) brokers: Brokers,
 }
 
-/// The consumer's connections.
+/// Figures of the consumer's connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Brokers {
-    /// Up, connecting, down.
+    /// The number of connections that are up, connecting, and down.
     pub(crate) connections: [u64; 3],
-    /// How long half of the last requests took, all but one in a hundred, and the longest, at the slowest broker; in microseconds.
+    /// The median of the last round-trip times, their 99th percentile, and their maximum, each at
+    /// the slowest broker; in microseconds.
     pub(crate) latency: [i64; 3],
 }
 

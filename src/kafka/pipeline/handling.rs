@@ -1,42 +1,44 @@
-//! How the pipeline handles one assigned partition.
+//! Defines the pipeline's own part of an assigned partition: its phase, its queues and its state.
 
 use super::delayed::DelayedRecords;
 use super::dispatch::Lane;
 use crate::kafka::state::states::{HoldsState, Stated};
 
-/// How far an assigned partition is.
+/// The phase of an assigned partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It is asked where it starts.
+    /// The position at which reading starts was asked for.
     #[default]
     AskingPosition,
-    /// Its state is restored.
+    /// The state is being restored.
     Restoring,
-    /// It is read.
+    /// The library reads the partition.
     Reading,
-    /// It is read as far as the library goes, and left alone for now.
+    /// The library was given the partition, and was asked to pause it.
     Paused,
 }
 
-/// What is kept of one assigned partition, from its assignment to its revocation.
+/// The pipeline's data of one assigned partition, from its assignment to its revocation.
 #[derive(Default)]
 pub(crate) struct Handling {
     pub(crate) phase: Phase,
     pub(crate) lane: Lane,
     pub(crate) delayed: DelayedRecords,
-    /// The state of a stateful role; None for others, and as long as it is not restored.
+    /// The state of a stateful role; None for other roles, and until the state is restored.
     pub(crate) state: Option<Stated>,
-    /// Its log may not be the one that it was, or others may have had it meanwhile: it is begun again between two batches.
+    /// True when the log may be another one than before, or when another member may have had the
+    /// partition meanwhile. The partition is then begun again between two batches.
     pub(crate) is_doubtful: bool,
 }
 
 impl Handling {
-    /// Whether the library was given the partition.
+    /// Returns whether the library was given the partition.
     pub(crate) fn has_started(&self) -> bool {
         matches!(self.phase, Phase::Reading | Phase::Paused)
     }
 
-    /// Whether its role has it wait, or its delayed records do.
+    /// Returns whether reading must wait, because the partition has delayed records or because its
+    /// state is full.
     pub(crate) fn waits(&self) -> bool {
         !self.delayed.is_empty() || self.state.as_ref().is_some_and(Stated::is_full)
     }

@@ -1,22 +1,25 @@
-//! Partitions of which nothing more comes: the position behind their last record is committed too.
+//! Finds idle partitions, so that the position past their last record and its control records is
+//! committed too.
 //!
-//! A transaction ends with a control record, which is never handed out. A position that only answers records would stand before it for
-//! ever, and the lag of the group would never read 0. The library's position lies behind everything that it has handed out and behind
-//! the control records that follow; what it has fetched and not handed out lies above.
+//! A transaction ends with a control record, which the library never hands out. A position that
+//! only follows records would stay before the control record for ever, and the lag of the group
+//! would never read 0. The library's position lies past every record that it has handed out, and
+//! past the control records that follow. Records that it has fetched and not handed out lie at or
+//! above its position.
 
 use crate::kafka::base::partition::Partition;
 use crate::kafka::base::throttle::Throttle;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Between two commits because of idle partitions, however many there are.
+/// The time between two commits for idle partitions, however many there are.
 const EVERY: Duration = Duration::from_secs(10);
-/// Between two looks at the positions.
+/// The time between two looks at the positions.
 const LOOK: Duration = Duration::from_secs(1);
-/// A partition is idle when its position has stood still for so long.
+/// The time after which a partition counts as idle when its position has not moved.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Where each partition stands, and since when.
+/// The position of each partition, and the time since which it stands there.
 #[derive(Default)]
 pub(crate) struct Idle {
     stands: BTreeMap<Partition, (i64, Instant)>,
@@ -25,17 +28,17 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Whether it is time for a look.
+    /// Returns whether it is time to look at the positions.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.looks.is_over(now, LOOK) && self.commits.is_over(now, EVERY)
     }
 
-    /// Notes that positions of idle partitions are committed.
+    /// Notes that positions of idle partitions are being committed.
     pub(crate) fn passed(&mut self, now: Instant) {
         self.commits.note(now);
     }
 
-    /// Notes where partitions stand, and keeps those that have stood there for a while.
+    /// Notes the positions of partitions, and returns those that have not moved for a while.
     pub(crate) fn look(&mut self, positions: Vec<(Partition, i64)>, now: Instant) -> Vec<(Partition, i64)> {
         self.looks.note(now);
         let before = std::mem::take(&mut self.stands);

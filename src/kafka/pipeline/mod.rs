@@ -1,7 +1,9 @@
-//! One consumer thread: poll, dispatch, collect what is done, have it written and committed.
+//! Starts a pipeline: a consumer thread that polls, hands records out, collects outcomes, and
+//! commits them through the transaction thread.
 //!
-//! The thread owns the consumer. Polling never stops, also while reading is paused: rebalances, heartbeats and log lines
-//! need it. Work goes to whoever evaluates, in any order; outcomes come back through [`Completions`].
+//! The thread owns the consumer. It polls all the time, also while reading is paused, because
+//! rebalances, heartbeats and log lines need polls. Records may be evaluated in any order and on
+//! any thread; the outcomes come back through [`Completions`].
 
 mod consumer_state;
 mod context;
@@ -58,10 +60,11 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the consumer thread and the transaction thread. Work comes in chunks; the receiver ends when no more comes.
+    /// Starts the consumer thread and the transaction thread. The receiver yields records to
+    /// evaluate, in chunks, and ends when no more will come.
     ///
     /// # Errors
-    /// Settings that the client library refuses.
+    /// The client library refuses the settings.
     pub fn start(
         kafka: &Kafka,
         intake: Intake,
@@ -94,7 +97,8 @@ impl Pipeline {
             user,
         };
         let mut state = ConsumerState::new(&intake, kafka.protocol, parts);
-        // A static member waits until the group has taken it in: its twin would be fenced, and go on holding the place.
+        // A static member fences only after the group has taken it in. Before that it could fence a
+        // living twin, which would keep its place in the group.
         if !settings::is_static(kafka, &instance) {
             state.fence()?;
         }
@@ -103,7 +107,8 @@ impl Pipeline {
         let consumer = member.consumer(Context::new(state))?;
         let unowned = match (kafka.protocol, settings::is_static(kafka, &instance)) {
             (Protocol::Classic, true) => Some(Unowned::watch(Arc::downgrade(&consumer), kafka, &group, &intake.topics)?),
-            // A dynamic member that restarts is a new member; with the other protocol the brokers assign step by step themselves.
+            // A dynamic member that restarts is a new member. With the other protocol the brokers
+            // themselves assign step by step.
             _ => None,
         };
         let (sender, ended) = mpsc::sync_channel(1);
@@ -124,10 +129,10 @@ impl Pipeline {
         Ok((Self { thread, ended }, receiver, Completions::new(outcomes, begun)))
     }
 
-    /// Waits for the end. Leaving the group is waited for too, but not for ever.
+    /// Waits until the pipeline has ended. The wait for leaving the group is limited.
     ///
     /// # Errors
-    /// Why it ended other than by a stop.
+    /// The pipeline ended for another reason than a stop.
     pub fn join(self) -> Result<Tally, Error> {
         let ended = self.ended.recv().unwrap_or_else(|_| Err(Error::Inconsistent("the consumer thread panicked".to_owned())));
         let deadline = Instant::now() + CLOSE;
@@ -141,7 +146,7 @@ impl Pipeline {
         ended
     }
 
-    /// Whether it has ended.
+    /// Returns whether the consumer thread has ended.
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }

@@ -1,16 +1,17 @@
-//! Whether this member has a place in its group.
+//! Notes whether this member has a place in its group.
 //!
-//! With the classic protocol the library calls back for every assignment, an empty one too. With the one of KIP-848 it does not call back
-//! for a member that is given nothing, so that only its place in the group tells that it has joined.
+//! With the classic protocol the library calls back for every assignment, even for an empty one.
+//! With the protocol of KIP-848 it does not call back for a member without partitions, so only the
+//! place in the group shows that the member has joined.
 
 use crate::config::Protocol;
 use crate::kafka::base::throttle::Throttle;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// The time between two looks at the membership.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The place in the group, as it was seen last.
+/// The member's place in the group, as last seen.
 pub(crate) struct Place {
     protocol: Protocol,
     looks: Throttle,
@@ -22,17 +23,18 @@ impl Place {
         Self { protocol, looks: Throttle::default(), seen: None }
     }
 
-    /// When the member had its place last; None before it had one.
+    /// Returns when the member was last seen to have its place; None before the first time.
     pub(crate) fn last_seen(&self) -> Option<Instant> {
         self.seen
     }
 
-    /// Whether it is time for a look.
+    /// Returns whether it is time for a look.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         self.looks.is_due(now, LOOK)
     }
 
-    /// Notes that the member has its place; whether that is the only sign of it.
+    /// Notes that the member has its place. Returns whether that is the only sign that it has
+    /// joined.
     pub(crate) fn seen(&mut self, now: Instant) -> bool {
         self.seen = Some(now);
         self.protocol == Protocol::Consumer

@@ -1,4 +1,5 @@
-//! What the consumer thread asks of the client library: a member of a group, and transactions. The simulation has models of both.
+//! Defines what the consumer thread needs of the client library: a member of a group, and
+//! transactions. The simulation implements both with models.
 
 use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::Partition;
@@ -10,47 +11,51 @@ use std::time::Duration;
 
 /// A member's place in its group at one moment, as the brokers check it when offsets are committed.
 pub(crate) trait GroupMembership {
-    /// The member's id.
+    /// Returns the member's id.
     fn member(&self) -> &CStr;
-    /// Whether the group has let the member in: before that it has an id and no generation.
+    /// Returns whether the group has let the member in. Before that the member has an id and no
+    /// generation.
     fn is_let_in(&self) -> bool;
 }
 
-/// The consumer as a member of its group. All calls return at once.
+/// The consumer as a member of its group. No call blocks.
 pub(crate) trait GroupConsumer<M> {
     /// Takes the membership of this moment; None while the consumer is not in its group.
     fn membership(&self) -> Option<M>;
-    /// Whether partitions come and go one by one.
+    /// Returns whether the group assigns and revokes partitions one by one.
     fn is_cooperative(&self) -> bool;
-    /// Whether the partitions that are revoked are lost already.
+    /// Returns whether the partitions that are being revoked are lost already.
     fn is_assignment_lost(&self) -> bool;
-    /// Whether the consumer cannot go on.
+    /// Returns whether the consumer cannot continue.
     fn has_failed(&self) -> bool;
-    /// Has partitions read, each from its offset, or from the beginning of its log where there is none.
+    /// Starts to read partitions, each from its offset, or from the beginning of its log where the
+    /// offset is None.
     fn assign(&self, partitions: &[(Partition, Option<i64>)]) -> Result<(), Error>;
-    /// Has partitions no longer read.
+    /// Stops reading partitions.
     fn unassign(&self, partitions: &BTreeSet<Partition>) -> Result<(), Error>;
-    /// Has partitions left alone, until they are resumed: the library keeps a pause over assignments.
+    /// Pauses partitions until they are resumed. The library keeps a pause even after a new
+    /// assignment.
     fn pause(&self, partitions: &BTreeSet<Partition>) -> KafkaResult<()>;
-    /// Has partitions that were paused read again.
+    /// Resumes paused partitions.
     fn resume(&self, partitions: &BTreeSet<Partition>) -> KafkaResult<()>;
-    /// Has a partition read from this offset next.
+    /// Makes this offset the next one to read of a partition.
     fn seek(&self, partition: &Partition, offset: i64) -> KafkaResult<()>;
-    /// The next offset that would be read of each partition, as far as it is known: behind all that was handed out, and behind the
-    /// control records that follow.
+    /// Returns the next offset to read of each partition whose position is known. It lies past all
+    /// records that were handed out, and past the control records that follow.
     fn positions(&self) -> Vec<(Partition, i64)>;
 }
 
-/// The transaction thread, seen from the consumer thread.
+/// The transaction thread, as the consumer thread sees it.
 pub(crate) trait TransactionPort<M>: Send {
-    /// Fences whoever used the transactional id before, without waiting for that.
+    /// Fences earlier users of the transactional id, without waiting for the result.
     fn fence(&mut self) -> Result<(), Error>;
-    /// Hands a batch over. The one before must have ended.
+    /// Hands a batch over. The batch before must have ended.
     fn submit(&mut self, batch: Batch<M>) -> Result<(), Error>;
-    /// How the batch ended; None when that is not known within `patience`.
+    /// Returns how the batch ended; None when that is not known within `patience`.
     fn outcome(&mut self, patience: Duration) -> Option<Ended>;
-    /// Why nothing can be written, when there is nothing in hand; None when all is well.
+    /// Returns why nothing can be written while no batch is in hand; None when all is well.
     fn failure(&self) -> Option<Error>;
-    /// Ends when nothing is in hand; false when that did not come about in time.
+    /// Ends the thread once it has no batch in hand. Returns false when it has not ended within
+    /// `patience`.
     fn close(&mut self, patience: Duration) -> bool;
 }

@@ -1,4 +1,4 @@
-//! Partitions that come and go: what the library's callback does, inside `poll`.
+//! Accepts assigned partitions and gives up revoked ones, in the library's callback inside `poll`.
 
 use super::consumer_state::ConsumerState;
 use super::port::{GroupConsumer, GroupMembership};
@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 
 impl<M: GroupMembership> ConsumerState<M> {
-    /// Takes partitions up. The library learns of them when it is known where they start.
+    /// Accepts newly assigned partitions. The library gets each of them later, when its start
+    /// position is known.
     pub(crate) fn on_assigned(&mut self, consumer: &dyn GroupConsumer<M>, assigned: BTreeSet<Partition>) -> Result<(), Error> {
         if !consumer.is_cooperative() {
             return Err(Error::Rebalance(
@@ -31,24 +32,26 @@ impl<M: GroupMembership> ConsumerState<M> {
         self.ask_positions(partitions);
         self.rights.assigned(self.clock.now().instant);
         self.status.assigned();
-        // A member that the group has not taken in yet may have a twin that lives.
+        // A member that the group has not taken in yet may have a twin that is alive.
         self.fence()
     }
 
-    /// Gives partitions up. A batch that holds records of them is ended first, because once they are given up another member may
-    /// read them: aborting is always right, committing under a generation that has passed is not.
+    /// Gives partitions up. A batch that holds records of them ends first, because another member
+    /// may read the partitions as soon as they are given up: to abort is always right, and to
+    /// commit under a generation that has passed is not.
     pub(crate) fn on_revoked(&mut self, consumer: &dyn GroupConsumer<M>, revoked: BTreeSet<Partition>) -> Result<(), Error> {
         let (partitions, _) = self.read_of(revoked);
         let lost = consumer.is_assignment_lost();
         self.session_over |= lost && !consumer.has_failed();
-        // Whatever comes of it, the library must be told that the partitions are given up: it waits for that, when it is closed too.
+        // Even after an error the library must be told that the partitions are given up, because it
+        // waits for that, also when it is closed.
         let ended = self.end_batch_of(&partitions, lost);
         let (left, given_up) = self.give_up(consumer, &partitions);
         tracing::info!(partitions = %names(&partitions), lost, left, "revoked");
         given_up.and(ended)
     }
 
-    /// Has it asked where partitions start that are ours from now on.
+    /// Asks where these partitions start, which belong to this member from this moment.
     fn ask_positions(&mut self, partitions: BTreeSet<Partition>) {
         self.partitions.assign(partitions.iter().cloned());
         for partition in partitions {
@@ -60,18 +63,21 @@ impl<M: GroupMembership> ConsumerState<M> {
         self.fetches.assigned(self.partitions.partitions());
     }
 
-    /// The partitions of topics that are read, and the others: a static member that comes back with another subscription is handed
-    /// what it had with the one before (K16).
+    /// Separates the partitions of the topics that the pipeline reads from all others. A static
+    /// member that comes back with another subscription gets the partitions that it had under the
+    /// one before (K16).
     fn read_of(&self, partitions: BTreeSet<Partition>) -> (BTreeSet<Partition>, BTreeSet<Partition>) {
         partitions.into_iter().partition(|partition| self.topics.iter().any(|topic| **topic == *partition.topic))
     }
 
-    /// Gives up what the library holds of partitions, and forgets them; how many records that leaves, and whether the library took it.
+    /// Takes partitions from the library, and forgets them. Returns how many records that leaves to
+    /// the next owner, and whether the library succeeded.
     fn give_up(&mut self, consumer: &dyn GroupConsumer<M>, partitions: &BTreeSet<Partition>) -> (usize, Result<(), Error>) {
         let has_started =
             |partition: &&Partition| self.partitions.get(partition).is_none_or(|assigned| assigned.each.has_started());
         let started: BTreeSet<Partition> = partitions.iter().filter(has_started).cloned().collect();
-        // The library keeps a pause over an assignment: were the partition ours again, nothing of it would be read.
+        // The library keeps a pause over an assignment. If the partition came back, nothing of it
+        // would be read.
         let to_resume: BTreeSet<Partition> = self.paused().intersection(partitions).cloned().collect();
         if !to_resume.is_empty()
             && let Err(error) = consumer.resume(&to_resume)
@@ -82,8 +88,9 @@ impl<M: GroupMembership> ConsumerState<M> {
         (left, consumer.unassign(&started))
     }
 
-    /// Notes that a record lies below what was read before of its partition. The log may be another, or may have been cut off: which
-    /// one shows when the partition is begun again.
+    /// Notes that a record lies below the offset that was read before it in its partition. The log
+    /// may be another one, or may have been cut off. Which of the two is true shows when the
+    /// partition is begun again.
     pub(crate) fn doubt(&mut self, record: &Record, regressed: &Regressed) {
         let Some(assigned) = self.partitions.get_mut(&Partition::of(record)) else { return };
         if assigned.each.has_started() && !assigned.each.is_doubtful {
@@ -93,10 +100,12 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Whether the group knows this process under another member id than before. What is held is begun again then: the group had
-    /// removed the member, and others may have read and committed meanwhile. A static member is not told of that by the library when
-    /// it learns of it while it rejoins (librdkafka 2.12.1, `rd_kafka_cgrp_handle_JoinGroup`): it keeps its partitions, and the
-    /// brokers would accept their stale positions under the new membership.
+    /// Returns whether the group knows this process under another member id than before. The
+    /// partitions that are held are then begun again: the group had removed the member, and others
+    /// may have read and committed meanwhile. A static member that learns of its new id while it
+    /// rejoins is not told by the library (librdkafka 2.12.1, `rd_kafka_cgrp_handle_JoinGroup`): it
+    /// keeps its partitions, and the brokers would accept their stale positions under the new
+    /// membership.
     pub(crate) fn is_taken_in_anew(&mut self, membership: Option<&M>) -> bool {
         let member = membership.map(GroupMembership::member);
         if member == self.member.as_deref() || Mutant::FormerMember.is_on() {
@@ -116,8 +125,9 @@ impl<M: GroupMembership> ConsumerState<M> {
         is_anew
     }
 
-    /// Begins partitions again whose log may not be the one that it was, as if they were assigned now. Between two batches: what one
-    /// commits must be known before it is asked for the position.
+    /// Begins doubtful partitions again, as if they were assigned at this moment. The caller does
+    /// this between two batches, because the position can be asked for only when the last commit
+    /// has ended.
     pub(crate) fn begin_again(&mut self, consumer: &dyn GroupConsumer<M>) -> Result<(), Error> {
         let doubtful = self.partitions.iter().filter(|(_, assigned)| assigned.each.is_doubtful);
         let partitions: BTreeSet<Partition> = doubtful.map(|(partition, _)| partition.clone()).collect();
@@ -132,7 +142,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(())
     }
 
-    /// Gives up all that a consumer held that can do nothing any more.
+    /// Gives up all partitions of a consumer that cannot do anything more with them.
     pub(crate) fn lose_all(&mut self) {
         let partitions: BTreeSet<Partition> = self.partitions.partitions().cloned().collect();
         if partitions.is_empty() {
@@ -143,7 +153,8 @@ impl<M: GroupMembership> ConsumerState<M> {
         tracing::info!(partitions = %names(&partitions), left, "lost");
     }
 
-    /// Leaves what is held of these partitions to their next owner; returns how many records that are.
+    /// Leaves the records that are held of these partitions to the next owner, and returns their
+    /// number.
     fn forget(&mut self, partitions: &BTreeSet<Partition>) -> usize {
         for partition in partitions {
             if let Some(assigned) = self.partitions.get(partition) {

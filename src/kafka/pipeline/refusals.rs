@@ -1,16 +1,17 @@
-//! How many of the last records were refused.
+//! Counts how many of the last records were refused, and stops the role when they are too many.
 
 use std::collections::VecDeque;
 
-/// Outcomes that are looked at.
+/// The number of outcomes that are considered.
 pub const REFUSALS_OF: usize = 100;
-/// Refusals among them that are accepted; one more stops the role.
+/// The largest number of refusals among them that is accepted; one more stops the role.
 pub const REFUSALS_ACCEPTED: usize = 50;
 
-/// The last outcomes. Once too many of them are refusals it says so until the process ends.
+/// The last outcomes. Once too many of them were refusals, the role stays stopped until the process
+/// ends.
 #[derive(Debug)]
 pub(crate) struct Refusals {
-    /// Whether too many ever are.
+    /// False when the setting turns the stop off.
     stops: bool,
     last: VecDeque<bool>,
     refused: usize,
@@ -18,12 +19,11 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// No outcome yet.
     pub(crate) fn new(stops: bool) -> Self {
         Self { stops, last: VecDeque::new(), refused: 0, stopped: false }
     }
 
-    /// Notes an outcome. True when it is the one that is too many.
+    /// Notes an outcome. Returns true when it is the refusal that stops the role.
     pub(crate) fn note(&mut self, refused: bool) -> bool {
         self.last.push_back(refused);
         self.refused += usize::from(refused);
@@ -35,7 +35,7 @@ impl Refusals {
         too_many
     }
 
-    /// Whether there were too many.
+    /// Returns whether the role has stopped.
     pub(crate) fn stopped(&self) -> bool {
         self.stopped
     }

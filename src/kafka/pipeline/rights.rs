@@ -1,4 +1,5 @@
-//! Rights that the brokers refuse. The library says so once; a warning that is an hour old is seen by nobody.
+//! Repeats the warning about a right that the brokers refuse. The library says it only once, and
+//! nobody sees a warning that is an hour old.
 
 use super::fetches::Fetches;
 use crate::kafka::client::connection::User;
@@ -6,20 +7,21 @@ use crate::kafka::client::settings::STATISTICS_INTERVAL;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::{Duration, Instant};
 
-/// Between two warnings of the same refusal.
+/// The time between two warnings of the same refusal.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// A refusal that stands.
+/// A refusal that lasts.
 struct Refusal {
     error: KafkaError,
     since: Instant,
-    /// When it is said next, and by then which topics it is about.
+    /// The time of the next warning. The first one waits until statistics show which topics are
+    /// refused.
     next: Instant,
 }
 
-/// What is refused.
+/// The right that the brokers refuse, if any.
 pub(crate) struct Rights {
-    /// To whom.
+    /// The user whose right is refused.
     user: User,
     refusal: Option<Refusal>,
     assigned: Option<Instant>,
@@ -43,12 +45,12 @@ impl Rights {
         }
     }
 
-    /// The group has assigned something, or nothing, anew.
+    /// Notes that the group has made a new assignment, which may be empty.
     pub(crate) fn assigned(&mut self, now: Instant) {
         self.assigned = Some(now);
     }
 
-    /// Says what is still refused, when it is time for it; whether anything is.
+    /// Warns of a refusal that lasts, when the next warning is due. Returns whether there is one.
     pub(crate) fn remind(&mut self, fetches: &Fetches, now: Instant) -> bool {
         let assigned = self.assigned;
         let _ = self.refusal.take_if(|refusal| refusal.is_over(fetches, assigned));
@@ -63,7 +65,7 @@ impl Rights {
     }
 }
 
-/// The right that is missing, as the brokers' tools write it.
+/// Returns the name of the missing right, as the brokers' tools write it.
 fn missing(error: &KafkaError) -> &'static str {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => "Read on the group",

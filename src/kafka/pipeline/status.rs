@@ -1,4 +1,4 @@
-//! What a pipeline is doing, for whoever asks from another thread.
+//! Shows other threads what a pipeline is doing: its phase, its readiness and its figures.
 
 use super::fetches::{Oldest, PATIENCE};
 use super::flow::Flow;
@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Shared between the consumer thread and those who want to know.
+/// The state of a pipeline, shared between the consumer thread and its observers.
 pub struct Status {
     phase: AtomicU8,
-    /// It has joined its group and restored what it was given, once.
+    /// True once the pipeline has joined its group and restored the states of its partitions.
     has_started: AtomicBool,
-    /// None until the consumer thread has looked around for the first time: it waits for brokers before it is there.
+    /// The last report of the consumer thread; None before the first one, because the thread starts
+    /// only when brokers have answered.
     seen: Mutex<Option<Seen>>,
     progress: Arc<RestoreProgress>,
-    /// What the role measures besides.
+    /// The function that returns the role's own figures.
     measures: OnceLock<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
 }
 
@@ -33,7 +34,7 @@ impl Default for Status {
     }
 }
 
-/// What the consumer thread found when it last looked around.
+/// The last report of the consumer thread.
 struct Seen {
     at: Instant,
     tally: Tally,
@@ -41,23 +42,23 @@ struct Seen {
     flow: Flow,
 }
 
-/// How reading stands.
+/// The conditions that decide whether the pipeline can read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reading {
-    /// When it was seen to be in its group last.
+    /// The time at which the member was last seen in its group.
     pub(crate) member: Option<Instant>,
-    /// Partitions whose position, or whose state, is not known yet.
+    /// The number of partitions whose position or state is not known yet.
     pub(crate) starting: usize,
-    /// The brokers refuse a right that it needs.
+    /// True when the brokers refuse a right that the pipeline needs.
     pub(crate) is_refused: bool,
-    /// What was fetched longest ago.
+    /// The topic that was fetched longest ago.
     pub(crate) oldest: Oldest,
-    /// Statistics that could not be read.
+    /// The number of statistics that could not be read.
     pub(crate) unreadable: u64,
 }
 
 impl Reading {
-    /// Why records would not be read now.
+    /// Returns why records cannot be read at `now`; None when they can.
     fn obstacle(&self, now: Instant) -> Option<String> {
         let is_fresh = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < PATIENCE);
         if self.is_refused {
@@ -75,21 +76,21 @@ impl Reading {
     }
 }
 
-/// What a pipeline is doing.
+/// The phase of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It has no partition yet.
+    /// It has not joined its group yet.
     Joining,
     /// It reads.
     Running,
-    /// It finishes what it holds.
+    /// It finishes the records that it holds.
     Draining,
-    /// It is alive and reads nothing, because most of what came was refused.
+    /// It is alive and reads nothing, because most records were refused.
     Stopped,
 }
 
 impl Status {
-    /// The phase.
+    /// Returns the phase.
     pub fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Joining,
@@ -100,7 +101,7 @@ impl Status {
     }
 
     pub(crate) fn assigned(&self) {
-        // Neither a stop nor a drain ever ends in another phase.
+        // A pipeline that drains or has stopped never returns to an earlier phase.
         let _ = self.phase.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -112,12 +113,12 @@ impl Status {
         self.phase.fetch_max(3, Ordering::AcqRel);
     }
 
-    /// Has these figures shown beside the pipeline's own; said once.
+    /// Adds the role's own figures to those of the pipeline. Only the first call counts.
     pub fn measure(&self, samples: impl Fn() -> Vec<Sample> + Send + Sync + 'static) {
         let _ = self.measures.set(Box::new(samples));
     }
 
-    /// Every figure of the pipeline and its role at `now`.
+    /// Returns every figure of the pipeline and its role at `now`.
     pub fn samples(&self, now: Instant) -> Vec<Sample> {
         let mut samples = match &*self.seen() {
             Some(seen) => [seen.tally.samples(), seen.flow.samples(seen.reading.unreadable)].concat(),
@@ -137,22 +138,23 @@ impl Status {
         self.progress.note_state();
     }
 
-    /// Where restores note how far they are.
+    /// Returns the counters that restores advance.
     pub(crate) fn progress(&self) -> Arc<RestoreProgress> {
         self.progress.clone()
     }
 
-    /// What the pipeline did so far.
+    /// Returns the tally of the pipeline.
     pub fn tally(&self) -> Tally {
         self.seen().as_ref().map(|seen| seen.tally).unwrap_or_default()
     }
 
-    /// For how long the consumer thread has not looked around at `now`. One that is not there yet waits for brokers.
+    /// Returns how long before `now` the consumer thread last reported. A thread that has not
+    /// started waits for brokers, and counts as zero.
     pub fn unmoved(&self, now: Instant) -> Duration {
         self.seen().as_ref().map_or(Duration::ZERO, |seen| now.saturating_duration_since(seen.at))
     }
 
-    /// Why it does not read at `now`; none when it does.
+    /// Returns why the pipeline does not read at `now`; None when it does.
     pub fn not_ready(&self, now: Instant) -> Option<String> {
         match (self.phase(), &*self.seen()) {
             (Phase::Draining, _) => Some("stopping".to_owned()),
@@ -163,7 +165,7 @@ impl Status {
         }
     }
 
-    /// How much is left to restore, where a state is.
+    /// Adds the number of records that are left to restore, if a restore is in progress.
     fn with_progress(&self, why: String) -> String {
         match self.progress.counts() {
             None | Some((_, 0)) => why,
@@ -171,7 +173,8 @@ impl Status {
         }
     }
 
-    /// What its start still waits for at `now`; none once it has joined its group and restored what it was given, whatever came later.
+    /// Returns why the pipeline has not started at `now`; None once it has joined its group and
+    /// restored its states, whatever happened later.
     pub fn not_started(&self, now: Instant) -> Option<String> {
         if self.has_started.load(Ordering::Acquire) { None } else { self.not_ready(now) }
     }
@@ -185,7 +188,7 @@ impl Status {
         *seen = Some(Seen { at: Instant::now(), tally, reading, flow });
     }
 
-    /// Notes how much is held and how far it is behind.
+    /// Stores the figures of the last measurement.
     pub(crate) fn flows(&self, flow: Flow) {
         if let Some(seen) = &mut *self.seen() {
             seen.flow = flow;

@@ -1,9 +1,9 @@
-//! What a pipeline did.
+//! Counts the records, transactions and partitions that a pipeline has handled.
 
 use crate::kafka::transaction::abort::Cause;
 use crate::metrics::{Sample, table};
 
-/// What a pipeline did.
+/// The totals of a pipeline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Records read.
@@ -12,15 +12,16 @@ pub struct Tally {
     pub written: u64,
     /// Commits.
     pub commits: u64,
-    /// Transactions that were aborted, by the cause; their batches are written again.
+    /// Transactions that were aborted, for each cause; their batches are written again.
     pub aborts: [u64; Cause::ALL.len()],
     /// Transactions that failed and ended the role.
     pub failed: u64,
-    /// Partitions that were begun again because their topic is gone, or another.
+    /// Partitions that were begun again, because their log may be another one or another member may
+    /// have had them.
     pub begun_again: u64,
-    /// Partitions that were read on from the end of a log that had been cut off.
+    /// Partitions that were continued at the end of a log that had been cut off.
     pub cut_off: u64,
-    /// Records left to their next owner.
+    /// Records left to the next owner.
     pub left: u64,
     /// Records that broke the producer's contract.
     pub refused: u64,
@@ -29,7 +30,7 @@ pub struct Tally {
 impl std::ops::Add for Tally {
     type Output = Self;
 
-    /// What two pipelines did together.
+    /// Adds up the totals of two pipelines.
     fn add(self, other: Self) -> Self {
         Self {
             read: self.read + other.read,
@@ -46,7 +47,7 @@ impl std::ops::Add for Tally {
 }
 
 impl Tally {
-    /// Its figures.
+    /// Returns the totals as samples.
     pub(crate) fn samples(&self) -> Vec<Sample> {
         let mut samples = vec![
             Sample::new(&table::RECORDS_READ, self.read),

@@ -1,4 +1,4 @@
-//! The consumer thread: it owns the consumer and never stops polling.
+//! Runs the consumer thread, which owns the consumer and never stops polling.
 
 use super::context::Context;
 use super::tally::Tally;
@@ -15,7 +15,7 @@ use rdkafka::{ClientConfig, Message};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// What makes a member of the group.
+/// Settings from which a member of the group is made.
 pub(crate) struct Member {
     pub(crate) config: ClientConfig,
     pub(crate) topics: Vec<String>,
@@ -36,33 +36,38 @@ impl Member {
     }
 }
 
-/// The thread and what it owns.
+/// The thread and its data.
 pub(crate) struct ConsumerThread {
     pub(crate) consumer: Arc<BaseConsumer<Context>>,
     pub(crate) member: Member,
-    /// Since when the group has not let us in because a member of our name is in it.
+    /// The time since which the group refuses this process, because it has a member of the same
+    /// name.
     pub(crate) occupied: Option<Instant>,
     pub(crate) session_timeout: Duration,
     pub(crate) drain: Duration,
     pub(crate) stop: Stop,
-    /// The last topic's name, so that records of one topic share it.
+    /// The name of the topic of the last record, so that records of one topic share it.
     pub(crate) topic: Option<Arc<str>>,
     pub(crate) _unowned: Option<Unowned>,
 }
 
-/// Longest time for leaving the group and freeing the clients, whatever the library is waiting for.
+/// The longest time for leaving the group and freeing the clients, whatever the library waits for.
 pub(crate) const CLOSE: Duration = Duration::from_secs(10);
 
-/// Records taken from the library before looking at anything else.
+/// The largest number of records that are polled before the rest of a turn.
 const POLLS_PER_TURN: usize = 500;
+/// The wait for an event while nothing is held.
 const IDLE: Duration = Duration::from_millis(50);
+/// The wait for an event while records are held, partitions start, or a transaction is in flight.
 const BUSY: Duration = Duration::from_millis(2);
-/// While enough waits to be evaluated: how long to look away, and how long the library may wait for a poll. It calls back and notices
-/// that we live only in polls.
+/// The pause between two turns while enough records wait to be evaluated.
 const NAP: Duration = Duration::from_millis(1);
+/// The longest time without a poll meanwhile. Only in a poll does the library call back, and notice
+/// that this process is alive.
 const UNPOLLED: Duration = Duration::from_millis(50);
-/// Between two tries to join a group in which a member has our name, and for how long beyond the session time-out.
+/// The time between two attempts to join a group that has a member of the same name.
 const JOIN_AGAIN: Duration = Duration::from_secs(1);
+/// The time, beyond the session timeout, for which these attempts continue.
 const OCCUPIED: Duration = Duration::from_secs(10);
 
 impl ConsumerThread {
@@ -72,21 +77,24 @@ impl ConsumerThread {
         if !context.state().close(CLOSE) {
             tracing::warn!("the open transaction is left to the brokers, which end it when its time is over");
         }
-        // What is left in the ledgers is left to the next owner. The role waits for us from here on, and not for ever.
+        // The records in the ledgers are left to the next owner. From here on the role waits for
+        // this thread for a limited time.
         let tally = context.state().leave();
         let failure = context.state().take_failure();
         let result = match went.and_then(|()| failure.map_or(Ok(()), Err)) {
-            // Nothing of it is visible, so all of it is left to the next owner, as a stop may.
+            // Nothing of it is visible, so all of it is left to the next owner, which is right at a
+            // stop.
             Err(error @ (Error::Expired { .. } | Error::SessionOver(_))) if self.stop.is_requested() => {
                 tracing::warn!(%error, "what was not committed is left to the next owner");
                 Ok(())
             }
             result => result,
         };
-        // The receiver waits for it.
+        // `Pipeline::join` waits for the result.
         let _ = ended.send(result.map(|()| tally));
         failpoint::reached("before-leaving");
-        // Leaves the group, on this thread. It may hang when brokers are away; nobody waits for that.
+        // The drop leaves the group, on this thread. It may hang when brokers are away, and nobody
+        // waits for it longer than `CLOSE`.
         drop(self.consumer);
     }
 
@@ -107,7 +115,8 @@ impl ConsumerThread {
         Ok(())
     }
 
-    /// What the brokers say when a member of our name holds our place in the group.
+    /// Returns the brokers' message when a member of the same name holds the place of this process
+    /// in the group; None otherwise.
     fn occupied(&mut self) -> Option<String> {
         if self.occupied.is_some() && Membership::of(&self.consumer).is_some_and(|membership| membership.is_let_in()) {
             self.occupied = None;
@@ -115,8 +124,8 @@ impl ConsumerThread {
         self.consumer.client().fatal_error().filter(|(code, _)| is_occupied(*code)).map(|(_, reason)| reason)
     }
 
-    /// Puts a new consumer in the place of one that the group has not let in. A member that died is in it until its session is over;
-    /// one that lives stays, so this ends too.
+    /// Replaces a consumer that the group has not let in. A member that died is in the group until
+    /// its session is over. A member that is alive stays, so the attempts end after a while.
     fn join_again(&mut self, reason: String) -> Result<(), Error> {
         let since = *self.occupied.get_or_insert_with(|| {
             tracing::warn!(reason, "a member of this name is in the group: waiting until its session is over");
@@ -127,7 +136,7 @@ impl ConsumerThread {
         }
         let next = Instant::now() + JOIN_AGAIN;
         while Instant::now() < next && !self.stop.is_requested() {
-            // What it still reads has no place any more.
+            // Records that the old consumer still reads are dropped.
             let _ = self.consumer.poll(IDLE);
         }
         let context = self.consumer.context().clone();
@@ -136,7 +145,7 @@ impl ConsumerThread {
         self.member.subscribe(&self.consumer)
     }
 
-    /// Serves events until there is none, or enough was read.
+    /// Polls until there is no event, or until enough was read.
     fn take_in(&mut self) -> Result<(), Error> {
         let mut patience = if self.consumer.context().state().is_idle() { IDLE } else { BUSY };
         for _ in 0..POLLS_PER_TURN {
@@ -148,7 +157,8 @@ impl ConsumerThread {
         Ok(())
     }
 
-    /// After a stop: nothing new, but what was handed out is awaited, written and committed.
+    /// Finishes the work after a stop: reads nothing new, and waits until the records that were
+    /// handed out are written and committed, or until the time for the drain is over.
     fn drain(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + self.drain;
         self.consumer.context().state().stop_intake(&*self.consumer);
@@ -178,7 +188,8 @@ impl ConsumerThread {
         state.turn(&*self.consumer)
     }
 
-    /// Serves one event; false when there was none to serve, or nothing more is to be read for now.
+    /// Polls for one event. Returns false when there was none, or when nothing more should be read
+    /// for now.
     fn poll(&mut self, patience: Duration) -> Result<bool, Error> {
         let message = match self.consumer.poll(patience) {
             None => return Ok(false),

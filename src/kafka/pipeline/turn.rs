@@ -1,4 +1,5 @@
-//! What the consumer thread does in turn with all that it keeps, between two polls.
+//! Does the consumer thread's work between two polls: starts partitions, collects outcomes,
+//! advances the batch, pauses and resumes.
 
 use super::consumer_state::ConsumerState;
 use super::contract::Outcome;
@@ -13,7 +14,8 @@ use crate::kafka::state::states::Restored;
 use std::collections::BTreeSet;
 
 impl<M: GroupMembership> ConsumerState<M> {
-    /// Collects what is done, moves the batch on, pauses and resumes.
+    /// Starts partitions, collects outcomes, hands records out, advances the batch, and pauses or
+    /// resumes partitions.
     pub(crate) fn turn(&mut self, consumer: &dyn GroupConsumer<M>) -> Result<(), Error> {
         if !self.intake_stopped {
             self.begin(consumer)?;
@@ -31,14 +33,14 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(())
     }
 
-    /// Stops reading. What was read is finished.
+    /// Stops reading. The records that were read are finished.
     pub(crate) fn stop_intake(&mut self, consumer: &dyn GroupConsumer<M>) {
         self.intake_stopped = true;
         self.status.draining();
         self.regulate(consumer);
     }
 
-    /// Gives the library the partitions whose start is known, and whose state is restored.
+    /// Gives the library the partitions whose start position is known and whose state is restored.
     fn begin(&mut self, consumer: &dyn GroupConsumer<M>) -> Result<(), Error> {
         let mut started = Vec::new();
         while let Some((question, found)) = self.positions.answer()? {
@@ -76,7 +78,8 @@ impl<M: GroupMembership> ConsumerState<M> {
         if started.is_empty() { Ok(()) } else { consumer.assign(&started) }
     }
 
-    /// Notes where a partition starts; the offset to read first, None for the beginning of its log.
+    /// Notes where a partition starts. Returns the partition with the first offset to read, which
+    /// is None for the beginning of the log, or None when the partition is not assigned any more.
     fn start(&mut self, answer: Answer) -> Option<(Partition, Option<i64>)> {
         let Answer { partition, generation, start, log } = answer;
         let position = start.position(&partition);
@@ -93,6 +96,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         Some((partition, position))
     }
 
+    /// Collects the outcomes of records.
     fn collect(&mut self) -> Result<(), Error> {
         while let Ok((mut slot, outcome)) = self.outcomes.try_recv() {
             let ours = self.partitions.ours(slot.partition(), slot.generation());
@@ -118,7 +122,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(())
     }
 
-    /// Hands out delayed records that are due, or has them read again.
+    /// Hands out delayed records that are due, or seeks back to those that must be read again.
     fn release(&mut self, consumer: &dyn GroupConsumer<M>) {
         let now = self.clock.now().instant;
         let mut due = Vec::new();
@@ -128,7 +132,7 @@ impl<M: GroupMembership> ConsumerState<M> {
                 continue;
             }
             if let Some(offset) = assigned.each.delayed.to_read_again(now) {
-                // The partition is paused: nothing behind the record has been read.
+                // The partition is paused, so nothing after the record has been read.
                 let sought = consumer.seek(partition, offset);
                 if let Err(error) = &sought {
                     let Partition { topic, number } = partition;
@@ -143,13 +147,15 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// The partitions that the library was asked to leave alone.
+    /// Returns the partitions that the library was asked to pause.
     pub(crate) fn paused(&self) -> BTreeSet<Partition> {
         let paused = self.partitions.iter().filter(|(_, assigned)| assigned.each.phase == Phase::Paused);
         paused.map(|(partition, _)| partition.clone()).collect()
     }
 
-    /// Pauses and resumes what the budget asks for. Only what we paused and still own is resumed.
+    /// Pauses the partitions that exceed the budget, that wait, or that must not be read any more,
+    /// and resumes the others. It resumes only partitions that it has paused and that are still
+    /// assigned.
     fn regulate(&mut self, consumer: &dyn GroupConsumer<M>) {
         let all = self.intake_stopped || self.refusals.stopped();
         let overfull: BTreeSet<Partition> =
@@ -181,7 +187,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Looks whether the member has its place in the group.
+    /// Checks whether the member has its place in the group.
     fn look_for_place(&mut self, consumer: &dyn GroupConsumer<M>) {
         let now = self.clock.now().instant;
         if self.place.is_due(now)
@@ -192,7 +198,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Shows others how it stands.
+    /// Publishes the figures and conditions for other threads.
     fn publish(&mut self) {
         let now = self.clock.now().instant;
         let is_refused = self.rights.remind(&self.fetches, now);
@@ -204,7 +210,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// How much is held, and how far it is behind.
+    /// Measures how much is held, and how far it is behind.
     fn flow(&self) -> Flow {
         let assigned = self.partitions.len();
         let (starting, paused) = (self.starting(), self.paused().len());

@@ -1,12 +1,15 @@
-//! Whether every partition has an owner in a group of static members, and this member nothing that it does not read; a rebalance when
-//! that is not so.
+//! Watches a group of static members, and causes a rebalance when a partition has no owner or when
+//! this member holds partitions that it does not read.
 //!
-//! A cooperative rebalance takes two steps: in the first a member gives a partition up, in the second another takes it. A static
-//! member that restarts between the two is handed what the first step left it, joins without a rebalance, and has nothing to give
-//! up that would bring about the second: the partition has no owner until the group changes for another reason. So the members
-//! look at their group now and then. When it is stable and the same partition had no owner at two looks, a visitor joins the
-//! group and leaves it, which makes the brokers assign everything anew. They do the same for a member that is handed topics which it
-//! does not read any more: as long as it has them, what it does read is not shared out evenly.
+//! A cooperative rebalance takes two steps: in the first one a member gives a partition up, in the
+//! second one another member takes it. A static member that restarts between the two gets what the
+//! first step left to it, joins without a rebalance, and has nothing to give up that would cause
+//! the second step. The partition then has no owner until the group changes for another reason.
+//!
+//! So each member looks at its group now and then. When the group is stable and the same partition
+//! had no owner at two looks in a row, a visitor joins the group and leaves it, which makes the
+//! brokers assign everything anew. A member does the same when it is assigned topics that it does
+//! not read any more: as long as it holds them, the topics that it reads are not shared out evenly.
 
 use crate::config::Kafka;
 use crate::kafka::base::error::{Error, of_client};
@@ -24,20 +27,21 @@ use std::time::{Duration, Instant};
 /// Partitions by topic and number.
 type Partitions = BTreeSet<(String, i32)>;
 
-/// Looks until it is dropped.
+/// The handle of the watching thread, which ends when the handle is dropped.
 #[derive(Debug)]
 pub(crate) struct Unowned {
-    /// Dropping it ends the thread.
+    /// The channel whose closing ends the thread.
     _alive: Sender<()>,
 }
 
-/// Longest wait for a description of the group.
+/// The longest wait for a description of the group.
 const ANSWER: Duration = Duration::from_secs(2);
-/// Longest stay of a visitor: the brokers let nobody in before every member has come back.
+/// The longest stay of a visitor. The brokers let it in only when every member has joined again.
 const VISIT: Duration = Duration::from_mins(1);
 
 impl Unowned {
-    /// Starts the thread that looks, once in a session timeout: a member that has just died is still counted as an owner.
+    /// Starts the thread. It looks once in a session timeout, because until that has passed a
+    /// member that has just died still counts as an owner.
     pub(crate) fn watch<C: ConsumerContext + 'static>(
         consumer: Weak<BaseConsumer<C>>,
         kafka: &Kafka,
@@ -55,7 +59,7 @@ impl Unowned {
 }
 
 struct Watch<C: ConsumerContext + 'static> {
-    /// The member's own client.
+    /// The consumer of this member.
     consumer: Weak<BaseConsumer<C>>,
     kafka: Kafka,
     group: String,
@@ -67,7 +71,7 @@ impl<C: ConsumerContext> Watch<C> {
         let interval = Duration::from_millis(self.kafka.session_timeout_ms);
         let mut before = Partitions::new();
         while matches!(ended.recv_timeout(interval), Err(RecvTimeoutError::Timeout)) {
-            // No answer says nothing; the next look is as good.
+            // Without an answer nothing is known, and the next look follows.
             let Some(now) = self.misplaced() else { continue };
             let lasting: Vec<String> = now.intersection(&before).map(|(topic, number)| format!("{topic}/{number}")).collect();
             before = now;
@@ -85,8 +89,8 @@ impl<C: ConsumerContext> Watch<C> {
         }
     }
 
-    /// The partitions without owner in a stable group, and those that this member has and does not read; none when the group is not
-    /// stable, or not all of it is known.
+    /// Returns the partitions without an owner in a stable group, and those that this member holds
+    /// and does not read. None when the group is not stable, or when not everything is known of it.
     fn misplaced(&self) -> Option<Partitions> {
         let consumer = self.consumer.upgrade()?;
         let groups = consumer.client().fetch_group_list(Some(&self.group), ANSWER).ok()?;
@@ -112,7 +116,7 @@ impl<C: ConsumerContext> Watch<C> {
         Some(unread)
     }
 
-    /// Joins the group as a dynamic member and leaves it.
+    /// Joins the group as a dynamic member, and leaves it.
     fn visit(&self) -> Result<(), Error> {
         let dynamic = Kafka { static_membership: false, ..self.kafka.clone() };
         let config = settings::role_consumer(&dynamic, &self.group, &Instance { name: "visitor".to_owned(), lasts: false })?;
@@ -129,7 +133,7 @@ impl<C: ConsumerContext> Watch<C> {
     }
 }
 
-/// The context of a consumer that stays until the first assignment and reads nothing.
+/// The context of a consumer that stays until its first assignment and reads nothing.
 struct Visitor(Arc<AtomicBool>);
 
 impl Visitor {
@@ -149,10 +153,11 @@ impl ConsumerContext for Visitor {
     }
 }
 
-/// The partitions of a member's assignment, as Kafka's clients write it (`ConsumerProtocolAssignment`): version, then topics with
-/// their partitions. None when it is cut short.
+/// Reads the partitions from a member's assignment, as Kafka's clients write it
+/// (`ConsumerProtocolAssignment`): version, then topics with their partitions. Returns None when
+/// the bytes are cut short.
 fn assigned(mut bytes: &[u8]) -> Option<Partitions> {
-    // A member that has not been assigned anything yet.
+    // The member has no assignment yet.
     if bytes.is_empty() {
         return Some(Partitions::new());
     }

@@ -1,4 +1,4 @@
-//! Batches: when one is cut, and what is done when it has ended.
+//! Cuts batches, and settles them when they have ended.
 
 use super::consumer_state::{ConsumerState, Writing};
 use super::port::{GroupConsumer, GroupMembership};
@@ -19,11 +19,12 @@ use rdkafka::TopicPartitionList;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// Time before a batch that failed is written again.
+/// The time before a batch that failed is cut again.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
 impl<M: GroupMembership> ConsumerState<M> {
-    /// The order that promise 2 asks for: cut, write with the offsets, forget.
+    /// Advances the batch in the order that promise 2 asks for: cut, write together with the
+    /// offsets, forget.
     pub(crate) fn advance(&mut self, consumer: &dyn GroupConsumer<M>) -> Result<(), Error> {
         if self.is_in_transaction() {
             match self.transactions.outcome(Duration::ZERO) {
@@ -50,15 +51,15 @@ impl<M: GroupMembership> ConsumerState<M> {
         if is_early { Ok(()) } else { self.cut(consumer, now) }
     }
 
-    /// Has positions of idle partitions committed.
+    /// Marks positions of idle partitions for the next commit.
     fn pass_idle(&mut self, consumer: &dyn GroupConsumer<M>) {
         let now = self.clock.now().instant;
-        // Once reading has stopped the library's position lies behind records that were let go.
+        // Once reading has stopped, the library's position lies past records that were dropped.
         if self.intake_stopped || self.refusals.stopped() || !self.idle.is_due(now) {
             return;
         }
         let mut positions = consumer.positions();
-        // Of one that is being started the library may still know the position before.
+        // For a partition that is being started, the library may still know an earlier position.
         positions.retain(|(partition, _)| self.partitions.get(partition).is_some_and(|assigned| assigned.each.has_started()));
         let mut has_passed = false;
         for (partition, position) in self.idle.look(positions, now) {
@@ -69,10 +70,10 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Has states do what they waited for everything below some offset for.
+    /// Lets states do the work that had to wait until everything below some offset was applied.
     fn freeze(&mut self, consumer: &dyn GroupConsumer<M>) {
-        // A closing that begins now is left to the next owner. After a stop for refusals the library's position lies behind records
-        // that were let go.
+        // A closing that would begin here is left to the next owner. After a stop for refusals the
+        // library's position lies past records that were dropped.
         if self.states.is_none() || self.intake_stopped || self.refusals.stopped() {
             return;
         }
@@ -84,14 +85,15 @@ impl<M: GroupMembership> ConsumerState<M> {
         states::freeze(&mut self.partitions, |partition| read.get(partition).copied(), now);
     }
 
-    /// Cuts a batch under the membership of this moment. No poll lies between the two, so none of its partitions can have gone.
+    /// Cuts a batch under the membership of this moment. There is no poll between the two, so no
+    /// partition of the batch can have been revoked.
     fn cut(&mut self, consumer: &dyn GroupConsumer<M>, now: Instant) -> Result<(), Error> {
-        // A closing that is under way is left to the next owner.
+        // A closing that is in progress is left to the next owner.
         let has_something = self.partitions.ready() > 0 || self.partitions.has_unread();
         if !has_something && (self.states.is_none() || self.intake_stopped) {
             return Ok(());
         }
-        // Not in the group at this moment: a rebalance will tell.
+        // The consumer is not in the group at this moment; a rebalance will follow.
         let Some(membership) = consumer.membership() else { return Ok(()) };
         if self.is_taken_in_anew(Some(&membership)) {
             return self.begin_again(consumer);
@@ -121,7 +123,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(())
     }
 
-    /// Ends the batch that holds records of these partitions.
+    /// Ends the batch in flight if it holds records of these partitions.
     pub(crate) fn end_batch_of(&mut self, partitions: &BTreeSet<Partition>, lost: bool) -> Result<(), Error> {
         let Writing::InTransaction { cut, abort } = &self.writing else { return Ok(()) };
         if !cut.touches(partitions) {
@@ -135,14 +137,15 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
     }
 
-    /// Asks for an end of the batch in flight, if there is one.
+    /// Asks for an abort of the batch in flight, if there is one.
     pub(crate) fn request_abort(&self, cause: Cause) {
         if let Writing::InTransaction { abort, .. } = &self.writing {
             abort.request(cause);
         }
     }
 
-    /// From now on a revocation waits for nothing. Ends the open transaction without commit; false when that cannot be had in time.
+    /// Ends the open transaction without a commit, and lets no later revocation wait. Returns false
+    /// when the transaction thread has not ended within `patience`.
     pub(crate) fn close(&mut self, patience: Duration) -> bool {
         self.closing = true;
         self.request_abort(Cause::Stopping);
@@ -176,7 +179,7 @@ impl<M: GroupMembership> ConsumerState<M> {
 
     fn on_aborted(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
         let (role, cause) = (self.role_name, abort.cause.name());
-        // Brokers that are away would have it said five times a second.
+        // While brokers are away, this line would otherwise be logged five times a second.
         let folds = matches!(abort.cause, Cause::Error | Cause::TopicUnconfirmed);
         let silent = if folds { log::again(&format!("{role} {}", abort.reason)) } else { Some(0) };
         if let Some(silent) = silent {
@@ -203,11 +206,11 @@ impl<M: GroupMembership> ConsumerState<M> {
         Ok(())
     }
 
-    /// Puts other outputs in the place of those of an entry that no topic takes.
+    /// Replaces the outputs of an entry that a topic refuses for their size.
     fn stand_in(&mut self, cut: &Cut, index: usize) -> Result<(), Error> {
         let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
         if entry.stands_in {
-            // Nothing is smaller than that.
+            // The replacement is refused too, and nothing smaller exists.
             let topic = entry.outputs.first().map(|output| output.topic.to_string()).unwrap_or_default();
             return Err(Error::TooLarge { topic });
         }
@@ -217,7 +220,7 @@ impl<M: GroupMembership> ConsumerState<M> {
     }
 }
 
-/// The positions of a cut as the library wants them.
+/// Converts the positions of a cut to the library's list.
 fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
     let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
     let mut offsets = TopicPartitionList::new();
