@@ -1,4 +1,4 @@
-//! Whether the client library takes the settings.
+//! Checks whether the client library accepts the settings.
 
 use crate::config::Kafka;
 use crate::kafka::base::error::{Error, of_client};
@@ -9,10 +9,11 @@ use crate::kafka::transaction::delivery::ReportCounter;
 use rdkafka::ClientConfig;
 use rdkafka::producer::ThreadedProducer;
 
-/// Makes a client of each kind without a broker, so that what the library refuses shows before the first start.
+/// Makes a client of each kind without a broker, so that a setting that the library refuses shows
+/// before the first start.
 ///
 /// # Errors
-/// A property that the library does not know, a value that it does not take, or a file that cannot be read.
+/// The library does not know a property or does not accept its value, or a file cannot be read.
 pub fn check_settings(kafka: &Kafka) -> Result<(), Error> {
     let instance = Instance::of(kafka);
     let offline = |mut config: ClientConfig| {
@@ -23,7 +24,8 @@ pub fn check_settings(kafka: &Kafka) -> Result<(), Error> {
     let writer = offline(settings::transactional_writer(kafka, &format!("verdmarc-check.{}", instance.name))?);
     let member = LoggingContext::consumer(&member)?;
     let writer: ThreadedProducer<ReportCounter> = writer.create_with_context(ReportCounter::of(&writer)).map_err(of_client)?;
-    // Their end would wait for what they do in the background, such as asking an OIDC endpoint for a token.
+    // To drop the clients would wait for their work in the background, such as asking an OIDC
+    // endpoint for a token.
     std::mem::forget((member, writer));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Reading topics from all partitions without a group.
+//! Reads all partitions of some topics without a group, and follows them as they grow.
 
 use crate::config::Kafka;
 use crate::event::Record;
@@ -13,16 +13,16 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::time::Duration;
 
-/// Where reading starts.
+/// The place where reading starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// At the oldest record.
+    /// The oldest record.
     Beginning,
-    /// Behind the newest record.
+    /// The end, after the newest record.
     End,
 }
 
-/// A reader of some topics. It sees committed records only.
+/// A reader of some topics, which sees only committed records.
 pub struct Reader {
     consumer: BaseConsumer<LoggingContext>,
     topics: Vec<String>,
@@ -38,7 +38,8 @@ impl Reader {
         let mut list = TopicPartitionList::new();
         for topic in topics {
             for partition in 0..partitions(&consumer, topic)? {
-                // Fixed at once: "the end" is resolved by the broker when reading begins, and a record may come before that.
+                // The end is looked up here, because the broker would resolve "the end" only when
+                // reading begins, and a record could be written before that.
                 let offset = match start {
                     Start::Beginning => Offset::Beginning,
                     Start::End => {
@@ -53,10 +54,10 @@ impl Reader {
         Ok(Self { consumer, topics: topics.iter().map(|topic| (*topic).to_owned()).collect() })
     }
 
-    /// The next record, none when there is none within `patience`.
+    /// Returns the next record; None when there is none within `patience`.
     ///
     /// # Errors
-    /// Reading cannot go on.
+    /// Reading cannot continue.
     pub fn next(&self, patience: Duration) -> Result<Option<Record>, Error> {
         match self.consumer.poll(patience) {
             Some(Ok(message)) => Ok(Some(headers::record(message.topic().into(), &message))),

@@ -1,4 +1,4 @@
-//! What commands do with topics and groups, once and on the caller's thread.
+//! Holds the work of commands on topics and groups, which is done once and on the caller's thread.
 
 pub(crate) mod check_settings;
 pub mod dead_letters;

@@ -1,4 +1,4 @@
-//! Reading a topic from somewhere to its end of this moment, once and completely.
+//! Reads a topic once and completely, from a given start to the end that it has at this moment.
 
 use crate::config::Kafka;
 use crate::event::Record;
@@ -16,40 +16,41 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Committed records of a topic, from a start to an end in each partition.
+/// A reader of the committed records of a topic, from a start to an end in each partition.
 ///
-/// The end is that of all records, committed or not: a reader of committed records sees as its end where the oldest open
-/// transaction begins, and would miss what others have committed behind it. So an open transaction is waited for.
+/// The end is that of all records, committed or not. A reader of committed records sees the
+/// beginning of the oldest open transaction as the end, and would miss the records that others have
+/// committed after it. So this reader waits for open transactions.
 pub struct Range {
     consumer: BaseConsumer<LoggingContext>,
     topic: Arc<str>,
-    /// Ends of the partitions that are not read to their end yet.
+    /// The ends of the partitions that are not read to their end yet.
     ends: BTreeMap<i32, i64>,
     patience: Duration,
     progress: Instant,
 }
 
-/// Where reading starts.
+/// The place where reading starts.
 #[derive(Debug, Clone)]
 pub enum Span {
     /// The oldest record of every partition.
     Beginning,
-    /// The first record that is not older.
+    /// In every partition, the first record that is not older than this time.
     Time(Timestamp),
-    /// In these partitions only, from the first offset to before the second.
+    /// In these partitions only: from the first offset, up to and without the second.
     Offsets(BTreeMap<i32, (i64, i64)>),
 }
 
-/// Time for one poll.
+/// The time of one poll.
 const POLL: Duration = Duration::from_millis(100);
-/// Beyond the brokers' time-out for a transaction, how long no progress is waited for.
+/// The time without progress, beyond the brokers' transaction timeout, after which reading fails.
 const MARGIN: Duration = Duration::from_secs(10);
 
 impl Range {
     /// Begins to read.
     ///
     /// # Errors
-    /// No broker answers, or there is no such topic.
+    /// No broker answers, or the topic does not exist.
     pub fn open(kafka: &Kafka, topic: &Arc<str>, span: &Span) -> Result<Self, Error> {
         let consumer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
         let mut list = TopicPartitionList::new();
@@ -67,10 +68,10 @@ impl Range {
         Ok(Self { consumer, topic: topic.clone(), ends, patience, progress: Instant::now() })
     }
 
-    /// The next record; none at the end.
+    /// Returns the next record; None at the end.
     ///
     /// # Errors
-    /// Reading cannot go on, or does not get on.
+    /// Reading cannot continue, or makes no progress for too long.
     #[allow(clippy::should_implement_trait, reason = "it fails, and then ends")]
     pub fn next(&mut self) -> Result<Option<Record>, Error> {
         while !self.ends.is_empty() {
@@ -85,7 +86,8 @@ impl Range {
                         self.progress = Instant::now();
                         return Ok(Some(headers::record(self.topic.clone(), &message)));
                     }
-                    // New records of one partition must not hide that another has come to its end.
+                    // New records of one partition must not hide that another one has reached its
+                    // end.
                     drop(message);
                     self.look_around()?;
                 }
@@ -100,7 +102,11 @@ impl Range {
         Ok(None)
     }
 
-    /// Finds partitions that end with records which are not shown: those of aborted transactions, and the ends of transactions.
+    /// Finds the partitions that have reached their end without another record, because they end
+    /// with records of aborted transactions or with the ends of transactions.
+    ///
+    /// # Errors
+    /// There was no progress for too long.
     fn look_around(&mut self) -> Result<(), Error> {
         let positions = self.consumer.position().map_err(Error::Consume)?;
         let before = self.ends.len();
@@ -125,7 +131,7 @@ impl Range {
     }
 }
 
-/// Start and end of each partition.
+/// Looks up the start and the end of each partition.
 fn starts(
     kafka: &Kafka,
     consumer: &BaseConsumer<LoggingContext>,
@@ -157,7 +163,7 @@ fn starts(
         for (partition, (start, end)) in &mut ranges {
             match answered.find_partition(topic, *partition).map(|found| found.offset()) {
                 Some(Offset::Offset(offset)) => *start = (*start).max(offset),
-                // No record is so young.
+                // Every record is older.
                 Some(Offset::End) => *start = *end,
                 _ => {}
             }

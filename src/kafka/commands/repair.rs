@@ -1,4 +1,5 @@
-//! Positions of a stateful role's group that do not fit its state: what is wrong, and putting it right.
+//! Compares the positions of a stateful role's group with its state, and repairs those that do not
+//! fit.
 
 use super::read_range::{Range, Span};
 use super::sole_member;
@@ -13,23 +14,24 @@ use crate::kafka::client::log_id::LogIds;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, UncommittedEnds};
 use std::sync::Arc;
 
-/// What a role knows of its state.
+/// A repair of a role's positions, and what it needs to know of the role.
 pub struct Repair<'r> {
     /// The settings.
     pub config: &'r Config,
     /// The role's group.
     pub group: &'r str,
-    /// The topic that it reads.
+    /// The topic that the role reads.
     pub input: &'r str,
-    /// The topic of its state.
+    /// The topic of the role's state.
     pub changelog: &'r str,
-    /// The position that a record of the partition's state says, when it is the marker.
+    /// Returns the position in a record of a partition's state; None when the record is not the
+    /// marker.
     pub marker: &'r dyn Fn(i32, &[u8], Option<&[u8]>) -> Option<Committed>,
-    /// What the state of a partition is told, so that counting goes on at a position.
+    /// Makes the records that let the state of a partition continue at a position.
     pub mark: &'r dyn Fn(i32, Committed) -> Vec<Output>,
 }
 
-/// What is known of a partition.
+/// The facts about a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     /// The partition.
@@ -38,46 +40,47 @@ pub struct Found {
     pub committed: Option<Committed>,
     /// The position that the state was written with.
     pub marker: Option<Committed>,
-    /// The id of the topic that is there; none when the brokers do not say it.
+    /// The id of the topic; None when the brokers do not give it.
     pub log: Option<TopicId>,
-    /// The oldest record's offset.
+    /// The offset of the oldest record.
     pub first: i64,
-    /// The offset behind the newest.
+    /// The offset after the newest record.
     pub end: i64,
 }
 
-/// What is to be done.
+/// The remedy for a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing: both agree.
+    /// Nothing is done, because both positions agree.
     None,
-    /// The group's position is put to what the state says; nothing is lost or counted twice.
+    /// The group's position is set to that of the state. Nothing is lost or counted twice.
     Position(i64),
-    /// What cannot be had again is given up, and counting goes on here.
+    /// The role gives up what cannot be recovered, and continues here.
     GiveUp {
-        /// Where.
+        /// The position to continue at.
         at: i64,
-        /// What is given up.
+        /// The loss.
         loss: Loss,
     },
 }
 
-/// What is given up.
+/// The loss that a remedy accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// The records between were deleted before they were counted.
+    /// Records were deleted before they were counted.
     Deleted,
-    /// The input was made anew; the state stays, and the new records are counted from the first on.
+    /// The input was made anew. The state stays, and the new records are counted from the first one
+    /// on.
     Anew,
-    /// The state is gone; what was counted and not reported is missing in reports.
+    /// The state is gone. Reports will lack what was counted and not reported.
     State,
 }
 
 impl Found {
-    /// What is to be done about it.
+    /// Returns the remedy for the partition.
     pub fn remedy(&self) -> Remedy {
         let anew = |known: Option<Committed>| known.is_some_and(|known| known.is_of_another(self.log));
-        // The state's own word counts, and the group's when there is none.
+        // The marker decides, and the group's position where there is no marker.
         if anew(self.marker.or(self.committed)) {
             return Remedy::GiveUp { at: self.first, loss: Loss::Anew };
         }
@@ -97,7 +100,7 @@ impl Found {
 }
 
 impl Repair<'_> {
-    /// What is known of every partition.
+    /// Looks up the facts about every partition.
     ///
     /// # Errors
     /// No broker answers.
@@ -123,10 +126,10 @@ impl Repair<'_> {
         Ok(found)
     }
 
-    /// Applies the remedies, all or none, while nobody is in the group.
+    /// Applies the remedies, all or none, while the group has no other member.
     ///
     /// # Errors
-    /// Somebody is; or Kafka.
+    /// The group has members, or Kafka fails.
     pub fn apply(&self, found: &[Found]) -> Result<(), RepairError> {
         let kafka = &self.config.kafka;
         sole_member::nobody_in(kafka, self.group)?;
@@ -148,13 +151,13 @@ impl Repair<'_> {
     }
 }
 
-/// Why nothing was repaired.
+/// The reason why nothing was repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// Somebody is in the group, or may be.
+    /// The group has members, or may have some.
     #[error(transparent)]
     Group(#[from] GroupError),
 }
@@ -195,19 +198,20 @@ mod tests {
         let [old, new] = [1, 2].map(|octet| TopicId::new([octet; 16]));
         let anew = Remedy::GiveUp { at: 10, loss: Loss::Anew };
         for (marker, committed, remedy) in [
-            // Shorter than the marker, longer, and as long.
+            // The log is shorter than the marker, longer, and as long.
             (Some((25, old)), Some((25, old)), anew),
             (Some((15, old)), Some((15, old)), anew),
             (Some((20, old)), Some((20, old)), anew),
             (Some((5, old)), None, anew),
             (Some((15, old)), None, anew),
-            // Set by a tool that knows nothing of ids.
+            // The position was set by a tool that knows nothing of ids.
             (Some((15, old)), Some((15, None)), anew),
             (None, Some((15, old)), anew),
             (Some((15, new)), Some((15, new)), Remedy::None),
             (Some((15, new)), Some((12, old)), Remedy::Position(15)),
             (Some((15, new)), None, Remedy::Position(15)),
-            // Written before ids were: the present one is adopted.
+            // The position carries no id, because it was written by a version without ids: the
+            // present id is adopted.
             (Some((15, None)), Some((15, None)), Remedy::None),
             (Some((15, None)), None, Remedy::Position(15)),
         ] {

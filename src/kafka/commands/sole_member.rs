@@ -1,4 +1,4 @@
-//! A command as the only member of a role's group.
+//! Lets a command act as the only member of a role's group.
 
 use super::transaction::{CommandError, Positions, Writer};
 use crate::config::Kafka;
@@ -15,13 +15,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::groups::GroupInfo;
 use std::time::{Duration, Instant};
 
-/// Why a command cannot act for a group.
+/// The reason why a command cannot act for a group.
 #[derive(Debug, thiserror::Error)]
 pub enum GroupError {
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Kafka(#[from] Error),
-    /// Somebody may be reading.
+    /// The group has members, which may be reading.
     #[error(
         "group {group} has members ({}): stop every process of the role, wait until the group's session timeout is over, and try \
          again",
@@ -33,21 +33,21 @@ pub enum GroupError {
         /// Its members.
         members: Vec<String>,
     },
-    /// The group did not take us in.
+    /// The group did not let this process in.
     #[error("group {group} could not be joined within {} s; nothing was done, try again", waited.as_secs())]
     NotJoined {
         /// The group.
         group: String,
-        /// How long it was tried.
+        /// The time that was spent on trying.
         waited: Duration,
     },
 }
 
-/// How long the group may take to give us its partitions.
+/// The longest time that the group may take to assign its partitions to this process.
 const JOINING: Duration = Duration::from_secs(30);
 
-/// Nobody is in the group, as far as the brokers say; of a group with the protocol `consumer` they do not (KIP-848), and whoever
-/// is there is found when it is joined.
+/// Checks that the brokers list no members of the group. For a group with the protocol `consumer`
+/// they never list any (KIP-848); its members are noticed when the group is joined.
 pub(crate) fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), GroupError> {
     let observer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     let groups = observer.fetch_group_list(Some(group), METADATA_PATIENCE).map_err(Error::Consume)?;
@@ -58,17 +58,20 @@ pub(crate) fn nobody_in(kafka: &Kafka, group: &str) -> Result<(), GroupError> {
 
 /// This process as the only member of the group.
 ///
-/// The brokers would take the position from an outsider too, and check nothing then: a process that starts meanwhile could read
-/// the record as well, and its position would be overwritten by ours. A member's commit is refused when the group has changed.
+/// The brokers would accept the position from a process outside the group too, but without any
+/// check: a process that starts meanwhile could read the record as well, and its position would be
+/// overwritten. The commit of a member is refused when the group has changed.
 pub(crate) struct Member {
-    /// Not polled any more: whatever the group decides, what is ours stays so until a poll gives it away.
+    /// The consumer is not polled any more. Whatever the group decides, the partitions stay
+    /// assigned until a poll gives them up.
     _consumer: BaseConsumer<LoggingContext>,
-    /// Of the moment when every partition was ours. A later one would be accepted for what is not ours any more.
+    /// The membership at the moment when every partition was assigned. The brokers would accept a
+    /// later one even for partitions that this process has lost.
     membership: Membership,
 }
 
 impl Member {
-    /// Joins and waits until every partition of the topic is ours.
+    /// Joins the group, and waits until every partition of the topic is assigned to this process.
     pub(crate) fn join(kafka: &Kafka, group: &str, topic: &str) -> Result<Self, GroupError> {
         let consumer = LoggingContext::consumer(&settings::role_consumer(
             kafka,
@@ -80,7 +83,7 @@ impl Member {
         let started = Instant::now();
         let mut ours = 0;
         while started.elapsed() < JOINING {
-            // What it reads is let go: the position is set by the transaction alone.
+            // Records that are read are dropped; only the transaction sets the position.
             let _ = consumer.poll(Duration::from_millis(50));
             ours = consumer.assignment().map_err(Error::Consume)?.count();
             if i32::try_from(ours) == Ok(all)

@@ -1,4 +1,4 @@
-//! Transactions of commands: a few records at a time, on the caller's thread.
+//! Writes the transactions of commands: a few records at a time, on the caller's thread.
 
 use crate::config::Kafka;
 use crate::event::Output;
@@ -10,13 +10,13 @@ use rdkafka::TopicPartitionList;
 use rdkafka::producer::Producer as _;
 use std::time::{Duration, Instant};
 
-/// Why a command that writes came to an end.
+/// The reason why a command that writes has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Kafka(#[from] Error),
-    /// Somebody else has started the same command.
+    /// Another process has started the same command.
     #[error("the same command was started elsewhere and has taken over; nothing of the last step is visible: {0}")]
     Fenced(String),
     /// The last transaction was aborted.
@@ -27,7 +27,8 @@ pub enum CommandError {
     Unknown(String),
 }
 
-/// The positions that a transaction commits for a group, and the membership that the brokers check them by.
+/// The positions that a transaction commits for a group, and the membership by which the brokers
+/// check them.
 pub(crate) struct Positions<'p> {
     pub(crate) offsets: &'p TopicPartitionList,
     pub(crate) membership: &'p Membership,
@@ -36,12 +37,13 @@ pub(crate) struct Positions<'p> {
 /// A writer of transactions.
 pub(crate) struct Writer {
     producer: Producer,
-    /// After which the brokers end a transaction.
+    /// The time after which the brokers end an open transaction.
     time_out: Duration,
 }
 
 impl Writer {
-    /// Fences whoever used this id before, and waits until the brokers have ended that one's open transaction everywhere.
+    /// Fences earlier users of this id, and waits until the brokers have ended their open
+    /// transaction everywhere.
     pub(crate) fn start(kafka: &Kafka, id: &str) -> Result<Self, CommandError> {
         let time_out = Duration::from_millis(kafka.transaction_timeout_ms);
         let writer = Self { producer: Producer::transactional(kafka, id)?, time_out };
@@ -62,12 +64,13 @@ impl Writer {
         {
             return Err(self.roll_back(error.to_string(), begun));
         }
-        // From here on only the brokers' answer counts: a commit is resumed by the same call, and never followed by an abort
-        // unless the library says that nothing was committed.
+        // From here on only the brokers' answer counts. A commit is resumed by the same call, and
+        // is followed by an abort only when the library says that nothing was committed.
         match self.retried(|producer| classified(producer.commit_transaction(CALL))) {
             Ok(()) => Ok(()),
             Err(error) if error.abortable => Err(self.roll_back(error.to_string(), begun)),
-            // Even when fenced: what fenced us first finished what had been accepted.
+            // This holds even after a fence: before the brokers fence this producer, they finish a
+            // commit that they have accepted.
             Err(error) => Err(CommandError::Unknown(error.to_string())),
         }
     }
@@ -89,7 +92,7 @@ impl Writer {
     fn roll_back(&self, reason: String, begun: Instant) -> CommandError {
         match self.retried(|producer| classified(producer.abort_transaction(CALL))) {
             Ok(()) => CommandError::Aborted(reason),
-            // What is not committed is not visible; the brokers end it when its time is over.
+            // Nothing of the transaction is visible, and the brokers end it when its time is over.
             Err(error) => match self.ended(&error, begun) {
                 CommandError::Aborted(_) => CommandError::Aborted(reason),
                 other => other,
@@ -97,7 +100,8 @@ impl Writer {
         }
     }
 
-    /// A transaction that the brokers had to end for its age was fenced by them, and by nobody else.
+    /// Converts an error that ended a transaction. A transaction that has reached its time-out was
+    /// fenced by the brokers, and not by another process.
     fn ended(&self, error: &TransactionError, begun: Instant) -> CommandError {
         let (code, text) = self.producer.fatal_error().unwrap_or_else(|| (error.code, error.to_string()));
         let fenced = is_fenced(code) && begun.elapsed() < self.time_out;

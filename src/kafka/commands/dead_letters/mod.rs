@@ -1,4 +1,5 @@
-//! The dead-letter topic for operators: what lies in it, putting it back, and putting one record there by hand.
+//! Reads the dead-letter topic for operators. `redrive` puts its records back into their topics,
+//! and `skip` moves one record into it by hand.
 
 mod redrive;
 mod skip;
@@ -15,43 +16,45 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Which letters are meant.
+/// A selection of letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Reasons; none means all.
+    /// The reasons to select; empty for all reasons.
     pub reasons: BTreeSet<String>,
-    /// Not written before this.
+    /// The earliest time of writing.
     pub since: Option<Timestamp>,
-    /// Written before this.
+    /// The time before which letters were written.
     pub until: Option<Timestamp>,
 }
 
 impl Filter {
-    /// Whether `letter` is meant.
+    /// Returns whether `letter` is selected.
     pub fn matches(&self, letter: &Letter) -> bool {
         let reason = self.reasons.is_empty() || self.reasons.contains(&letter.reason);
-        // A record always has a timestamp, unless a client older than any that can write transactions has written it.
+        // A record always has a timestamp, unless it was written by a client older than any that
+        // can write transactions.
         let since = self.since.is_none_or(|since| letter.time.is_some_and(|time| time >= since));
         let until = self.until.is_none_or(|until| letter.time.is_some_and(|time| time < until));
         reason && since && until
     }
 }
 
-/// A letter, and how often it was put back.
+/// A letter, and the number of times that it was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// The letter.
     pub letter: Letter,
-    /// How often.
+    /// The number of times that it was put back.
     pub redriven: u32,
-    /// Why it would be refused again if it were put back, where that was asked for and is certain.
+    /// Why the record would be refused again after it was put back. None when that is not certain,
+    /// or was not asked for.
     pub refused: Option<String>,
 }
 
-/// Why a letter's record would be refused again.
+/// A function that returns why a letter's record would be refused again.
 type Prediction<'p> = dyn Fn(&Letter, Record) -> Option<String> + 'p;
 
-/// The letters that `filter` means, the oldest first.
+/// Lists the letters that `filter` selects, the oldest first.
 ///
 /// # Errors
 /// The topic cannot be read to its end.
@@ -59,7 +62,7 @@ pub fn list(config: &Config, filter: &Filter) -> Result<Vec<Listed>, Error> {
     predicted(config, filter, &|_, _| None)
 }
 
-/// The same, and of each what is predicted.
+/// Lists the letters that `filter` selects, the oldest first, each with its prediction.
 fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> Result<Vec<Listed>, Error> {
     let from = filter.since.map_or(Span::Beginning, Span::Time);
     let mut range = Range::open(&config.kafka, &topic(config), &from)?;
@@ -84,7 +87,7 @@ fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> R
     Ok(letters.into_iter().map(listed).collect())
 }
 
-/// The record at `place`, none when there is none (any more).
+/// Reads the record at `place`; None when the topic does not hold it, or does not hold it any more.
 ///
 /// # Errors
 /// The topic cannot be read.

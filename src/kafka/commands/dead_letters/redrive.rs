@@ -1,13 +1,15 @@
-//! Putting letters back into the topic that they came from.
+//! Puts letters back into the topics that they came from.
 //!
 //! ```text
 //! init_transactions   fences another redrive and ends what it left open
 //!   ─► read the dead-letter topic to its end: letters, and marks of those that were put back
-//!   ─► for some letters at a time, one transaction: the records in mail.raw, and marks behind the letters
+//!   ─► for some letters at a time, one transaction: the records in mail.raw,
+//!      and marks after the letters
 //! ```
 //!
-//! The order matters: what is read before the fence may miss a mark that is just being committed. A letter is put back if and
-//! only if its mark is there, so a redrive that was killed goes on where it ended.
+//! The order matters: a command that read the topic before the fence could miss a mark whose
+//! transaction is just being committed. A letter was put back if and only if its mark is there, so
+//! a redrive after one that was killed continues where that one ended.
 
 use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, OUTPUT_TOO_LARGE};
@@ -21,69 +23,71 @@ use crate::kafka::topics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Letters to be put back.
+/// A redrive of selected letters.
 pub struct Redrive<'c> {
     /// The settings.
     pub config: &'c Config,
-    /// Which letters.
+    /// The selection of letters.
     pub filter: Filter,
-    /// Also those that were put back before.
+    /// True to put back even the letters that were put back before.
     pub again: bool,
-    /// Why a record would be refused however often it is put back, which the role knows that reads its topic.
+    /// Returns why a record would be refused however often it is put back. The role that reads the
+    /// record's topic knows that.
     pub refused: &'c dyn Fn(&Record) -> Option<String>,
 }
 
-/// What becomes of a letter.
+/// The fate of a letter in a redrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It is put back.
     Back(Note),
-    /// It stays where it is, only.
+    /// It is not put back.
     Left(Unfit),
 }
 
-/// What to know about a letter that is put back.
+/// A note about a letter that is put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// Nothing.
+    /// There is nothing to note.
     Plain,
-    /// It will be refused once more, with these settings and for this reason.
+    /// With these settings it will be refused again, for this reason.
     Refused(String),
-    /// It stands in for the outputs of a record, and that record is put back, if its topic still has it.
+    /// It stands in for the outputs of a record. That record is put back, if its topic still has
+    /// it.
     Original,
 }
 
-/// Why a letter is not put back.
+/// The reason why a letter is not put back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// It was.
+    /// It was put back before.
     #[error("was put back before; --again does it once more")]
     Redriven,
-    /// Whence it came cannot be read.
+    /// Its origin cannot be read.
     #[error("its origin cannot be read from its headers")]
     NoOrigin,
     /// It came from a topic that nothing can be put back into.
     #[error("its origin is {0}; only records of the raw topic and unreadable failure events can be put back")]
     Origin(String),
-    /// It is gone.
+    /// The topic does not hold it any more.
     #[error("the topic does not hold it any more")]
     Gone,
-    /// The record that it stands in for is gone.
+    /// The topic does not hold the record that it stands in for any more.
     #[error("it holds no message, and the record that it speaks of is not in the raw topic any more")]
     OriginalGone,
 }
 
-/// How far a redrive is.
+/// A function that is called with each letter once its fate is certain.
 pub type Progress<'p> = dyn FnMut(&Listed, &Fate) + 'p;
 
-/// Letters in one transaction at most.
+/// The largest number of letters in one transaction.
 const BATCH_LETTERS: usize = 500;
-/// Bytes in one transaction, about.
+/// The approximate number of bytes in one transaction.
 const BATCH_BYTES: usize = 16 << 20;
-// A batch needs no more than one mark a partition.
+// A batch needs at most one mark for each partition.
 const _: () = assert!(BATCH_LETTERS <= MARK_LETTERS);
 
-/// Letters of one transaction.
+/// The letters of one transaction.
 #[derive(Default)]
 struct Batch {
     letters: Vec<(Listed, Note)>,
@@ -92,7 +96,7 @@ struct Batch {
 }
 
 impl Redrive<'_> {
-    /// What would become of every letter that is meant.
+    /// Returns the fate that each selected letter would have.
     ///
     /// # Errors
     /// The topic cannot be read to its end.
@@ -101,13 +105,13 @@ impl Redrive<'_> {
         Ok(letters.into_iter().map(|listed| (listed.clone(), self.fate(&listed))).collect())
     }
 
-    /// Puts them back, and says of each letter what became of it once that is committed.
+    /// Puts the letters back, and reports the fate of each once that is committed.
     ///
     /// # Errors
-    /// Kafka; what was reported until then stays.
+    /// Kafka fails. The fates that were reported before that remain true.
     pub fn run(&self, report: &mut Progress<'_>) -> Result<(), CommandError> {
         let kafka = &self.config.kafka;
-        // Whether there are such topics, and a broker to ask, is said better here than by a transaction.
+        // This call explains a missing topic or broker better than a transaction would.
         topics::partitions(kafka, &topic(self.config))?;
         let writer = Writer::start(kafka, &self.config.group("redrive"))?;
         let mut open: BTreeMap<Place, (Listed, Note)> = BTreeMap::new();
@@ -141,7 +145,7 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    /// The topics that letters go back to.
+    /// Returns the topics that letters go back to.
     fn homes(&self, plan: &[(Listed, Fate)]) -> BTreeSet<Arc<str>> {
         let back = plan.iter().filter(|(_, fate)| matches!(fate, Fate::Back(_)));
         back.filter_map(|(Listed { letter, .. }, _)| self.home(letter, letter.lineage.as_ref()?)).collect()
@@ -162,7 +166,8 @@ impl Redrive<'_> {
         })
     }
 
-    /// Why the record of a letter would be refused as it would be put back.
+    /// Returns why the record of a letter would be refused in the form in which it would be put
+    /// back; None when that is not certain.
     fn refused_again(&self, letter: &Letter, record: Record) -> Option<String> {
         let lineage = letter.lineage.clone().filter(|_| !is_stand_in(letter))?;
         let timestamp = lineage.timestamp;
@@ -171,7 +176,8 @@ impl Redrive<'_> {
         (self.refused)(&Record { topic, partition, offset, timestamp, key, value, headers: Some(headers) })
     }
 
-    /// The topic that a letter goes back to: the raw one, or for a failure event that could not be read, that of failures.
+    /// Returns the topic that a letter goes back to: the raw topic, or the topic of failures for a
+    /// failure event that could not be read. None when the letter came from another topic.
     fn home(&self, letter: &Letter, lineage: &Lineage) -> Option<Arc<str>> {
         let topics = &self.config.topics;
         let failures = (letter.reason == FAILURE_UNREADABLE).then(|| topics.full(&topics.failures));
@@ -179,7 +185,7 @@ impl Redrive<'_> {
         homes.into_iter().flatten().find(|topic| *topic == lineage.input.topic).map(Arc::from)
     }
 
-    /// The record to be written for a letter.
+    /// Makes the record that is written for a letter.
     fn output(&self, raw: &Arc<str>, record: Record, listed: &Listed, note: &Note) -> Result<Result<Output, Unfit>, Error> {
         let Some(lineage) = listed.letter.lineage.clone() else { return Ok(Err(Unfit::NoOrigin)) };
         if *note != Note::Original {
@@ -188,13 +194,14 @@ impl Redrive<'_> {
         }
         let place = Place { partition: lineage.input.partition, offset: lineage.input.offset };
         let Some(original) = at(self.config, raw, place)? else { return Ok(Err(Unfit::OriginalGone)) };
-        // That record may be a copy of an earlier one.
+        // That record may itself be a copy of an earlier one.
         let mut origin = Lineage::of(&original).unwrap_or_else(|_| Lineage::itself(&original));
         origin.input.attempt = origin.input.attempt.max(lineage.input.attempt);
         Ok(Ok(again(raw, original, origin)))
     }
 
-    /// One transaction: the records, and a mark in each partition that letters were taken from.
+    /// Writes one transaction: the records, and a mark in each partition that holds letters of the
+    /// batch.
     fn write(&self, writer: &Writer, batch: &mut Batch, report: &mut Progress<'_>) -> Result<(), CommandError> {
         let Batch { letters, mut outputs, .. } = std::mem::take(batch);
         if letters.is_empty() {
@@ -226,12 +233,12 @@ impl Batch {
     }
 }
 
-/// Whether a letter stands in for the outputs of a record.
+/// Returns whether a letter stands in for the outputs of a record.
 fn is_stand_in(letter: &Letter) -> bool {
     letter.size.is_none() && letter.reason == OUTPUT_TOO_LARGE
 }
 
-/// From the first to behind the last of `places` in each partition.
+/// Returns the span in each partition from the first of `places` to the offset after the last.
 fn bounds<'p>(places: impl Iterator<Item = &'p Place>) -> BTreeMap<i32, (i64, i64)> {
     let mut bounds = BTreeMap::new();
     for place in places {

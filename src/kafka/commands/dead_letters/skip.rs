@@ -1,4 +1,5 @@
-//! Having a group pass over one record: the last resort when the record ends every process that reads it.
+//! Skips one record for a group. This is the last resort when a record ends every process that
+//! reads it.
 
 use crate::config::{Config, Kafka};
 use crate::event::dead_letter::{DeadLetterReason, letter};
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The record to be passed over.
+/// The record to skip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Its topic.
@@ -46,15 +47,15 @@ impl std::str::FromStr for Target {
     }
 }
 
-/// Not `TOPIC/PARTITION/OFFSET`.
+/// The error for a text that is not `TOPIC/PARTITION/OFFSET`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write TOPIC/PARTITION/OFFSET, say mail.raw/3/41")]
 pub struct NoTarget;
 
-/// Why a record is not passed over.
+/// The reason why a record is not skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum SkipError {
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// The verdict role does not read that topic.
@@ -62,23 +63,23 @@ pub enum SkipError {
     NotRead {
         /// The topic.
         topic: String,
-        /// What it reads.
+        /// The topics that it reads.
         topics: Vec<String>,
     },
-    /// Somebody is in the group, or may be.
+    /// The group has members, or may have some.
     #[error(transparent)]
     Group(#[from] GroupError),
-    /// It is not the record at which the group stands.
+    /// The group's next record is another one.
     #[error("{target} is not the next record of group {group}, {next} is; name that one if it is meant")]
     NotNext {
         /// The group.
         group: String,
         /// The record that was named.
         target: Target,
-        /// The record at which the group stands.
+        /// The next record of the group.
         next: Target,
     },
-    /// There is nothing to pass over.
+    /// The group has read the partition to its end.
     #[error("group {group} has read {topic}/{partition} to its end: there is no record to skip")]
     AtEnd {
         /// The group.
@@ -88,7 +89,7 @@ pub enum SkipError {
         /// The partition.
         partition: i32,
     },
-    /// The group moved on meanwhile.
+    /// The group's position moved meanwhile.
     #[error("group {group} moved on while the record was read; nothing was done")]
     Moved {
         /// The group.
@@ -102,21 +103,22 @@ impl From<Error> for SkipError {
     }
 }
 
-/// The reason of letters made here.
+/// The reason of dead letters that a skip writes.
 const REASON: DeadLetterReason = DeadLetterReason::SkippedByOperator;
 
-/// Writes the record to the dead letters and sets the position behind it of the group that reads its topic, both or neither; returns
-/// it. Unless `act` is set it only says whether that could be done.
+/// Writes the record to the dead letters and moves the position of the group that reads its topic
+/// past it, both or neither. Returns the record. Unless `act` is set, it only checks whether that
+/// could be done.
 ///
 /// # Errors
-/// The group has members, or stands somewhere else; or Kafka.
+/// The group has members, its next record is another one, or Kafka fails.
 pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Result<Record, SkipError> {
     let raw = config.topics.full(&config.topics.raw);
     let topics: Vec<String> = std::iter::once(raw).chain(config.topics.all_retries()).collect();
     if !topics.contains(&target.topic) {
         return Err(SkipError::NotRead { topic: target.topic.clone(), topics });
     }
-    // Whether there is such a topic, and a broker to ask, is said better here than by what follows.
+    // This call explains a missing topic or broker better than the calls that follow would.
     topics::partitions(&config.kafka, &target.topic)?;
     let group = &*reader.id;
     sole_member::nobody_in(&config.kafka, group)?;
@@ -138,7 +140,7 @@ pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Resu
     Ok(record)
 }
 
-/// The group's position in the partition of this log, none when it has none yet.
+/// Returns the group's position in the partition of this log; None when it has none yet.
 fn position(kafka: &Kafka, reader: &Group, target: &Target, log: Option<TopicId>) -> Result<Option<i64>, Error> {
     let positions = reader.positions(kafka, &target.topic)?;
     let of_partition = usize::try_from(target.partition).ok().and_then(|partition| positions.get(partition));
@@ -146,12 +148,12 @@ fn position(kafka: &Kafka, reader: &Group, target: &Target, log: Option<TopicId>
         topic: target.topic.clone(),
         reason: format!("it has {} partitions, {} is none of them", positions.len(), target.partition),
     })?;
-    // The role would begin a log that was made anew at its beginning.
+    // In a log that was made anew, the role would begin at the beginning.
     Ok(position.filter(|position| !position.is_of_another(log)).map(|position| position.next))
 }
 
-/// The first record at or behind the group's position, which must be `target`. Offsets between the two hold nothing: the ends of
-/// transactions, and what was aborted.
+/// Reads the first record at or above the group's position, which must be `target`. Offsets between
+/// the position and that record hold only the ends of transactions and records that were aborted.
 fn next(kafka: &Kafka, group: &str, target: &Target, position: Option<i64>) -> Result<Record, SkipError> {
     let here = BTreeMap::from([(target.partition, (position.unwrap_or_default(), i64::MAX))]);
     let found = Range::open(kafka, &Arc::from(target.topic.as_str()), &Span::Offsets(here))?.next()?;
