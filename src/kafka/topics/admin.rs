@@ -1,4 +1,4 @@
-//! What the brokers say about topics, and what they are asked to do with them.
+//! Asks the brokers about topics, and makes and grows topics.
 
 use super::check::{Cluster, Found};
 use super::plan::{Layout, Topic};
@@ -17,14 +17,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time between two looks at metadata that is not complete yet.
+/// The time between two requests for metadata that is not complete yet.
 const AGAIN: Duration = Duration::from_millis(100);
 const MINUTE: u64 = 60;
 
-/// A connection for questions about topics.
+/// The clients for requests about topics.
 pub(crate) struct Admin {
     admin: AdminClient<LoggingContext>,
-    /// Asks for metadata: a producer or an admin client that asks about a topic can bring it into being.
+    /// The client that asks for metadata. A producer or an admin client that asks about a topic can
+    /// cause its creation.
     observer: BaseConsumer<LoggingContext>,
 }
 
@@ -36,14 +37,14 @@ impl Admin {
         Ok(Self { admin, observer })
     }
 
-    /// What there is of `plan`.
+    /// Looks up the topics of `plan`, their settings, and the settings of a broker.
     pub(crate) fn cluster(&self, plan: &[Topic]) -> Result<Cluster, Error> {
         let mut cluster = Cluster::default();
         let mut broker = None;
         for topic in plan {
             let (found, brokers) = match self.found(&topic.name) {
                 Ok(answer) => answer,
-                // Who does not use it need not be allowed to see it.
+                // A client that does not use the topic need not have the right to see it.
                 Err(error) if !topic.used => {
                     tracing::debug!(%error, "not looked at");
                     continue;
@@ -65,7 +66,7 @@ impl Admin {
                 found.settings = values(&resource);
             }
         }
-        // A request of its own, because it goes to that broker and needs another permission.
+        // This is a separate request, because it goes to that broker and needs another permission.
         let brokers: Vec<ResourceSpecifier<'_>> = broker.into_iter().map(ResourceSpecifier::Broker).collect();
         let settings = self.settings(&brokers).iter().find_map(values).unwrap_or_default();
         let minutes: Option<u64> = settings.get("offsets.retention.minutes").and_then(|minutes| minutes.parse().ok());
@@ -73,7 +74,8 @@ impl Admin {
         Ok(cluster)
     }
 
-    /// A topic without its settings, if it is there, and the ids of the brokers.
+    /// Returns a topic without its settings, or None when it does not exist, and the ids of the
+    /// brokers.
     pub(crate) fn found(&self, name: &str) -> Result<(Option<Found>, Vec<i32>), Error> {
         let deadline = Instant::now() + METADATA_PATIENCE;
         loop {
@@ -98,7 +100,8 @@ impl Admin {
         }
     }
 
-    /// The settings of `resources`; of none when they may not be read, which is no reason to stop a role.
+    /// Returns the settings of `resources`. The list is empty when they may not be read, which is
+    /// no reason to stop a role.
     fn settings(&self, resources: &[ResourceSpecifier<'_>]) -> Vec<ConfigResource> {
         if resources.is_empty() {
             return Vec::new();
@@ -112,7 +115,7 @@ impl Admin {
         }
     }
 
-    /// Makes topics. What became of each, in their order.
+    /// Makes topics, and returns the outcome for each, in their order.
     pub(crate) fn create(&self, topics: &[&Topic], largest: u32, layout: &Layout) -> Result<Vec<Result<(), String>>, Error> {
         let settings: Vec<BTreeMap<&str, String>> = topics.iter().map(|topic| topic.settings(largest, layout)).collect();
         let new = topics.iter().zip(&settings).map(|(topic, settings)| {
@@ -126,7 +129,7 @@ impl Admin {
         Ok(made.into_iter().map(|made| made.map(drop).map_err(|(_, code)| reason(code))).collect())
     }
 
-    /// Gives a topic more partitions.
+    /// Adds partitions to a topic until it has `partitions`.
     pub(crate) fn grow(&self, name: &str, partitions: i32) -> Result<(), Error> {
         let new = [NewPartitions::new(name, usize::try_from(partitions).unwrap_or_default())];
         let failed = |reason: String| Error::Topic { topic: name.to_owned(), reason };
@@ -143,7 +146,7 @@ fn passes(code: RDKafkaErrorCode) -> bool {
     is_passing(&KafkaError::MetadataFetch(code))
 }
 
-/// Values by name; none when there are none at all, which is how a refusal looks.
+/// Returns the settings by name; None when there are none at all, which is the form of a refusal.
 fn values(resource: &ConfigResource) -> Option<BTreeMap<String, String>> {
     let entries = resource.entries.iter().filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)));
     Some(entries.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty())

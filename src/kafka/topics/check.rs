@@ -1,4 +1,5 @@
-//! What is wrong with the topics that are there, and what to do about it: values in, values out.
+//! Compares the topics that were found with those that are planned, and says what is wrong and how
+//! to correct it. The comparison is a function of values.
 
 use super::plan::{Cleanup, HEADROOM, LOG_APPEND, Layout, Size, TIMESTAMP_TYPE, Topic};
 use crate::config::Config;
@@ -6,47 +7,49 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// A topic as it was found.
+/// A topic that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Number of partitions.
+    /// The number of partitions.
     pub partitions: i32,
-    /// Copies of its partitions, where the fewest are.
+    /// The smallest number of replicas of any of its partitions.
     pub replication: i32,
-    /// Its settings, those of the brokers included; none when this client may not read them.
+    /// Its settings, with the brokers' values for those that it does not set; None when this client
+    /// may not read them.
     pub settings: Option<BTreeMap<String, String>>,
 }
 
-/// What the brokers say.
+/// The state of the cluster, as the brokers report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cluster {
     /// The planned topics that exist, by name.
     pub topics: BTreeMap<String, Found>,
-    /// How many brokers there are; none when they do not say.
+    /// The number of brokers; None when they do not give it.
     pub brokers: Option<i32>,
-    /// How long the position of an idle group is kept; none when this client may not read it.
+    /// The time for which the position of an idle group is kept; None when this client may not read
+    /// it.
     pub offsets_retention: Option<Duration>,
 }
 
-/// What was found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Every planned topic, and how it was found, if it was.
+    /// Every planned topic, and the topic that was found, if any.
     pub topics: Vec<(Topic, Option<Found>)>,
-    /// What keeps a role from working, or takes a promise back.
+    /// The problems that keep a role from working, or that break a promise.
     pub errors: Vec<Problem>,
-    /// What is worth knowing.
+    /// The problems that are worth knowing.
     pub warnings: Vec<Problem>,
 }
 
-/// A deviation and what to do about it.
+/// A deviation and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The topic.
     pub topic: String,
-    /// What is wrong.
+    /// The deviation.
     pub deviation: Deviation,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -56,54 +59,54 @@ impl fmt::Display for Problem {
     }
 }
 
-/// How a topic is not as it should be.
+/// A difference between a topic and its plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Deviation {
-    /// It is not there.
+    /// It does not exist.
     #[error("it does not exist")]
     Missing,
-    /// Its partitions are not as many as those of the topics that it goes with.
+    /// It has fewer partitions than another topic of its set.
     #[error("it has {partitions} partitions and {other} has {others}, they must be equal")]
     Uneven {
-        /// Partitions.
+        /// Its partitions.
         partitions: i32,
         /// The topic that has more.
         other: String,
-        /// Its partitions.
+        /// The partitions of that topic.
         others: i32,
     },
-    /// It removes what must stay, or keeps what must go.
+    /// It removes records that must stay, or keeps records that must go.
     #[error("cleanup.policy is {found}, it must be {wanted}")]
     Cleanup {
         /// The policy.
         found: String,
-        /// What it must be.
+        /// The policy that it must have.
         wanted: &'static str,
     },
     /// It refuses records that are written to it.
     #[error("it takes records of {found} bytes, it must take {needed}")]
     TooSmall {
-        /// What it takes.
+        /// The largest record that it takes, in bytes.
         found: u64,
-        /// What it must take.
+        /// The largest record that it must take, in bytes.
         needed: u64,
     },
-    /// It takes less than is promised to producers.
+    /// It takes smaller records than producers are promised.
     #[error(
         "it takes records of {found} bytes, so a message of the largest size in structured mode ({planned}) cannot be written"
     )]
     SmallRaw {
-        /// What it takes.
+        /// The largest record that it takes, in bytes.
         found: u64,
-        /// What it is made with.
+        /// The largest record of the plan, in bytes.
         planned: u64,
     },
-    /// This program's own limit is below what may have to be written.
+    /// This program's own limit is smaller than a record that it may have to write.
     #[error("kafka.max_record_bytes is {found}, a record of this topic and its headers may have {needed}")]
     SmallWriter {
-        /// The setting.
+        /// The value of that setting, in bytes.
         found: u64,
-        /// What it must be.
+        /// The value that it must have, in bytes.
         needed: u64,
     },
     /// Retries are removed before they are due.
@@ -119,63 +122,64 @@ pub enum Deviation {
     ExpiresEarly {
         /// The retention.
         found: Duration,
-        /// What it is made with.
+        /// The planned retention.
         planned: Duration,
     },
     /// Nothing can be written.
     #[error("min.insync.replicas is {in_sync} and there are {replication} replicas, nothing can be written")]
     Unwritable {
-        /// The setting.
+        /// The value of `min.insync.replicas`.
         in_sync: i32,
-        /// The replicas.
+        /// The number of replicas.
         replication: i32,
     },
     /// A record counts as written with a single copy.
     #[error("min.insync.replicas is {in_sync} of {replication} replicas, the loss of one broker can lose records")]
     OneCopy {
-        /// The setting.
+        /// The value of `min.insync.replicas`.
         in_sync: i32,
-        /// The replicas.
+        /// The number of replicas.
         replication: i32,
     },
-    /// One broker away stops everything.
+    /// All writing stops when one broker is away.
     #[error("min.insync.replicas is {in_sync} of {replication} replicas, one broker away stops all writing")]
     NoSpare {
-        /// The setting.
+        /// The value of `min.insync.replicas`.
         in_sync: i32,
-        /// The replicas.
+        /// The number of replicas.
         replication: i32,
     },
-    /// Positions are forgotten while there is something left to read again.
+    /// Positions are forgotten while the topic still holds their records, which are then read
+    /// again.
     #[error("records are kept for {}, but the position of a group that is idle for {} s is forgotten, and then read again", seconds(*retention), offsets.as_secs())]
     OffsetsExpire {
-        /// The retention; none is for ever.
+        /// The retention; None when records are kept for ever.
         retention: Option<Duration>,
-        /// How long positions are kept.
+        /// The time for which positions are kept.
         offsets: Duration,
     },
-    /// Records carry the clock of whoever wrote them.
+    /// Records carry the clock of their producer.
     #[error(
         "message.timestamp.type is {found}, so records carry their producer's clock: one that is wrong, or that counts seconds where \
          milliseconds are meant, has the brokers delete them before they are read, and says nothing of when a message without ce_time \
          arrived"
     )]
     ProducersClock {
-        /// The setting.
+        /// The value of `message.timestamp.type`.
         found: String,
     },
-    /// Nobody reads it, and something is in it.
+    /// The topic holds records, and nobody reads it.
     #[error("verdict.retries is off, so nobody reads it, and {}{records} records are left in it whose messages have no verdict", if *is_all { "" } else { "more than " })]
     Left {
-        /// Records, as far as they were counted.
+        /// The number of records that were counted.
         records: usize,
-        /// Whether there are no more.
+        /// True when there are no more than these.
         is_all: bool,
     },
-    /// Nobody reads it, and something may be in it.
+    /// The topic may hold records, and nobody reads it.
     #[error("verdict.retries is off, and the records that are left in it cannot be counted: {reason}")]
     Uncounted {
-        /// Why not.
+        /// Why the records cannot be counted.
         reason: String,
     },
     /// Its settings cannot be read.
@@ -187,7 +191,7 @@ fn seconds(time: Option<Duration>) -> String {
     time.map_or_else(|| "ever".to_owned(), |time| format!("{} s", time.as_secs()))
 }
 
-/// Compares what should be with what is.
+/// Compares the topics that were found with the plan.
 pub fn compare(config: &Config, plan: &[Topic], cluster: &Cluster) -> Report {
     let mut comparison = Comparison { config, cluster, report: Report::default() };
     for topic in plan {
@@ -217,7 +221,7 @@ impl Comparison<'_> {
         self.report.warnings.push(Problem { topic: topic.name.clone(), deviation, remedy });
     }
 
-    /// The command that changes a setting of a topic.
+    /// Returns the command that changes a setting of a topic.
     fn set(&self, topic: &Topic, setting: &str, value: impl fmt::Display) -> String {
         format!(
             "kafka-configs.sh --bootstrap-server {} --alter --entity-type topics --entity-name {} --add-config {setting}={value}",
@@ -225,7 +229,8 @@ impl Comparison<'_> {
         )
     }
 
-    /// What needs so many replicas, of which each lies on a broker of its own.
+    /// Adds to a remedy that more brokers are needed, if the cluster has fewer than `replicas`.
+    /// Each replica needs a broker of its own.
     fn more_replicas(&self, replicas: i32, remedy: &str) -> String {
         match self.cluster.brokers.filter(|brokers| *brokers < replicas) {
             Some(brokers) => {
@@ -236,7 +241,7 @@ impl Comparison<'_> {
     }
 
     fn missing(&mut self, topic: &Topic) {
-        // As its siblings are, if there are any.
+        // The new topic gets the layout of its siblings, if there are any.
         let sibling = self.cluster.topics.values().max_by_key(|found| found.partitions);
         let default = Layout::default();
         let most = self.cluster.brokers.unwrap_or(default.replication);
@@ -270,7 +275,7 @@ impl Comparison<'_> {
             self.size(topic, bytes);
         }
         if let Cleanup::Delete(planned) = topic.cleanup {
-            // Negative is for ever.
+            // A negative value means for ever.
             let retention = number("retention.ms").and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
             self.retention(topic, retention, planned);
         }
@@ -306,7 +311,7 @@ impl Comparison<'_> {
                 }
                 return;
             }
-            // What counts is what the producers may write, not what was planned.
+            // The limit follows the records that producers may write, not the plan.
             Size::Mail => self.raw_bytes().map_or(planned, |raw| raw + HEADROOM),
         };
         if found < needed {
@@ -328,7 +333,8 @@ impl Comparison<'_> {
             }
         }
         let Some(offsets) = self.cluster.offsets_retention.filter(|_| topic.grouped) else { return };
-        // A retry is read when its delay is over, so it is that much older when its position is committed.
+        // A retry is read when its delay is over, so it is that much older when its position is
+        // committed.
         let delay = topic.delay.unwrap_or_default();
         if retention.is_none_or(|retention| retention.saturating_sub(delay) > offsets) {
             let remedy = match retention {

@@ -1,4 +1,4 @@
-//! Which topics exist, as soon as brokers answer.
+//! Finds out which topics exist, as soon as brokers answer.
 
 use crate::config::Kafka;
 use crate::kafka::base::error::{Error, is_passing};
@@ -10,10 +10,11 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
 
-/// Those of `wanted` that exist. Waits for the brokers; none when a stop was requested before they answered.
+/// Returns those of `wanted` that exist. The call waits until brokers answer, and returns None when
+/// a stop was requested before that.
 ///
 /// # Errors
-/// Settings that the client library refuses, or brokers that refuse us.
+/// The client library refuses the settings, or the brokers refuse this client.
 pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<Option<Vec<String>>, Error> {
     let consumer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     while !stop.is_requested() {
@@ -25,7 +26,7 @@ pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<
             Err(error) if is_passing(&error) => error,
             Err(error) => return Err(Error::Consume(error)),
         };
-        // Serves what the library has to say, such as a refused password.
+        // The poll serves the library's events, such as a refused password.
         if let Some(Err(reason)) = consumer.poll(Duration::from_millis(500))
             && is_refusal(&reason)
         {
@@ -39,7 +40,7 @@ pub fn existing_topics(kafka: &Kafka, stop: &Stop, wanted: &[String]) -> Result<
     Ok(None)
 }
 
-/// Whether an error of a connection means that it will be refused again.
+/// Returns whether an error of a connection means that the next one will be refused too.
 fn is_refusal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(error.rdkafka_error_code(), Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL))

@@ -1,4 +1,5 @@
-//! What is left in the topics of a retry lane that is off: nobody reads them then.
+//! Counts the records that are left in the retry topics while the retry lane is off, because nobody
+//! reads them then.
 
 use super::admin::Admin;
 use super::check::{Deviation, Problem};
@@ -13,18 +14,20 @@ use crate::kafka::commands::read_range::{Range, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Records, and bytes of them, after which nobody counts on: each holds a whole message.
+/// The number of records after which counting ends.
 const ENOUGH: usize = 1_000;
+/// The number of bytes after which counting ends, because each record holds a whole message.
 const ENOUGH_BYTES: usize = 64 << 20;
 
-/// A warning for each topic in which something is left. A topic that this client may not see is none.
+/// Returns a warning for each retry topic that still holds records. A topic that this client may
+/// not see is passed over.
 pub(crate) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Problem> {
     let mut problems = Vec::new();
     for topic in config.topics.all_retries() {
         match admin.found(&topic) {
             Ok((Some(_), _)) => {}
             Ok((None, _)) => continue,
-            // Who does not use it need not be allowed to see it.
+            // A client that does not use the topic need not have the right to see it.
             Err(error) => {
                 tracing::debug!(%error, "not looked at");
                 continue;
@@ -41,15 +44,15 @@ pub(crate) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Probl
     problems
 }
 
-/// How many committed records lie behind the group's positions, and whether there are no more than that. Offsets do not say it: the ends
-/// of transactions have some too.
+/// Counts the committed records at and above the group's positions, and returns whether these are
+/// all. Offsets do not give the number, because the ends of transactions have offsets too.
 fn left(kafka: &Kafka, lane: &Group, topic: &str) -> Result<(usize, bool), Error> {
     let log_id = LogIds::new(kafka)?.of(topic)?;
     let observer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     let mut spans = BTreeMap::new();
     for (partition, position) in (0..).zip(lane.positions(kafka, topic)?) {
         let next = position.filter(|position| !position.is_of_another(log_id)).map_or(0, |position| position.next);
-        // An open transaction is not waited for: whoever has it may go on for long.
+        // This does not wait for an open transaction, which may last long.
         let (_, stable) = log(&observer, topic, partition, METADATA_PATIENCE)?;
         spans.insert(partition, (next, stable));
     }

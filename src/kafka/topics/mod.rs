@@ -1,7 +1,8 @@
-//! The topics themselves: what they should be, what they are, and how one becomes the other.
+//! Plans, checks, creates and grows the topics.
 //!
-//! `plan` is the table, `check` compares it with what `admin` finds, `left` looks for what nobody reads any more, `strimzi` writes the
-//! table for Kubernetes.
+//! `plan` holds the table of topics, and `check` compares it with the topics that `admin` finds.
+//! `left` counts the records that nobody reads any more, and `strimzi` writes the table for
+//! Kubernetes.
 
 mod admin;
 mod check;
@@ -24,11 +25,12 @@ use crate::kafka::transaction::delivery::Producer;
 use admin::Admin;
 use std::time::{Duration, Instant};
 
-/// Looks at the topics and says what is wrong with them, and what the retry lane, which its group reads, holds when it is off. Blocks
-/// until the brokers answer.
+/// Reports what is wrong with the topics, and while retries are off, which records are left in the
+/// retry lane. `lane` is the group that reads the retry topics. The call blocks until the brokers
+/// answer.
 ///
 /// # Errors
-/// No broker answers. A topic that is missing is a finding, not an error.
+/// No broker answers. A missing topic is a finding and not an error.
 pub fn check(config: &Config, lane: &Group) -> Result<Report, Error> {
     let plan = plan(config);
     let admin = Admin::new(&config.kafka)?;
@@ -39,29 +41,30 @@ pub fn check(config: &Config, lane: &Group) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Partitions of a topic.
+/// Returns the number of partitions of a topic.
 ///
 /// # Errors
-/// No broker answers, or there is no such topic.
+/// No broker answers, or the topic does not exist.
 pub fn partitions(kafka: &Kafka, topic: &str) -> Result<i32, Error> {
     let reader = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
     lookup::partitions(&reader, topic)
 }
 
-/// What became, or would become, of a topic.
+/// The outcome for a topic that should exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was there and was left alone.
+    /// It existed and was left as it is.
     Kept(Found),
-    /// It is to be made.
+    /// It would be made.
     Planned,
     /// It was made.
     Made,
-    /// It could not be made.
+    /// It could not be made, for this reason.
     Failed(String),
 }
 
-/// Makes the topics that are missing and leaves the others alone; with `dry` it only says which those are.
+/// Makes the topics that are missing and leaves the others as they are. With `dry` it only returns
+/// which those are.
 ///
 /// # Errors
 /// No broker answers. A topic that cannot be made is an [`Outcome`].
@@ -87,11 +90,11 @@ pub fn create(config: &Config, layout: &Layout, dry: bool) -> Result<Vec<(Topic,
     Ok(plan.into_iter().zip(outcomes).collect())
 }
 
-/// Longest wait until every broker may know of a topic that was made.
+/// The longest wait until the brokers name a topic that was made.
 const KNOWN: Duration = Duration::from_secs(10);
 
-/// Waits until the brokers name these topics: they do so some time after they have agreed to make them, and whoever looks meanwhile
-/// is told that there are none.
+/// Waits until the brokers name these topics. They do so some time after they have agreed to make
+/// them, and until then a client that asks is told that the topics do not exist.
 fn wait_for(admin: &Admin, plan: &[Topic], made: &[&str]) -> Result<(), Error> {
     let deadline = Instant::now() + KNOWN;
     while !made.is_empty() && Instant::now() < deadline {
@@ -104,22 +107,23 @@ fn wait_for(admin: &Admin, plan: &[Topic], made: &[&str]) -> Result<(), Error> {
     Ok(())
 }
 
-/// More partitions for a topic.
+/// The growth of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Growth {
     /// The topic.
     pub topic: Topic,
-    /// Its partitions, none when it does not exist.
+    /// The number of its partitions; None when it does not exist.
     pub from: Option<i32>,
-    /// Partitions that it is to have; none when it stays as it is.
+    /// The number of partitions that it will have; None when it stays as it is.
     pub to: Option<i32>,
 }
 
-/// The input of the role that keeps state.
+/// The key of the topic that the role with state reads.
 const INPUT: &str = "failures";
 
-/// Which topics are to grow, in the order in which they are grown: state first and its input last, so that no input is there whose
-/// state or reports have no place yet. None shrinks.
+/// Returns the growth of each topic, in the order in which the topics must grow: state first and
+/// its input last, so that no partition of the input exists before its state and its reports have
+/// one. No topic shrinks.
 pub fn growth(plan: &[Topic], cluster: &Cluster, partitions: i32) -> Vec<Growth> {
     let mut growth: Vec<Growth> = plan
         .iter()
@@ -128,16 +132,19 @@ pub fn growth(plan: &[Topic], cluster: &Cluster, partitions: i32) -> Vec<Growth>
             Growth { topic: topic.clone(), from, to: from.filter(|from| *from < partitions).map(|_| partitions) }
         })
         .collect();
-    // A partition that is new in the input needs its siblings in the topics beside it.
+    // A new partition of the input needs a partition of the same number in the topics beside it.
     growth.sort_by_key(|growth| (growth.topic.cleanup != Cleanup::Compact, growth.topic.key == INPUT));
     growth
 }
 
-/// Gives every topic `partitions` partitions that has fewer; with `dry` it only says which those are. In every partition of the topics
-/// of state, `layout` says how many there are now, before the input grows: a role that finds another count stops.
+/// Gives every topic that has fewer than `partitions` partitions that number. With `dry` it only
+/// returns which topics those are. Before the input grows, it writes a record from `layout` into
+/// every partition of the state's topic. These records give the new number of partitions; a role
+/// that finds another number stops.
 ///
 /// # Errors
-/// No broker answers, or a topic cannot be grown; those before it are, and the same call goes on from there.
+/// No broker answers, or a topic cannot grow. The topics before it have grown by then, and the same
+/// call continues from there.
 pub fn grow(config: &Config, partitions: i32, dry: bool, layout: &dyn Fn(i32) -> Output) -> Result<Vec<Growth>, Error> {
     let plan = plan(config);
     let admin = Admin::new(&config.kafka)?;
@@ -153,7 +160,7 @@ pub fn grow(config: &Config, partitions: i32, dry: bool, layout: &dyn Fn(i32) ->
     }
     if state.iter().any(|topic| topic.to.or(topic.from) == Some(partitions)) {
         let records: Vec<Output> = (0..partitions).map(layout).collect();
-        // The partitions are new: their leaders may not be known yet.
+        // The partitions are new, and their leaders may not be known yet.
         Producer::new(&config.kafka)?.write_all(&records, Duration::from_millis(config.kafka.delivery_timeout_ms) * 2)?;
     }
     others.into_iter().try_for_each(grow)?;

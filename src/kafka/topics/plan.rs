@@ -1,42 +1,43 @@
-//! Which topics there are and how each is made: one table, read by `create`, `check`, `grow` and `print`.
+//! Plans the topics in one table, which `create`, `check`, `grow` and `print` read.
 
 pub(crate) use crate::config::HEADROOM;
 use crate::config::{Config, Topics};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A topic as it should be.
+/// A planned topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     /// Its key under `[topics]`.
     pub key: &'static str,
     /// Its full name.
     pub name: String,
-    /// Whether a role that runs with these settings reads or writes it.
+    /// True when a role with these settings reads or writes it.
     pub used: bool,
-    /// What is removed, and when.
+    /// The records that are removed from it.
     pub cleanup: Cleanup,
-    /// What its records may measure.
+    /// The largest size of its records.
     pub size: Size,
-    /// How long a record waits before it is read, for topics of retries.
+    /// For topics of retries, the time that a record waits before it is read.
     pub delay: Option<Duration>,
-    /// Whether a group keeps its position in it.
+    /// True when a group keeps its position in it.
     pub grouped: bool,
-    /// Topics of one set have the same number of partitions, because a role writes to the partition that it read from.
+    /// The set of topics that must have the same number of partitions, because a role writes to the
+    /// partition number that it read from.
     pub set: Option<&'static str>,
 }
 
-/// What is removed from a topic, and when.
+/// The records that are removed from a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleanup {
     /// Records of this age.
     Delete(Duration),
-    /// Records that a newer one of the same key replaces: the topic holds state.
+    /// Records that are replaced by a newer one of the same key. The topic holds state.
     Compact,
 }
 
 impl Cleanup {
-    /// The word of `cleanup.policy`.
+    /// Returns the value of `cleanup.policy`.
     pub fn policy(self) -> &'static str {
         match self {
             Self::Delete(_) => "delete",
@@ -45,27 +46,27 @@ impl Cleanup {
     }
 }
 
-/// What the records of a topic may measure.
+/// The largest size of a topic's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Events, which are bounded: what Kafka takes by default.
+    /// An event, which is bounded: the default limit of Kafka.
     Event,
     /// A producer's record that holds a message.
     Raw,
-    /// Such a record with headers of ours.
+    /// Such a record with the headers that this program adds.
     Mail,
-    /// A report of so many bytes at most, with its headers.
+    /// A report of at most this many bytes, and its headers.
     Report(u64),
 }
 
-/// How topics are made; what the table leaves open.
+/// The properties of new topics that the table leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Partitions of each topic.
+    /// The number of partitions of each topic.
     pub partitions: i32,
-    /// Copies of each partition.
+    /// The number of replicas of each partition.
     pub replication: i32,
-    /// Copies that must have a record before it counts as written.
+    /// The number of replicas that must have a record before it counts as written.
     pub in_sync: i32,
 }
 
@@ -75,16 +76,18 @@ impl Default for Layout {
     }
 }
 
-/// The setting for whose clock records carry, and its value for the brokers'.
+/// The topic setting that decides whose clock the timestamps of records show.
 pub(crate) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+/// The value of that setting for the brokers' clock.
 pub(crate) const LOG_APPEND: &str = "LogAppendTime";
-/// Kafka's own default of `max.message.bytes`: 1 MiB and the head of a batch.
+/// The limit on event records in bytes, which is Kafka's default of `max.message.bytes`: 1 MiB and
+/// the head of a batch.
 const EVENT_BYTES: u64 = 1_048_588;
 const DAY: Duration = Duration::from_hours(24);
-/// How long a retry is kept beyond its delay.
+/// The time for which a retry is kept beyond its delay.
 const RETRY_MARGIN: Duration = Duration::from_hours(7 * 24);
 
-/// A line of the table.
+/// A row of the table.
 struct Row {
     key: &'static str,
     name: fn(&Topics) -> &str,
@@ -99,7 +102,8 @@ const fn days(count: u32) -> Cleanup {
     Cleanup::Delete(DAY.saturating_mul(count))
 }
 
-/// In the order of the data path. Retries, of which there are as many as delays, stand before the last.
+/// The topics in the order of the data path. The retry topics, one for each delay, are inserted
+/// before the last row.
 const TABLE: [Row; 7] = [
     Row {
         key: "raw",
@@ -166,7 +170,7 @@ const TABLE: [Row; 7] = [
     },
 ];
 
-/// The topics of these settings, in the order of the data path.
+/// Returns the topics for these settings, in the order of the data path.
 pub fn plan(config: &Config) -> Vec<Topic> {
     let mut topics: Vec<Topic> = TABLE.iter().map(|row| row.topic(config)).collect();
     let last = topics.pop();
@@ -201,7 +205,8 @@ impl Row {
 }
 
 impl Size {
-    /// Bytes, where `largest` is the largest record that this program writes.
+    /// Returns the size in bytes. `largest` is the largest record that this program writes, in
+    /// bytes.
     pub fn bytes(self, largest: u32) -> u64 {
         let largest = u64::from(largest);
         match self {
@@ -214,12 +219,13 @@ impl Size {
 }
 
 impl Topic {
-    /// Whether its records are to carry the brokers' clock, because others than we write it (Decisions: clocks).
+    /// Returns whether the topic's records must carry the brokers' clock, because others than this
+    /// program write them (Decisions: clocks).
     pub fn is_stamped_by_brokers(&self) -> bool {
         self.size == Size::Raw
     }
 
-    /// The settings that the topic is made with.
+    /// Returns the settings with which the topic is made.
     pub fn settings(&self, largest: u32, layout: &Layout) -> BTreeMap<&'static str, String> {
         let mut settings = BTreeMap::from([
             ("cleanup.policy", self.cleanup.policy().to_owned()),

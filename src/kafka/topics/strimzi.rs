@@ -1,11 +1,12 @@
-//! The topics as resources of the Strimzi operator.
+//! Writes the topics as resources of the Strimzi operator.
 
 use super::plan::{Layout, Topic, plan};
 use crate::config::Config;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
-/// KafkaTopic resources, one YAML document each, for the Kafka cluster that Strimzi knows as `cluster`.
+/// Writes KafkaTopic resources, one YAML document each, for the Kafka cluster that Strimzi knows as
+/// `cluster`.
 pub fn strimzi(config: &Config, layout: &Layout, cluster: &str) -> String {
     plan(config).iter().map(|topic| resource(topic, config.kafka.max_record_bytes, layout, cluster)).collect()
 }
@@ -27,13 +28,14 @@ fn resource(topic: &Topic, largest: u32, layout: &Layout, cluster: &str) -> Stri
     text
 }
 
-/// A string of JSON is one of YAML too, whatever it holds.
+/// Quotes a string. A JSON string is also a YAML string, whatever it holds.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The name of the resource: the topic's, where Kubernetes takes that (RFC 1123 subdomain), else one like it with a part that
-/// tells it from others that look the same without what was replaced.
+/// Returns the name of a topic's resource. It is the topic's name where Kubernetes accepts that
+/// (RFC 1123 subdomain). Otherwise the characters that Kubernetes refuses are replaced, and a hash
+/// is added, so that two names that become the same stay different.
 fn resource_name(topic: &str) -> String {
     let safe: String = topic
         .to_ascii_lowercase()
@@ -51,6 +53,7 @@ fn resource_name(topic: &str) -> String {
     name.trim_start_matches('-').to_owned()
 }
 
+/// The largest number of characters in the name of a resource.
 const NAME_LENGTH: usize = 253;
 
 #[cfg(test)]

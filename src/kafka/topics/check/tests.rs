@@ -3,7 +3,7 @@ use crate::kafka::topics::{growth, plan};
 
 const DAY: u64 = 86_400_000;
 
-/// A cluster on which everything is as `create` makes it, three brokers and the brokers' own defaults.
+/// Makes a cluster of three brokers with default settings, whose topics are as `create` makes them.
 fn cluster(config: &Config) -> Cluster {
     let layout = Layout::default();
     let found = |topic: &Topic| {
@@ -22,7 +22,7 @@ fn config() -> Config {
     config
 }
 
-/// The report after one change.
+/// Returns the report after one change.
 fn report(change: impl FnOnce(&mut Config, &mut Cluster)) -> Report {
     let mut config = config();
     let mut cluster = cluster(&config);
@@ -37,7 +37,7 @@ fn set(topic: &str, setting: &str, value: impl ToString) -> Report {
     })
 }
 
-/// The only problem, which is an error or a warning.
+/// Returns the text of the only problem, which must be an error or a warning.
 fn only(report: &Report, error: bool) -> String {
     let (these, others) = if error { (&report.errors, &report.warnings) } else { (&report.warnings, &report.errors) };
     assert!(others.is_empty() && these.len() == 1, "{report:#?}");
@@ -106,7 +106,7 @@ fn what_producers_may_write_counts_and_not_what_was_planned() {
         }
     });
     assert!(only(&small, false).contains("largest size in structured mode"));
-    // A larger one needs larger copies and a larger writer.
+    // A larger mail.raw needs larger copies and a larger writer.
     let large = set("mail.raw", "max.message.bytes", 64 << 20);
     assert_eq!(large.errors.len(), 1 + 1 + 3 + 1, "{large:#?}");
     assert!(large.errors[0].to_string().contains("VERDMARC_KAFKA__MAX_RECORD_BYTES=68157440"), "{}", large.errors[0]);
@@ -124,7 +124,8 @@ fn early_removal_is_a_warning_but_for_retries_before_their_time() {
 #[test]
 fn positions_must_outlive_what_they_point_into() {
     let shorter = |minutes: u64| report(|_, cluster| cluster.offsets_retention = Some(Duration::from_secs(minutes * 60)));
-    // mail.raw and three retries, whose delay does not count.
+    // At the limit there is no warning; below it mail.raw and three retry topics get one. The delay
+    // of a retry does not count.
     assert_eq!(shorter(7 * 1440).warnings, []);
     let warnings = shorter(7 * 1440 - 1).warnings;
     assert_eq!(warnings.len(), 4, "{warnings:#?}");
@@ -156,7 +157,7 @@ fn settings_that_may_not_be_read_are_a_warning() {
     assert!(only(&hidden, false).contains("allow DescribeConfigs"));
 }
 
-/// With everything that the aggregate role needs.
+/// Returns settings with everything that the aggregate role needs.
 fn reporting() -> Config {
     let mut config = config();
     config.receiver.domain = crate::dns::Domain::parse("mx.example").ok();
