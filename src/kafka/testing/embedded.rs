@@ -1,25 +1,26 @@
-//! A broker inside the process: librdkafka's mock cluster. Groups, reading and writing work; transactions are not modelled and
-//! each partition keeps 5 MB. For the demo and for tests.
+//! Runs a broker inside the process, for the demo and for tests: librdkafka's mock cluster.
+//!
+//! Groups, reading and writing work. Transactions are not modelled, and each partition keeps 5 MB.
 
 use crate::kafka::base::error::Error;
 use rdkafka::mocking::MockCluster;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// Partitions of every topic.
+/// The number of partitions of every topic.
 pub const PARTITIONS: i32 = 4;
 
-/// Where those of this process are.
+/// The addresses of the brokers that run in this process.
 static RUNNING: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Whether one of this process is there.
+/// Returns whether `brokers` is the address of a broker in this process.
 pub(crate) fn is_at(brokers: &str) -> bool {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|running| running == brokers)
 }
 
-/// A running broker. It lasts until the process ends.
+/// A running broker, which lasts until the process ends.
 #[derive(Debug, Clone)]
 pub struct Embedded {
-    /// What `kafka.brokers` must say.
+    /// The broker's address, as `kafka.brokers` must give it.
     pub brokers: String,
 }
 
@@ -31,7 +32,8 @@ impl Embedded {
     pub fn start(topics: &[String]) -> Result<Self, Error> {
         let topics = topics.to_vec();
         let (sender, receiver) = mpsc::channel();
-        // The library's handle must stay on one thread, and ending it while clients are connected can hang: it is left alone.
+        // The library's handle must stay on one thread. To drop it while clients are connected can
+        // hang, so it is leaked.
         std::thread::Builder::new()
             .name("embedded broker".to_owned())
             .spawn(move || match cluster(&topics) {

@@ -1,4 +1,5 @@
-//! What tests and the demo need: a broker inside the process, and places at which a process dies.
+//! Holds tools for tests and the demo: a broker inside the process, and places at which a test can
+//! end the process.
 
 pub mod embedded;
 pub mod failpoint;
