@@ -1,12 +1,15 @@
-//! The aggregate role: mail.failures in; reports, and what closed windows came to, out.
+//! Runs the aggregate role: counts the failures of mail.failures, and writes reports and the sums
+//! of closed windows to mail.reports.
 //!
 //! ```text
-//! record ─► aggregate::read ─┬─► State::count ─► (commit) rows in mail.windows ─► (window's end) mail.reports
-//!                            ├─► State::control
-//!                            └─► too late, unreadable ─► mail.dead-letters
+//! record ─► aggregate::read
+//!             ├─► State::count ─► (commit) rows in mail.windows ─► (window's end) mail.reports
+//!             ├─► State::control
+//!             └─► too late, unreadable ─► mail.dead-letters
 //! ```
 //!
-//! State, position and outputs are one transaction, so a crash repeats nothing and loses nothing.
+//! State, position and outputs are written in one transaction, so a crash repeats nothing and loses
+//! nothing.
 
 use super::report_spans::ReportSpans;
 use crate::aggregate::changelog::Foreign;
@@ -26,10 +29,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Name of the role, and of its group behind the prefix.
+/// The name of the role, and of its group after the prefix.
 pub const NAME: &str = "aggregate";
 
-/// What the `ce_type` of every version of a failure event begins with.
+/// The beginning of the `ce_type` of every version of a failure event.
 const FAILURES: &str = "verdmarc.failure.";
 
 /// Runs until `stop` is requested and what was read is committed, or until Kafka fails for good.
@@ -55,12 +58,12 @@ pub async fn run(
     let dead_letters = config.topics.full(&config.topics.dead_letters).into();
     let role = Aggregator(Arc::new(Counter { settings: Arc::new(settings), dead_letters, meters, traces }));
     let intake = intake(config, failures, role);
-    // Nothing is handed out: records are applied where they are read.
+    // Nothing is handed out, because records are applied where they are read.
     let (pipeline, _work, _completions) = Pipeline::start(&config.kafka, intake, status, stop)?;
     super::blocking(|| pipeline.join()).await
 }
 
-/// Has the role's own figures shown beside those of its pipeline.
+/// Adds the role's own figures to those of its pipeline.
 fn measured(status: &Status) -> Meters {
     let meters = Meters::default();
     let measured = meters.clone();
@@ -68,7 +71,7 @@ fn measured(status: &Status) -> Meters {
     meters
 }
 
-/// Has a status show the role's figures before there are any.
+/// Adds the role's figures to a status before there are any.
 pub fn show(status: &Status) {
     status.has_state();
     measured(status);
@@ -109,7 +112,7 @@ impl Role for Aggregator {
     }
 }
 
-/// What the states of all partitions have in common.
+/// The data that the states of all partitions share.
 struct Counter {
     settings: Arc<Settings>,
     dead_letters: Arc<str>,
@@ -165,13 +168,13 @@ impl Restoring for Restored {
     }
 }
 
-/// The state of a partition, driven by records.
+/// The state of a partition, to which the pipeline applies records.
 struct Counting {
     state: State,
     partition: i32,
     dead_letters: Arc<str>,
     meters: Meters,
-    /// What tells it from another of the same partition.
+    /// The number that distinguishes this state from others of the same partition.
     number: u64,
     spans: ReportSpans,
 }
@@ -182,7 +185,7 @@ impl Counting {
         self.meters.note(|measured| measured.live.insert(self.number, now));
     }
 
-    /// The trace of a failure, when there is any use in noting it.
+    /// Returns the trace context of a failure. None when it is not sampled, or when traces are off.
     fn sampled(&self, record: &Record) -> Option<TraceContext> {
         let headers = record.headers.as_ref().filter(|_| self.spans.are_on())?;
         Trace::parent_of(headers).filter(TraceContext::is_sampled)
@@ -297,7 +300,7 @@ impl Drop for Counting {
     }
 }
 
-/// What the metrics endpoint shows of all partitions.
+/// The figures of all partitions for metrics.
 #[derive(Debug, Clone, Default)]
 struct Meters(Arc<Mutex<Measured>>);
 

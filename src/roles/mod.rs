@@ -1,4 +1,4 @@
-//! What `verdmarc run` runs: the only callers of [`crate::kafka`]. One file a role.
+//! Runs the roles of `verdmarc run`, one in each file, on pipelines of [`crate::kafka`].
 
 pub mod aggregate;
 mod prediction;
@@ -16,16 +16,18 @@ use crate::kafka::{Error, succeeds, topics, warn_once};
 use crate::metrics::Counted;
 use std::sync::Arc;
 
-/// What Kafka says to a call that blocks. It has a thread of its own: the runtime's may all hang in a file system.
+/// Makes a blocking Kafka call on a thread of its own, and returns the result. The threads of the
+/// runtime may all hang in a file system.
 async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     let (sender, answer) = tokio::sync::oneshot::channel();
-    // Nobody takes the answer only when the role is dropped, which is when the process ends.
+    // The receiver is gone only when the role has been dropped, which happens when the process
+    // ends.
     let thread = std::thread::Builder::new().name("call".to_owned()).spawn(move || drop(sender.send(call())));
     thread.map_err(|error| Error::Inconsistent(format!("cannot start a thread: {error}")))?;
     answer.await.unwrap_or_else(|_| Err(Error::Inconsistent("a call of the client library panicked".to_owned())))
 }
 
-/// Says what is wrong with the topics before the first record is read.
+/// Reports what is wrong with the topics before the first record is read.
 async fn check_topics(config: &Config) -> Result<(), Error> {
     if !config.kafka.check_topics {
         return Ok(());
@@ -39,14 +41,15 @@ async fn check_topics(config: &Config) -> Result<(), Error> {
     if errors.is_empty() { Ok(()) } else { Err(Error::Topics(errors.join("\n"))) }
 }
 
-/// Sees to it that a group that was renamed with the topics does not begin anew in silence.
+/// Checks that a group that was renamed together with the topics does not silently begin anew.
 async fn check_group(config: &Config, role: &str, topic: &str) -> Result<(), Error> {
     let Some(former) = config.former_group(role) else { return Ok(()) };
     let (kafka, group, topic) = (config.kafka.clone(), config.group(role), topic.to_owned());
     blocking(move || succeeds(&kafka, &group, &former, &topic)).await
 }
 
-/// Makes the dead letter that stands in for outputs that no topic takes: where the record came from, and what its outputs were.
+/// Makes the dead letter that replaces outputs which a topic refuses for their size. It says where
+/// the record came from, and which outputs it had.
 fn stand_in(dead_letters: &Arc<str>, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted) {
     (vec![output_too_large(dead_letters, record, outputs)], Counted::dead_letter(DeadLetterReason::OutputTooLarge))
 }

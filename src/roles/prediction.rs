@@ -1,4 +1,4 @@
-//! Which records a role would refuse whenever they came.
+//! Predicts which records a role would refuse whenever they came.
 
 use crate::aggregate;
 use crate::config::Config;
@@ -6,8 +6,9 @@ use crate::event::Record;
 use crate::event::raw::{Body, Raw, Refusal};
 use jiff::Timestamp;
 
-/// Why the role that reads the record's topic refuses it with these settings, as far as that is certain. Where a record refers to an
-/// object it is not: that may be there by then, or be another.
+/// Returns why the role that reads the record's topic refuses the record with these settings; None
+/// when a refusal is not certain. It is not certain for a record that refers to an object, because
+/// the object may exist by then, or be another one.
 pub fn refused_for_certain(config: &Config, record: &Record, now: Timestamp) -> Option<String> {
     if *record.topic == *config.topics.full(&config.topics.failures) {
         return aggregate::read(record).err().map(|error| error.to_string());

@@ -1,4 +1,4 @@
-//! Spans of the reports in the transaction under way.
+//! Traces the reports of the transaction in progress, with one span for each report.
 
 use crate::aggregate::{Linked, MAX_LINKS};
 use crate::event::headers::Trace;
@@ -6,10 +6,10 @@ use crate::event::{Output, ReportAttributes};
 use crate::telemetry::traces::{Report, ReportSpan, Traces};
 use std::collections::BTreeMap;
 
-// The library keeps no more of a span.
+// The tracing library keeps no more links of a span.
 const _: () = assert!(MAX_LINKS <= 128);
 
-/// Spans of reports by their ids, which a report keeps when it is written again.
+/// The open spans by the ids of their reports. A report that is written again keeps its span.
 #[derive(Debug)]
 pub(super) struct ReportSpans {
     traces: Traces,
@@ -21,12 +21,13 @@ impl ReportSpans {
         Self { traces, open: BTreeMap::new() }
     }
 
-    /// Whether there is any use in noting the traces of failures.
+    /// Returns whether traces are on. If not, there is no use in noting the traces of failures.
     pub(super) fn are_on(&self) -> bool {
         self.traces.are_on()
     }
 
-    /// Has the reports among some outputs name their spans.
+    /// Begins the spans of the reports among `outputs` that have links, and writes each span's
+    /// context into the headers of its report.
     pub(super) fn begin(&mut self, outputs: &mut [Output], linked: &[Linked]) {
         for Linked { output, links } in linked {
             let Some(output) = outputs.get_mut(*output) else { continue };
@@ -48,12 +49,12 @@ impl ReportSpans {
         }
     }
 
-    /// The transaction has committed.
+    /// Ends the spans, because the transaction has committed.
     pub(super) fn committed(&mut self) {
         std::mem::take(&mut self.open).into_values().for_each(ReportSpan::committed);
     }
 
-    /// The transaction was aborted.
+    /// Notes in the spans that the transaction was aborted.
     pub(super) fn aborted(&mut self) {
         self.open.values_mut().for_each(ReportSpan::aborted);
     }

@@ -1,9 +1,12 @@
-//! The retry lane: a message whose DNS failed for now is tried again later, before its PROCESSING_FAILED is published.
+//! Implements the retry lane: a message whose DNS failed temporarily is evaluated again later,
+//! before its PROCESSING_FAILED is published.
 //!
-//! One topic a delay, and a pipeline of its own that reads them all: in the group of mail.raw they would count when partitions are
-//! shared out, although hardly anything is in them. The record goes there unchanged, with its origin, the number of the attempt and the time before which it is
-//! not to be read; the partition waits until its head is due, which all behind it are later. After the last delay the verdict is
-//! published whatever it is.
+//! Each delay has a topic of its own, and one separate pipeline reads all of these topics. In the
+//! group of mail.raw they would count when partitions are shared out, although they hold hardly any
+//! records. The record goes into the topic unchanged, with its origin, the number of the attempt,
+//! and the time before which it must not be evaluated. The partition waits until its first record
+//! is due; all records after that one are due later. After the last delay the verdict is published,
+//! whatever it is.
 
 use crate::auth::dmarc::DmarcResult;
 use crate::config::Config;
@@ -15,20 +18,20 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How far the clocks of the processes of a role may differ.
+/// The largest difference that the clocks of the processes of a role may have.
 const CLOCKS: Duration = Duration::from_mins(1);
 
-/// The delays and their topics.
+/// The delays of the retry lane and their topics.
 #[derive(Debug, Clone)]
 pub(super) struct Retries {
-    /// Whether there is a lane: messages are put into it, and read from it.
+    /// True when messages are put into the lane and read from it.
     is_on: bool,
     delays: Vec<Duration>,
     topics: Vec<Arc<str>>,
 }
 
 impl Retries {
-    /// The lane that the settings describe.
+    /// Makes the lane that the settings describe.
     pub(super) fn new(config: &Config) -> Self {
         Self {
             is_on: config.verdict.retries,
@@ -37,39 +40,44 @@ impl Retries {
         }
     }
 
-    /// Whether the lane is on.
+    /// Returns whether the lane is on.
     pub(super) fn is_on(&self) -> bool {
         self.is_on
     }
 
-    /// The topics that this process reads where they exist: all that may hold retries, also of delays that are set no more.
+    /// Returns the topics that this process reads if they exist: all that may hold retries,
+    /// including those of delays that are not configured any more. There are none when the lane is
+    /// off.
     pub(super) fn read(&self) -> impl Iterator<Item = &str> {
         self.topics.iter().map(|topic| &**topic).take(if self.is_on { self.topics.len() } else { 0 })
     }
 
-    /// Whether a topic is one of the lane's.
+    /// Returns whether a topic belongs to the lane.
     pub(super) fn has(&self, topic: &str) -> bool {
         self.topics.iter().any(|known| **known == *topic)
     }
 
-    /// The topics that this process writes to.
+    /// Returns the topics that this process writes to.
     pub(super) fn written(&self) -> impl Iterator<Item = &str> {
         self.read().take(self.delays.len())
     }
 
-    /// How long a record must wait before it is evaluated; none when it is due, or when it is no retry at all.
+    /// Returns how long a record must wait before it is evaluated; None when it is due, or when it
+    /// is not a retry.
     pub(super) fn wait(&self, record: &Record, now: Timestamp) -> Option<Duration> {
         let index = self.topics.iter().position(|topic| *topic == record.topic)?;
         let mut due = not_before(record)?;
         if let Some(delay) = self.delays.get(index) {
-            // A header that cannot be ours must not stop a partition for ever. It is asked again each time that the record is read,
-            // so that only what does not move can be the limit: when it was written.
+            // A header that this program cannot have written must not stop a partition for ever.
+            // The wait is computed again each time that the record is read, so only a fixed time
+            // can limit it: the time when the record was written.
             due = due.min(record.timestamp?.time.checked_add(*delay + CLOCKS).ok()?);
         }
         Duration::try_from(due.duration_since(now)).ok().filter(|wait| !wait.is_zero())
     }
 
-    /// The record for the next topic of the lane, when the verdict may be another after its delay.
+    /// Makes the record for the next topic of the lane. Returns None when the verdict cannot change
+    /// after a delay, when the last delay is over, or when the lane is off.
     pub(super) fn next(&self, record: &Record, lineage: &Lineage, verdict: &Verdict, now: Timestamp) -> Option<Output> {
         if !self.is_on || !may_change(verdict) {
             return None;
@@ -84,7 +92,7 @@ impl Retries {
     }
 }
 
-/// Whether DNS kept the result from being known, in a way that may pass.
+/// Returns whether a DNS failure that may pass kept the result from being known.
 fn may_change(verdict: &Verdict) -> bool {
     let passing = |outcome: &Outcome| matches!(outcome, Outcome::TempError(why) if *why != Unanswered::Budget);
     verdict.authentication.dmarc.result == DmarcResult::TempError
@@ -159,7 +167,7 @@ mod tests {
         let lineage = Lineage::of(&record).unwrap();
         let next = |zone: &str| retries.next(&record, &lineage, &verdict(zone), now());
         assert!(next(r#"{"_dmarc.flaky.example": [["TIMEOUT", "TXT"]]}"#).is_some());
-        // MAIL FROM is unknown, which no later DNS will change.
+        // MAIL FROM is unknown, which no later DNS answer will change.
         assert!(next(r#"{"_dmarc.flaky.example": [["TXT", "v=DMARC1; p=reject"]]}"#).is_none());
         assert!(next("{}").is_none(), "no policy");
         assert!(Retries::new(&config(false)).next(&record, &lineage, &flaky(), now()).is_none(), "switched off");

@@ -1,14 +1,14 @@
-//! Messages that reports would count and that are not counted: a line in the log now and then.
+//! Logs, at most once a minute, how many messages that belong into reports could not be counted.
 
 use crate::verdict::Uncounted;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between two lines. A backlog of days is counted in thousands a second.
+/// The time between two lines. A backlog of days has thousands of such messages a second.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// How many there were since the process started.
+/// The numbers of such messages since the process started.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     late: AtomicU64,
@@ -18,7 +18,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Counts the message of this id.
+    /// Counts a message that is in no report, and logs its id when a line is due.
     pub(super) fn note(&self, why: Uncounted, id: &str) {
         let (counter, reason) = match why {
             Uncounted::Late => (&self.late, "it was evaluated more than two days after it arrived"),

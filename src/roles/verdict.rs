@@ -1,13 +1,17 @@
-//! The verdict role: mail.raw in; verdicts, failures, annotated messages and dead letters out.
+//! Runs the verdict role: reads mail.raw, and writes verdicts, failures, annotated messages and
+//! dead letters.
 //!
 //! ```text
-//! record ─► Raw::decode ─► ClaimChecks::message ─┬─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
-//!                                                └─► Refusal ─────────────► mail.dead-letters
+//! record ─► Raw::decode ─► ClaimChecks::message
+//!             ├─► evaluate ─► outputs ─► mail.verdicts, mail.failures, mail.annotated
+//!             └─► Refusal ─────────────► mail.dead-letters
 //! ```
 //!
-//! Retries come back through topics and a consumer group of their own, in a second pipeline beside that of mail.raw.
+//! Retries come back through topics and a consumer group of their own, in a second pipeline beside
+//! that of mail.raw.
 //!
-//! It keeps no state. What a record comes to is written before its offset is committed, so a crash repeats work and loses none.
+//! The role keeps no state. The outputs of a record are written before its offset is committed, so
+//! a crash repeats work and loses none.
 
 use super::retry::Retries;
 use super::uncounted::Meter;
@@ -39,28 +43,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Name of the role, and of its group behind the prefix.
+/// The name of the role, and of its group after the prefix.
 pub const NAME: &str = "verdict";
-/// Name of the pipeline that reads retries, and of its group behind the prefix.
+/// The name of the pipeline that reads retries, and of its group after the prefix.
 pub const LANE: &str = "verdict-retries";
 
-/// Places and budget are divided: the retry lane gets one part in so many, and mail.raw the rest. What waits there waits for DNS that
-/// failed before, and must not hold up fresh mail.
+/// The divisor for the retry lane's part of places and budget: the lane gets one part in five, and
+/// mail.raw the rest. Records in the lane wait for DNS that failed before, and must not hold up
+/// fresh mail.
 const LANE_PART: usize = 5;
 
 const VERDICT: &str = "verdmarc.verdict.v1";
 
-/// Attributes of a verdict by which a subscriber chooses without reading it: its status, and on FAIL the policy.
+/// The header with the DMARC status of a verdict, by which a subscriber can choose verdicts without
+/// reading them.
 const STATUS: &str = "ce_dmarcverdict";
+/// The header with the policy of a verdict with the status FAIL, for the same purpose.
 const POLICY: &str = "ce_dmarcpolicy";
 
-/// Pause between two tries to fetch an object, each of which tries for a while itself.
+/// The pause between two attempts to fetch an object. Each attempt itself lasts for a while.
 const FETCH_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs until `stop` is requested and what was read is written, or until Kafka fails for good.
 ///
 /// # Errors
-/// Settings that the client library refuses, or an error of Kafka that does not pass.
+/// The client library refuses the settings, or Kafka fails with an error that does not pass.
 pub async fn run(
     config: &Config,
     resolver: Arc<dyn Resolver>,
@@ -84,27 +91,28 @@ pub async fn run(
     Ok(fresh? + again?)
 }
 
-/// What others may know of the role's pipelines.
+/// The statuses of the role's pipelines.
 #[derive(Clone, Default)]
 pub struct Statuses {
-    /// Of the one that reads mail.raw.
+    /// The status of the pipeline that reads mail.raw.
     pub raw: Arc<Status>,
-    /// Of the one that reads retries, if it runs.
+    /// The status of the pipeline that reads retries, if it runs.
     pub lane: Arc<Status>,
 }
 
-/// The group that reads retries. Before there was one, the group of mail.raw read them.
+/// Returns the group that reads retries. Positions that it lacks are taken over from the group of
+/// mail.raw, which read the retries before this group existed.
 pub fn lane(config: &Config) -> Group {
     Group { id: config.group(LANE), former: Some(config.group(NAME)) }
 }
 
-/// The group that reads a topic for this role, if any does.
+/// Returns the group that would read a topic for this role.
 pub fn reader(config: &Config, topic: &str) -> Group {
     let is_retry = config.topics.all_retries().any(|retry| retry == topic);
     if is_retry { lane(config) } else { Group::alone(config.group(NAME)) }
 }
 
-/// What the role's pipelines share.
+/// The data that the role's pipelines share.
 struct Source {
     kafka: Kafka,
     judge: Arc<Judge>,
@@ -112,7 +120,8 @@ struct Source {
 }
 
 impl Source {
-    /// Has what one pipeline reads judged until it ends, whatever the reason; then the other one is stopped too.
+    /// Evaluates the records of one pipeline until it ends, whatever the reason, and then stops the
+    /// other pipeline too.
     async fn read(&self, intake: Intake, status: Arc<Status>) -> Result<Tally, Error> {
         let ended = self.judge_intake(intake, status).await;
         self.stop.request();
@@ -131,7 +140,8 @@ impl Source {
     }
 }
 
-/// Judges messages one after the other, as long as none has to wait for an answer: one that has goes on by itself.
+/// Evaluates messages one after the other, as long as none has to wait for an answer. A message
+/// that has to wait continues in a task of its own.
 async fn judge_all(judge: Arc<Judge>, chunk: Vec<Work>, completions: Completions) {
     for work in chunk {
         let (slot, record) = completions.begin(work);
@@ -151,10 +161,10 @@ async fn judge_all(judge: Arc<Judge>, chunk: Vec<Work>, completions: Completions
     }
 }
 
-/// What a record came to, and its span when it is traced.
+/// The outcome of a record, and its span when it is traced.
 type Judged = (Outcome, Option<Arc<MessageSpan>>);
 
-/// The topics that retries are read from. None when a stop was requested before the brokers answered.
+/// Returns the retry topics that exist. None when a stop was requested before the brokers answered.
 async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Option<Vec<String>>, Error> {
     let wanted: Vec<String> = retries.read().map(str::to_owned).collect();
     let (kafka, stop) = (config.kafka.clone(), stop.clone());
@@ -171,14 +181,14 @@ async fn present(config: &Config, retries: &Retries, stop: &Stop) -> Result<Opti
 /// The part of places and budget that a pipeline has.
 #[derive(Debug, Clone, Copy)]
 enum Share {
-    /// That of mail.raw: all, or what a lane leaves.
+    /// The part of mail.raw: everything, or the rest beside a retry lane.
     Raw { lane: bool },
-    /// That of the retry lane.
+    /// The part of the retry lane.
     Lane,
 }
 
 impl Share {
-    /// Its part of something of which there is at least one.
+    /// Returns this part of `all`. The part of the lane is at least one.
     fn of(self, all: usize) -> usize {
         match self {
             Self::Raw { lane: false } => all,
@@ -221,8 +231,9 @@ fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries)
 /// The role, as its pipelines know it.
 struct Verdict {
     retries: Retries,
-    /// Bytes that the annotated message behind a reference may take, as it is held and as the library copies it. How large it is shows
-    /// only when it is fetched, and then there is no way back. What is fetched has a budget of its own.
+    /// The bytes that the annotated message of a record that refers to an object may take, in this
+    /// process and in the library's copy. Its size is known only after the fetch, when it is too
+    /// late to refuse it. The budget for fetched objects is a separate one.
     annotated_bytes: usize,
     dead_letters: Arc<str>,
 }
@@ -241,7 +252,7 @@ impl Role for Verdict {
     }
 }
 
-/// What a record comes to.
+/// The evaluation of records, and what it needs.
 struct Judge {
     resolver: Arc<dyn Resolver>,
     claims: ClaimChecks,
@@ -253,11 +264,11 @@ struct Judge {
     retries: Retries,
     source: String,
     topics: Topics,
-    /// A header that nobody reads was warned about.
+    /// True once a header that nobody reads was warned about.
     warned: AtomicBool,
     uncounted: Meter,
     traces: Traces,
-    /// Of mail.raw, and of the retry lane.
+    /// The names of the groups of mail.raw and of the retry lane.
     groups: (String, String),
 }
 
@@ -298,7 +309,7 @@ impl Judge {
         }
     }
 
-    /// Says once that an envelope was meant and is not read.
+    /// Warns once about a header that seems to be meant for the envelope but is not read.
     fn warn_of_unread(&self, record: &Record) {
         if !self.warned.load(Ordering::Relaxed)
             && let Some(header) = unread(record)
@@ -312,7 +323,7 @@ impl Judge {
         }
     }
 
-    /// The span of a record, if it is sampled.
+    /// Begins the span of a record; None when the record is not sampled.
     fn span(&self, record: &Record, trace: &Trace, first: &Input, begun: Timestamp) -> Option<Arc<MessageSpan>> {
         if !self.traces.are_on() {
             return None;
@@ -322,13 +333,13 @@ impl Judge {
         self.traces.message(&Received { record, group, attempt: first.attempt, at: begun.into() }, trace, first)
     }
 
-    /// The span of a record that cannot be read.
+    /// Begins the span of a record that cannot be read.
     fn span_of_unread(&self, record: &Record, begun: Timestamp) -> Option<Arc<MessageSpan>> {
         let trace = record.headers.as_ref().filter(|_| self.traces.are_on()).map(Trace::of_headers);
         self.span(record, &trace.unwrap_or_default(), &Lineage::itself(record).input, begun)
     }
 
-    /// The message of a record.
+    /// Returns the message of a record, which may have to be fetched first.
     async fn message<'b>(&self, body: &'b Body<'_>, span: Option<&MessageSpan>) -> Result<Message<'b>, Unfetched> {
         let since = span.filter(|_| matches!(body, Body::Reference(_))).map(|span| (span, SystemTime::now()));
         let message = self.claims.message(body).await;
@@ -426,8 +437,8 @@ impl Judge {
         }
     }
 
-    /// The records to write, and what is counted of them. Their ids follow from the raw record, so that a repetition carries the same
-    /// ones.
+    /// Makes the records to write, and the counts that belong to them. The ids follow from the raw
+    /// record, so a repetition has the same ids.
     fn records(
         &self,
         record: &Record,
@@ -497,15 +508,18 @@ fn unreported(why: Uncounted) -> Unreported {
     }
 }
 
-/// Notes what became of a message that is traced.
+/// Notes the outcome of a message that is traced.
 fn ends(span: Option<&MessageSpan>, ending: Ending<'_>) {
     if let Some(span) = span {
         span.ends(ending);
     }
 }
 
-/// Room for most verdicts, so that writing one moves it but rarely. A failure has about a quarter of its size.
+/// The initial capacity of the buffer for a verdict, in bytes. It holds most verdicts, so that the
+/// buffer seldom has to grow.
 const TYPICAL_VERDICT: usize = 8 << 10;
+/// The initial capacity of the buffer for a failure, in bytes. A failure has about a quarter of the
+/// size of a verdict.
 const TYPICAL_FAILURE: usize = 2 << 10;
 
 #[expect(clippy::expect_used, reason = "our events are structs of strings, numbers and lists, which JSON can always hold")]
