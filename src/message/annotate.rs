@@ -1,4 +1,6 @@
-//! The message with our fields on top and forged ones removed (D-9, F-29). A copy: the raw message stays as it is.
+//! Copies a message with this receiver's fields on top and without forged ones (D-9, F-29).
+//!
+//! The raw message stays as it is.
 
 mod spans;
 
@@ -13,48 +15,52 @@ use std::ops::Range;
 
 const AUTHENTICATION_RESULTS: &str = "Authentication-Results";
 
-/// Header fields with our prefix that only we write.
+/// The names after the prefix of the fields that only this receiver writes.
 const VERDICT_FIELDS: [&str; 4] = ["SPF-Verdict", "DKIM-Verdict", "DMARC-Verdict", "DMARC-Policy"];
 
 /// A part of the incoming header section that the annotated message does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Removed {
-    /// Position among the incoming header fields, from 0 at the top; for a line that is in no field, of the next field below it.
+    /// The position among the incoming header fields, from 0 at the top.
+    /// A line that is in no field has the position of the next field below it.
     pub index: usize,
-    /// Name of the field that it was, or could be taken for; empty for [`RemovalReason::LeadingContinuation`].
+    /// The name of the field that the part was, or could be taken for.
+    /// It is empty for [`RemovalReason::LeadingContinuation`].
     pub name: String,
-    /// Why.
+    /// The reason of the removal.
     pub reason: RemovalReason,
-    /// Where it stands in the message.
+    /// The position in the message.
     #[serde(skip)]
     span: Range<usize>,
 }
 
-/// Why a header field was removed.
+/// The reason why a part of the header section was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalReason {
-    /// An Authentication-Results field that claims to be ours.
+    /// An Authentication-Results field claims to be this receiver's own.
     OwnAuthservId,
-    /// Received-SPF.
+    /// The field is Received-SPF.
     ReceivedSpf,
-    /// Return-Path.
+    /// The field is Return-Path.
     ReturnPath,
-    /// A field of a name under which we publish verdicts.
+    /// The field has a name under which this receiver publishes verdicts.
     VerdictField,
-    /// A broken line or field in which other software may see one of these fields.
+    /// Other software may see one of these fields in a broken line or field.
     HiddenField,
-    /// A line that begins with white space, control characters aside, and is in no field: it could continue one of ours.
+    /// A line in no field begins with white space, control characters aside.
+    /// It could continue a field of this receiver.
     LeadingContinuation,
 }
 
-/// Most removed parts that are described one by one.
+/// The largest number of removed parts that are described one by one.
 const MAX_LISTED: usize = 100;
 
-/// What the annotated message leaves out, from the top.
+/// The parts that the annotated message leaves out, from the top.
 ///
-/// Only the first hundred parts are described. Of the others it keeps where they stand, in a few bytes each: a sender may send millions.
+/// Only the first hundred parts are described. Of the others it keeps the positions, in a few bytes
+/// each, because a sender may send millions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Removal {
     listed: Vec<Removed>,
@@ -63,17 +69,17 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// The first hundred parts.
+    /// Returns the first hundred parts.
     pub fn iter(&self) -> std::slice::Iter<'_, Removed> {
         self.listed.iter()
     }
 
-    /// Number of all parts.
+    /// Returns the number of all parts.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether nothing is removed.
+    /// Returns whether nothing is removed.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -101,9 +107,10 @@ impl<'r> IntoIterator for &'r Removal {
     }
 }
 
-/// The fields of an incoming message that only this receiver may write, from the top. `prefix` is that of the verdict fields.
+/// Returns the fields of an incoming message that only this receiver may write, from the top.
 ///
-/// One walk over the header section, whatever its number of fields.
+/// `own_ids` are this receiver's authserv-ids, and `prefix` is that of the verdict fields.
+/// It walks over the header section once, however many fields there are.
 pub fn forged<I: AsRef<str>>(section: &HeaderSection<'_>, own_ids: &[I], prefix: &str) -> Removal {
     let names = Names { own_ids, prefix };
     let mut removal = Removal::default();
@@ -124,7 +131,9 @@ pub fn forged<I: AsRef<str>>(section: &HeaderSection<'_>, own_ids: &[I], prefix:
     removal
 }
 
-/// The message with `new_fields`, complete header lines with CRLF, on top and without `removal`; all else byte for byte.
+/// Returns the message with `new_fields` on top and without `removal`.
+///
+/// `new_fields` are complete header lines with CRLF. All other bytes stay as they are.
 pub fn annotated(section: &HeaderSection<'_>, new_fields: &[u8], removal: &Removal) -> Vec<u8> {
     let message = section.message();
     let mut copy = Vec::with_capacity(new_fields.len() + message.len());
@@ -160,9 +169,11 @@ impl<I: AsRef<str>> Names<'_, I> {
         }
     }
 
-    /// Why a part of a broken section is removed; `name` becomes that of the field that it is or could be taken for.
+    /// Returns the reason why a part of a broken section is removed, or `None` if it is kept.
     ///
-    /// Software that ends lines at CR or LF, or passes over control characters, sees fields in what is broken.
+    /// `name` becomes the name of the field that the part is or could be taken for.
+    /// Software that ends lines at CR or LF, or that skips control characters, sees fields in
+    /// broken parts.
     fn of_part(&self, message: &[u8], part: &Part, name: &mut Vec<u8>) -> Option<RemovalReason> {
         name.clear();
         let text = message.get(part.span.clone()).unwrap_or_default();
@@ -179,8 +190,10 @@ impl<I: AsRef<str>> Names<'_, I> {
         (part.stray && self.hides(text, name)).then_some(RemovalReason::HiddenField)
     }
 
-    /// Whether `text` holds a field of ours, of which the first gives `name`, when any CR or LF ends a line, or when control
-    /// characters are not there.
+    /// Returns whether `text` hides a field that only this receiver writes; the first gives `name`.
+    ///
+    /// It hides one if the field is there when any CR or LF ends a line, or when control characters
+    /// are skipped.
     fn hides(&self, text: &[u8], name: &mut Vec<u8>) -> bool {
         let longest = self.prefix.len() + AUTHENTICATION_RESULTS.len();
         fields_by_line_ends(text).chain(fields_by_line_feeds(text)).any(|field| {
@@ -192,12 +205,12 @@ impl<I: AsRef<str>> Names<'_, I> {
     }
 }
 
-/// `text` cut before each line that does not begin with white space, where any CR or LF ends a line.
+/// Cuts `text` before each line that does not begin with white space; any CR or LF ends a line.
 fn fields_by_line_ends(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.chunk_by(|before, byte| !matches!(before, b'\r' | b'\n') || matches!(byte, b'\r' | b'\n' | b' ' | b'\t'))
 }
 
-/// `text` cut likewise, where only LF ends a line and other control characters are not there.
+/// Cuts `text` likewise, where only LF ends a line and other control characters are skipped.
 fn fields_by_line_feeds(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let begins_field = |end: &usize| {
         let visible = text.iter().skip(*end).find(|byte| matches!(byte, b'\n' | b'\t') || !byte.is_ascii_control());
@@ -208,7 +221,7 @@ fn fields_by_line_feeds(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     starts.map(move |end| text.get(std::mem::replace(&mut start, end)..end).unwrap_or_default())
 }
 
-/// Whether the first character that nobody passes over is white space; line ends are none.
+/// Returns whether the first character that no software skips is white space other than a line end.
 fn begins_with_white_space(text: &[u8]) -> bool {
     let is_blank = |character: char| character == '\t' || (character.is_whitespace() && !character.is_control());
     text.chars().find(|character| is_blank(*character) || !is_passed_over(*character)).is_some_and(is_blank)

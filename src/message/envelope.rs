@@ -1,58 +1,63 @@
-//! What SMTP said about a message. What was not said is unknown, never guessed (A1).
+//! Defines the SMTP envelope of a message.
+//!
+//! A value that is not given is unknown, and never guessed (A1).
 
 use jiff::Timestamp;
 use std::net::IpAddr;
 
 /// The SMTP envelope and the circumstances of arrival.
 ///
-/// Its strings are what travels with the verdict, so that a replay evaluates the same: build them with [`Envelope::text`].
+/// Its strings travel with the verdict, so that a replay evaluates the same.
+/// [`Envelope::text`] must make them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {
-    /// The client's address; none when unknown.
+    /// The client's address, or `None` if it is unknown.
     pub client_ip: Option<IpAddr>,
-    /// The name given in HELO or EHLO, none when unknown.
+    /// The name given in HELO or EHLO, or `None` if it is unknown.
     pub helo: Option<String>,
-    /// MAIL FROM.
+    /// The MAIL FROM path.
     pub mail_from: MailFrom,
-    /// RCPT TO paths without brackets.
+    /// The RCPT TO paths without brackets.
     pub rcpt_to: Vec<String>,
-    /// Who submitted it; anything but [`Submission::External`] is not evaluated.
+    /// The submission. A message other than [`Submission::External`] is not evaluated.
     pub submission: Submission,
-    /// When it arrived; none when unknown.
+    /// The time of arrival, or `None` if it is unknown.
     pub arrival: Option<Timestamp>,
-    /// SES status words of an earlier scanner, copied.
+    /// The SES status word of an earlier scanner for spam, which is copied.
     pub spam_verdict: Option<String>,
-    /// As `spam_verdict`, for viruses.
+    /// The SES status word of an earlier scanner for viruses, which is copied.
     pub virus_verdict: Option<String>,
 }
 
 /// The reverse path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum MailFrom {
-    /// It was not given.
+    /// The path is not given.
     #[default]
     Unknown,
-    /// `<>`.
+    /// The null path, `<>`.
     Null,
-    /// A path without its brackets; whether it is one is decided by [`super::Path::parse`].
+    /// A path without its brackets. [`super::Path::parse`] decides whether it is a valid one.
     Path(String),
 }
 
-/// Who handed the message in.
+/// The way in which the message was handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Submission {
-    /// Somebody outside: SPF, DKIM and DMARC decide.
+    /// Somebody outside sent it: SPF, DKIM and DMARC decide.
     #[default]
     External,
-    /// A user of this receiver who authenticated.
+    /// An authenticated user of this receiver submitted it.
     Authenticated,
 }
 
 impl Envelope {
-    /// Longest string of an envelope in bytes.
+    /// The longest string of an envelope, in bytes.
     pub const MAX_TEXT: usize = 1024;
 
-    /// What the sender said, as it travels: at most 1 KiB, octets that are not UTF-8 replaced by U+FFFD (which no path holds).
+    /// Returns the sender's octets as text that travels with the verdict.
+    ///
+    /// It has at most 1 KiB. Octets that are not UTF-8 become U+FFFD, which no path holds.
     pub fn text(octets: &[u8]) -> String {
         let text = String::from_utf8_lossy(octets.get(..Self::MAX_TEXT).unwrap_or(octets));
         let mut end = text.len().min(Self::MAX_TEXT);

@@ -1,11 +1,13 @@
-//! Which line of a header section is malformed, and what is wrong with it, for people.
+//! Explains to people which line of a header section is malformed, and why.
 
 use super::HeaderSection;
 use super::section::{Defect, Part};
 use crate::detail::{Detail, quoted};
 use memchr::memmem;
 
-/// The first line, or field, that is malformed: one where From could hide, if there is one.
+/// Describes the first malformed line or field, and first of all one in which From could hide.
+///
+/// Returns `None` if no line is malformed.
 pub fn explain_malformed(section: &HeaderSection<'_>) -> Option<Detail> {
     let message = section.message();
     if message.starts_with(b"\r\n") {

@@ -1,8 +1,8 @@
-//! The author domain of From (A4 to A7, F-1 to F-12).
+//! Reads the author domain from From (A4 to A7, F-1 to F-12).
 //!
-//! What stands before the address is read as laxly as mail is written; the address itself strictly. Where two readings would show
-//! different addresses to people, there is none: a lax reading never yields a domain other than that between the last angle
-//! brackets.
+//! The text before the address is read as laxly as people write mail, and the address strictly.
+//! Where two readings would show different addresses to people, there is no author domain.
+//! A lax reading never yields a domain other than the one between the last angle brackets.
 
 mod explain;
 mod tokens;
@@ -20,23 +20,24 @@ use std::ops::Range;
 use tokens::Token;
 pub(super) use tokens::{Kind, Tokens};
 
-/// Most bytes of display text that are decoded: more than anybody is shown.
+/// The display text that is decoded, in bytes: more than anybody is shown.
 const MAX_ENCODED: usize = 10 << 10;
 
-/// The author domain and what is remarkable about the From field that names it.
+/// The author domain, and the remarkable properties of the From field that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// The domain of RFC5322.From.
     pub domain: Domain,
-    /// The field holds several mailboxes, all of this domain (`from_not_unique`).
+    /// True when the field holds several mailboxes, all of this domain (`from_not_unique`).
     pub several_mailboxes: bool,
-    /// An address of another domain stands in a display name or comment (`from_display_address`).
+    /// True when a display name or comment holds an address of another domain
+    /// (`from_display_address`).
     pub display_address: bool,
-    /// There are several mailboxes and no Sender field, which RFC 5322 3.6.2 requires then.
+    /// True when there are several mailboxes, but no Sender field, which RFC 5322 3.6.2 requires.
     pub sender_missing: bool,
 }
 
-/// Why a message has no author domain.
+/// The reason why a message has no author domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AuthorError {
     /// There is no From field.
@@ -56,10 +57,10 @@ pub enum AuthorError {
     HeadersMalformed,
 }
 
-/// The author domain of a message.
+/// Returns the author domain of a message.
 ///
 /// # Errors
-/// When there is none, or when it is not the same for everybody who reads the message.
+/// Returns the reason if there is none, or if different readers could see different ones.
 pub fn author(section: &HeaderSection<'_>) -> Result<Author, AuthorError> {
     if section.has(Defect::MalformedFrom) {
         return Err(AuthorError::HeadersMalformed);
@@ -76,7 +77,8 @@ pub fn author(section: &HeaderSection<'_>) -> Result<Author, AuthorError> {
 
 /// Reads the value of a From field. `sender_missing` stays false.
 ///
-/// Every mailbox counts, however many there are: a sender must not get out of a policy by repeating an address.
+/// Every mailbox counts, however many there are: a sender must not escape from a policy by
+/// repeating an address.
 fn read(value: &[u8]) -> Result<Author, AuthorError> {
     let value = unfold(value);
     if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
@@ -85,11 +87,13 @@ fn read(value: &[u8]) -> Result<Author, AuthorError> {
     let mut list = AddressList::of(&value);
     let domain = list.read_mailboxes()?;
     let named = list.names_other_domain(&domain);
-    // Software that knows neither quotes, comments nor groups takes what the last brackets enclose for the author's address.
+    // Some software knows no quotes, comments or groups.
+    // It takes what the last brackets enclose for the author's address.
     let strange = last_brackets(&value).is_some_and(|(open, enclosed)| {
         !list.opens_mailbox(open) && enclosed.map_or(named, |address| domain_of(address).as_ref() != Some(&domain))
     });
-    // Other software may close a quote, comment or bracket elsewhere, and find the other address in the open.
+    // Other software may close a quote, comment or bracket elsewhere.
+    // It would then see the other address outside of them.
     if strange || named && list.tokens.has_stray() {
         return Err(AuthorError::Unparsable);
     }
@@ -97,8 +101,9 @@ fn read(value: &[u8]) -> Result<Author, AuthorError> {
     Ok(Author { domain, several_mailboxes: list.mailboxes > 1, display_address, sender_missing: false })
 }
 
-/// Where the last angle bracket stands that an `@` follows, whatever it is a part of, and what it encloses if that holds the `@`
-/// (F-3, F-4).
+/// Finds the last angle bracket that an `@` follows, whatever it is a part of (F-3, F-4).
+///
+/// Returns its position, and the text that it encloses if that text holds the `@`.
 fn last_brackets(value: &[u8]) -> Option<(usize, Option<&[u8]>)> {
     let open = value.get(..memrchr(b'@', value)?).and_then(|before| memrchr(b'<', before))?;
     let rest = value.get(open + 1..)?;
@@ -113,15 +118,16 @@ fn domain_of(address: &[u8]) -> Option<Domain> {
 /// An address that was read strictly.
 struct Mailbox {
     domain: Domain,
-    /// Where its addr-spec stands in the value.
+    /// The position of the addr-spec in the value.
     span: Range<usize>,
 }
 
 struct AddressList<'v> {
     tokens: Tokens<'v>,
-    /// Where the last semicolon stands. Kept, because every piece may ask for one behind it.
+    /// The position of the last semicolon.
+    /// It is kept because every piece may ask whether one follows it.
     last_semicolon: Option<usize>,
-    /// Number of mailboxes, once they are read. Where they stand is marked in the tokens.
+    /// The number of mailboxes, once they are read. The tokens mark their positions.
     mailboxes: usize,
 }
 
@@ -132,7 +138,7 @@ impl<'v> AddressList<'v> {
         Self { tokens, last_semicolon, mailboxes: 0 }
     }
 
-    /// Reads every mailbox. Gives their domain when there is one and only one.
+    /// Reads every mailbox. Returns their domain if they have only one.
     fn read_mailboxes(&mut self) -> Result<Domain, AuthorError> {
         let first = self.next_holder(0).ok_or(AuthorError::Unparsable)?;
         if self.next_holder(first.end).is_some() {
@@ -143,7 +149,9 @@ impl<'v> AddressList<'v> {
         Ok(mailbox.domain)
     }
 
-    /// As [`Self::read_mailboxes`], when there are several pieces that hold an address, of which this is the first.
+    /// Does the work of [`Self::read_mailboxes`] if several pieces hold an address.
+    ///
+    /// `first` is the first of these pieces.
     fn read_several(&mut self, first: Range<usize>) -> Result<Domain, AuthorError> {
         let mut only: Option<Domain> = None;
         let mut is_other = |domain: &Domain| only.get_or_insert_with(|| domain.clone()) != domain;
@@ -172,8 +180,9 @@ impl<'v> AddressList<'v> {
         self.mailboxes += 1;
     }
 
-    /// The first piece from `at` on that holds an address. Pieces stand between commas and semicolons; a semicolon closes the piece
-    /// that it follows.
+    /// Returns the first piece from `at` on that holds an address.
+    ///
+    /// Commas and semicolons separate the pieces. A separator belongs to the piece that it ends.
     fn next_holder(&self, mut at: usize) -> Option<Range<usize>> {
         let end = self.tokens.text.len();
         while at < end {
@@ -187,7 +196,7 @@ impl<'v> AddressList<'v> {
         None
     }
 
-    /// Whether software could see an addr-spec outside quoted strings and comments.
+    /// Returns whether software could see an addr-spec outside quoted strings and comments.
     fn holds_address(&self, piece: Range<usize>) -> bool {
         let start = self
             .tokens
@@ -206,8 +215,10 @@ impl<'v> AddressList<'v> {
         memchr_iter(b'@', self.tokens.text.get(span).unwrap_or_default()).map(move |at| start + at)
     }
 
-    /// Whether a local part may stand before this `@` and a domain behind it. RFC 5322 permits comments and white space around
-    /// `@`; with white space only a name of several labels counts, so that `Joe @ Work, Inc. <…>` stays a phrase.
+    /// Returns whether a local part may precede this `@`, and a domain follow it.
+    ///
+    /// RFC 5322 permits comments and white space around `@`. With white space, only a name of
+    /// several labels counts, so that `Joe @ Work, Inc. <…>` stays a phrase.
     fn is_address_sign(&self, piece_start: usize, at: usize) -> bool {
         let text = self.tokens.text;
         let domain_at = self.tokens.skip_comments(at + 1);
@@ -216,7 +227,7 @@ impl<'v> AddressList<'v> {
         at > piece_start && !name.is_empty() && (attached || name.contains(&b'.'))
     }
 
-    /// The domains behind each `@` of a piece that is no mailbox.
+    /// Returns the domain after each `@` of a piece that is no mailbox.
     fn domains_in(&self, piece: Range<usize>) -> impl Iterator<Item = Domain> + '_ {
         self.tokens
             .within(piece)
@@ -225,7 +236,10 @@ impl<'v> AddressList<'v> {
             .filter_map(|at| domain_like(self.tokens.text.get(self.tokens.skip_comments(at + 1)..).unwrap_or_default()))
     }
 
-    /// The mailbox that `part` is: a phrase and, comments apart, the only `<addr-spec>` at its end, or a bare addr-spec.
+    /// Reads `part` as a mailbox. Returns `None` if it is none.
+    ///
+    /// A mailbox is a bare addr-spec, or a phrase with the only `<addr-spec>` at its end.
+    /// Comments may precede and follow it.
     fn mailbox(&self, part: Range<usize>) -> Option<Mailbox> {
         let is_margin = |token: &Token| token.kind.separates() || token.kind == Kind::Comment || self.is_blank(token);
         let last = self.tokens.within(part.clone()).rev().find(|token| !is_margin(token))?;
@@ -246,14 +260,16 @@ impl<'v> AddressList<'v> {
         })
     }
 
-    /// Whether comments hold an angle bracket that an `@` follows: software that knows no comments takes the last angle brackets
-    /// wherever they are. A bracket alone is a heart or an arrow.
+    /// Returns whether comments hold an angle bracket that an `@` follows.
+    ///
+    /// Software that knows no comments takes the last angle brackets, wherever they are.
+    /// A bracket without an `@` is only a heart or an arrow.
     fn shows_address(&self, margin: Range<usize>) -> bool {
         let text = self.tokens.text.get(margin).unwrap_or_default();
         memchr(b'<', text).and_then(|open| text.get(open..)).is_some_and(|behind| behind.contains(&b'@'))
     }
 
-    /// Whether what stands before the address can be no address of its own.
+    /// Returns whether the text before the address can be no address of its own.
     fn is_phrase(&self, part: Range<usize>) -> bool {
         let mut open = false;
         self.tokens.within(part).all(|token| match token.kind {
@@ -271,7 +287,10 @@ impl<'v> AddressList<'v> {
         self.last_semicolon.is_some_and(|semicolon| semicolon >= position)
     }
 
-    /// Where the members of a group begin (RFC 6854), when its name holds no `@` in the open.
+    /// Returns the position at which the members of a group begin (RFC 6854).
+    ///
+    /// Returns `None` if the text is no group, or if the group's name holds an `@` outside quotes
+    /// and comments.
     fn after_group_name(&self, part: Range<usize>) -> Option<usize> {
         for token in self.tokens.within(part).filter(|token| token.kind == Kind::Text) {
             let bytes = self.tokens.bytes(&token);
@@ -286,8 +305,10 @@ impl<'v> AddressList<'v> {
         None
     }
 
-    /// The addr-spec at `span`, white space around it apart. Angle brackets in a quoted local part would be the last ones of the
-    /// field for software that does not read quotes.
+    /// Reads the addr-spec at `span`, without the white space around it.
+    ///
+    /// It refuses angle brackets in a quoted local part.
+    /// For software that does not read quotes, they would be the last ones of the field.
     fn strict(&self, span: Range<usize>) -> Option<Mailbox> {
         let bytes = self.tokens.text.get(span.clone())?;
         let start = span.start + bytes.iter().take_while(|byte| is_blank(**byte)).count();
@@ -300,20 +321,24 @@ impl<'v> AddressList<'v> {
         Some(Mailbox { domain, span: start..start + address.len() })
     }
 
-    /// Whether the bracket at `open` is the one before a mailbox.
+    /// Returns whether the bracket at `open` is the one before a mailbox.
     fn opens_mailbox(&self, open: usize) -> bool {
         let blanks = self.tokens.text.iter().skip(open + 1).take_while(|byte| is_blank(**byte)).count();
         self.tokens.is_in_address(open + 1 + blanks)
     }
 
-    /// Whether an address of another domain stands outside the mailboxes: in a phrase, a quoted string or a comment.
+    /// Returns whether an address of another domain occurs outside the mailboxes.
+    ///
+    /// It may be in a phrase, a quoted string or a comment.
     fn names_other_domain(&self, domain: &Domain) -> bool {
         let text = self.tokens.text;
         memchr_iter(b'@', text).any(|at| !self.tokens.is_in_address(at) && is_other_address(text, at, domain))
     }
 
-    /// Whether what stands outside the mailboxes shows one to people: once encoded words are decoded, without what they do not see, and
-    /// with characters that they take for an `@`.
+    /// Returns whether the text outside the mailboxes shows people an address of another domain.
+    ///
+    /// Encoded words are decoded, and invisible characters are left out.
+    /// Characters that people take for an `@` count as one.
     fn shows_other_domain(&self, domain: &Domain) -> bool {
         let mut room = MAX_ENCODED;
         self.tokens.outside_addresses().any(|part| {
@@ -332,12 +357,12 @@ impl<'v> AddressList<'v> {
     }
 }
 
-/// Whether people see the text as it is written: visible ASCII without encoded words.
+/// Returns whether people see the text as it is written: visible ASCII without encoded words.
 fn is_seen_as_written(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) && memmem::find(text, b"=?").is_none()
 }
 
-/// Whether an address of another domain than `domain` stands around the `@` at this position.
+/// Returns whether an address of a domain other than `domain` is around the `@` at `at`.
 fn is_other_address(text: &[u8], at: usize, domain: &Domain) -> bool {
     let attached = at.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| !is_blank(*byte));
     attached
@@ -348,16 +373,16 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// The domain that `text` begins with, as far as its characters go.
+/// Returns the domain at the beginning of `text`, as far as its characters go.
 fn domain_like(text: &[u8]) -> Option<Domain> {
     let name = host_like(text);
     let name = name.get(..name.iter().rposition(|byte| !matches!(byte, b'.' | b'-')).map_or(0, |last| last + 1))?;
     let parse = |name: &[u8]| Domain::parse(std::str::from_utf8(name).ok()?).ok();
-    // A word in another script may stand directly behind a name.
+    // A word in another script may directly follow a name.
     parse(name).or_else(|| parse(name.split(|byte| !byte.is_ascii()).next()?))
 }
 
-/// The bytes of a host name, or of a word in another script, that `text` begins with.
+/// Returns the bytes of a host name, or of a word in another script, at the beginning of `text`.
 fn host_like(text: &[u8]) -> &[u8] {
     let end =
         text.iter().position(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'.'));

@@ -1,8 +1,12 @@
-//! What readers of mail trim or pass over. They differ; here stands what any of them may.
+//! Decides which characters readers of mail may trim or skip.
+//!
+//! Readers differ. The characters here are those that at least one of them may trim or skip.
 
-/// Whether readers may trim this character or not see it: white space, control and format characters (White_Space, Cc and Cf of
-/// Unicode), and what is ignorable by default, of which domain names lose some as well (UTS 46). U+FFFD is among them: it stands for
-/// octets that are no text.
+/// Returns whether readers may trim this character or not see it.
+///
+/// These are white space, control and format characters (White_Space, Cc and Cf of Unicode), and
+/// characters that are ignorable by default, some of which domain names lose as well (UTS 46).
+/// U+FFFD is among them, because it stands for octets that are no text.
 pub(super) fn is_passed_over(character: char) -> bool {
     if character.is_ascii() {
         return character == ' ' || character.is_ascii_control();
@@ -10,7 +14,7 @@ pub(super) fn is_passed_over(character: char) -> bool {
     character.is_whitespace() || character.is_control() || is_format(character) || is_ignorable(character)
 }
 
-/// General category Cf.
+/// Returns whether the character has the general category Cf.
 fn is_format(character: char) -> bool {
     matches!(
         character,
@@ -38,7 +42,7 @@ fn is_format(character: char) -> bool {
     )
 }
 
-/// Default_Ignorable_Code_Point outside Cf, and U+FFFD.
+/// Returns whether the character has Default_Ignorable_Code_Point but not Cf, or is U+FFFD.
 fn is_ignorable(character: char) -> bool {
     matches!(
         character,
@@ -56,7 +60,9 @@ fn is_ignorable(character: char) -> bool {
     )
 }
 
-/// The text as people see it: white space is a space, and what is passed over besides is gone.
+/// Returns the text as people see it.
+///
+/// White space becomes a space, and other characters that readers skip are left out.
 pub(super) fn as_seen(text: &str) -> String {
     let seen = text.chars().filter(|character| character.is_whitespace() || !is_passed_over(*character));
     seen.map(|character| if character.is_whitespace() { ' ' } else { character }).collect()

@@ -1,10 +1,12 @@
-//! Several messages in one file, for the command line (RFC 4155, in the mboxrd form).
+//! Splits an mbox file into its messages, for the command line (RFC 4155, in the mboxrd form).
 
 use memchr::memmem;
 use std::borrow::Cow;
 
-/// The messages of an mbox file, without their `From ` lines and with `>From ` lines restored. A file that does not begin with
-/// `From ` is one message, as it is.
+/// Returns the messages of an mbox file.
+///
+/// Their `From ` lines are left out, and their `>From ` lines are restored.
+/// A file that does not begin with `From ` is one message, and stays as it is.
 pub fn split(mbox: &[u8]) -> Vec<Cow<'_, [u8]>> {
     if !mbox.starts_with(b"From ") {
         return vec![Cow::Borrowed(mbox)];
@@ -19,7 +21,9 @@ fn follows_empty_line(mbox: &[u8], at: usize) -> bool {
     mbox.get(..at).is_some_and(|before| before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n"))
 }
 
-/// The message of one entry: without its first line and the empty line that separates it from the next.
+/// Returns the message of one entry.
+///
+/// It lacks the first line, and the empty line that separates the entry from the next one.
 fn message(entry: &[u8]) -> Cow<'_, [u8]> {
     let text = memchr::memchr(b'\n', entry).and_then(|end| entry.get(end + 1..)).unwrap_or_default();
     let text = match text.strip_suffix(b"\n") {

@@ -1,18 +1,21 @@
-//! RFC 5322 as bytes: header fields, author domain, limits, annotation. No DNS, no decoding of what is not needed.
+//! Reads RFC 5322 messages as bytes: header fields, author domain, limits, annotation.
 //!
-//! | file | what it holds |
+//! It uses no DNS, and decodes only what is needed.
+//!
+//! | file | content |
 //! |---|---|
-//! | `section` | the header section cut into fields, and what is wrong with it (F-9, F-20) |
+//! | `section` | the header section cut into fields, and its defects (F-9, F-20) |
 //! | `normalise` | LF to CRLF, an mbox line on top |
 //! | `unfold` | values of header fields without folding |
-//! | `from` | the author domain of From (A4 to A7, F-1 to F-11) |
-//! | `explain` | which line of a header section is malformed, for people |
-//! | `results` | reading Authentication-Results: whose they are (D-9), what they say passed |
-//! | `invisible` | which characters readers may trim or not see |
-//! | `annotate` | the message with our fields on top and forged ones removed |
+//! | `from` | the author domain of From (A4 to A7, F-1 to F-12) |
+//! | `envelope` | the SMTP envelope |
+//! | `explain` | the malformed line of a header section, for people |
+//! | `results` | Authentication-Results: the writer (D-9), and the checks that passed |
+//! | `invisible` | characters that readers may trim or not see |
+//! | `annotate` | the message with this receiver's fields on top and without forged ones |
 //! | `path` | RFC 5321 paths: MAIL FROM and HELO |
 //! | `summary` | the fields of SES's `mail` block: headers, commonHeaders |
-//! | `mbox` | several messages in one file |
+//! | `mbox` | the messages of an mbox file |
 
 mod annotate;
 mod envelope;

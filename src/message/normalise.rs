@@ -1,25 +1,28 @@
-//! LF to CRLF, and an mbox line on top (F-20, G.4).
+//! Converts LF to CRLF, and drops an mbox line on top (F-20, G.4).
 
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 
-/// A message whose lines end in CRLF, so far as that was decided.
+/// A message after normalisation. Its lines end in CRLF unless line ends are mixed or kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Normalised<'m> {
     /// The message.
     pub bytes: Cow<'m, [u8]>,
-    /// Every LF was made CRLF: there was no CRLF.
+    /// True when every LF was made CRLF, because there was no CRLF.
     pub converted: bool,
-    /// The mbox line on top was dropped.
+    /// True when the mbox line on top was dropped.
     pub mbox_line_dropped: bool,
 }
 
-/// Makes a message without a single CRLF one with CRLF (`convert_bare_lf`), and drops one mbox line on top, `From ` behind any number
-/// of `>` (`strip_mbox_line`). Mixed line ends stay as they are: DKIM signed these bytes.
+/// Normalises the line ends and the first line of a message.
+///
+/// With `convert_bare_lf`, each LF of a message without a single CRLF becomes CRLF.
+/// With `strip_mbox_line`, one mbox line on top is dropped: `From ` after any number of `>`.
+/// Mixed line ends stay as they are, because DKIM signed these bytes.
 pub fn normalise(message: &[u8], convert_bare_lf: bool, strip_mbox_line: bool) -> Normalised<'_> {
     let stripped = if strip_mbox_line { without_mbox_line(message) } else { message };
     let mbox_line_dropped = stripped.len() != message.len();
-    // The first CRLF ends the search, as a rule in the first line.
+    // The first CRLF ends the search, and is usually at the end of the first line.
     let converted = convert_bare_lf && !has_crlf(stripped) && memchr(b'\n', stripped).is_some();
     let bytes = if converted { Cow::Owned(with_crlf(stripped)) } else { Cow::Borrowed(stripped) };
     Normalised { bytes, converted, mbox_line_dropped }

@@ -1,25 +1,29 @@
-//! RFC 5321 paths, read strictly (F-15).
+//! Reads RFC 5321 paths strictly (F-15).
 
 use crate::dns::Domain;
 
-/// A path of MAIL FROM: local part and domain.
+/// A path of MAIL FROM: its local part and its domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// The local part as written, quotes included. Any octets that RFC 5321 and RFC 6531 permit.
+    /// The local part as written, quotes included, in any octets that RFC 5321 and RFC 6531 permit.
     pub local_part: Vec<u8>,
-    /// The domain.
+    /// The domain of the path.
     pub domain: Domain,
 }
 
 impl Path {
-    /// Reads a path without brackets as mail has it: a dot-string or quoted-string, `@`, a domain. Dots may stand anywhere in a local
-    /// part without quotes: carriers have issued such addresses, and the domain is beyond doubt. No route, no comment, no domain
-    /// literal.
+    /// Reads a path without brackets as mail has it: a dot-string or quoted-string, `@`, a domain.
+    ///
+    /// Returns `None` for anything else, such as a route, a comment or a domain literal.
+    /// Dots may occur anywhere in a local part without quotes.
+    /// Carriers have issued such addresses, and the domain is beyond doubt.
     pub fn parse(path: &[u8]) -> Option<Self> {
         Self::read(path, Dots::Anywhere)
     }
 
-    /// As [`Self::parse`], with dots only where RFC 5321 has them: for addresses that mail is sent to.
+    /// Reads a path as [`Self::parse`] does, but with dots only where RFC 5321 permits them.
+    ///
+    /// It is for addresses that mail is sent to.
     pub fn parse_strictly(path: &[u8]) -> Option<Self> {
         Self::read(path, Dots::BetweenAtoms)
     }
@@ -29,23 +33,27 @@ impl Path {
     }
 }
 
-/// Where dots may stand in a local part without quotes.
+/// The places where dots may occur in a local part without quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dots {
-    /// As RFC 5321 4.1.2 has it.
+    /// Only between atoms (RFC 5321 4.1.2).
     BetweenAtoms,
-    /// At its beginning and end too, and side by side.
+    /// Also at the beginning and the end, and side by side.
     Anywhere,
 }
 
-/// The domain that HELO or EHLO names; none when it is an address literal, has a single label or is no domain name (RFC 7208 2.3).
+/// Returns the domain that HELO or EHLO names (RFC 7208 2.3).
+///
+/// Returns `None` if it is an address literal, has a single label, or is no domain name.
 pub fn helo_domain(helo: &[u8]) -> Option<Domain> {
     let domain = Domain::parse(std::str::from_utf8(helo).ok()?).ok()?;
     (domain.label_count() > 1).then_some(domain)
 }
 
-/// Local part and domain of an RFC 5321 Mailbox, with the UTF-8 of RFC 6531; an RFC 5322 addr-spec without comments and white
-/// space is the same.
+/// Splits an RFC 5321 Mailbox, with the UTF-8 of RFC 6531, into local part and domain.
+///
+/// An RFC 5322 addr-spec without comments and white space has the same form.
+/// Returns `None` for anything else.
 pub(super) fn split_mailbox(mailbox: &[u8], dots: Dots) -> Option<(&[u8], Domain)> {
     let text = std::str::from_utf8(mailbox).ok()?;
     let (local_part, domain) = if text.starts_with('"') {
@@ -59,7 +67,7 @@ pub(super) fn split_mailbox(mailbox: &[u8], dots: Dots) -> Option<(&[u8], Domain
     Some((local_part.as_bytes(), Domain::parse(domain.strip_prefix('@')?).ok()?))
 }
 
-/// Whether `text` is a local part without quotes.
+/// Returns whether `text` is a local part without quotes.
 pub(super) fn is_dot_string(text: &str, dots: Dots) -> bool {
     let dots_are_right = match dots {
         Dots::BetweenAtoms => text.split('.').all(|atom| !atom.is_empty()),
@@ -68,7 +76,7 @@ pub(super) fn is_dot_string(text: &str, dots: Dots) -> bool {
     dots_are_right && text.chars().all(|character| character == '.' || is_atom_text(character))
 }
 
-/// atext of RFC 5322 3.2.3 and UTF-8 that can be seen (RFC 6531 3.3).
+/// Returns whether a character is atext (RFC 5322 3.2.3) or visible UTF-8 (RFC 6531 3.3).
 fn is_atom_text(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character)
@@ -81,7 +89,7 @@ fn is_utf8_text(character: char) -> bool {
     !character.is_ascii() && !character.is_control() && !character.is_whitespace() && character != '\u{feff}'
 }
 
-/// Bytes of the quoted-string that `text` begins with (RFC 5321 4.1.2).
+/// Returns the bytes of the quoted-string at the beginning of `text` (RFC 5321 4.1.2), if any.
 fn quoted_string_length(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, character) in text.char_indices().skip(1) {

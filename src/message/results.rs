@@ -1,4 +1,5 @@
-//! Authentication-Results (RFC 8601): whose they are, as far as removing forged ones needs (D-9), and a strict reader.
+//! Reads Authentication-Results (RFC 8601): the writer of a field, as far as the removal of forged
+//! fields needs it (D-9), and whole values strictly.
 
 mod grammar;
 mod passes;
@@ -13,35 +14,45 @@ use std::borrow::Cow;
 pub use grammar::{AuthResults, InvalidAuthResults, MethodResult, Property, parse};
 pub use passes::{Passed, passes};
 
-/// Who wrote an Authentication-Results field.
+/// The writer of an Authentication-Results field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthservId {
     /// The authserv-id in lower case, without comments and quotes.
     Known(String),
-    /// None can be read: the field does not begin as RFC 8601 2.2 has it, or with one longer than any.
+    /// No authserv-id can be read.
+    /// The field does not begin as RFC 8601 2.2 requires, or its id is longer than any real one.
     Unreadable,
 }
 
-/// Longest authserv-id that is read, in octets.
+/// The longest authserv-id that is read, in octets.
 const MAX_ID: usize = 4096;
 
-/// Longest value that is read as its readers may see it, in octets. In a longer one our id may stand nowhere.
+/// The longest value that is read as its readers may see it, in octets.
+///
+/// In a longer value, this receiver's id must not occur at all.
 const MAX_SEEN: usize = 16 << 10;
 
-/// The authserv-id of a field's value. Linear over any input; only the part up to the first semicolon is read.
+/// Returns the authserv-id of a field's value.
+///
+/// It takes linear time on any input, and reads only the part up to the first semicolon.
 pub fn authserv_id(value: &[u8]) -> AuthservId {
     read_authserv_id(value).map_or(AuthservId::Unreadable, |id| AuthservId::Known(id.to_lowercase()))
 }
 
-/// Whether a field claims to be written by one of `own_ids` (D-9): it names one, or names none that can be read but holds one.
-/// Case, comments, quotes and version do not matter, and A-labels equal their U-labels. Software that passes over characters, takes
-/// white space of other scripts for white space, or decodes encoded words must not see one of them either.
+/// Returns whether a field claims to be written by one of `own_ids` (D-9).
+///
+/// It does if it names one of them, or if it names no readable id but holds one of them.
+/// Case, comments, quotes and version do not matter, and A-labels equal their U-labels.
+/// It does too if some software would see one of them there: software that skips characters, takes
+/// white space of other scripts for white space, or decodes encoded words.
 pub fn claims(value: &[u8], own_ids: &[impl AsRef<str>]) -> bool {
     names_or_holds(value, own_ids) || (!is_seen_as_written(value) && is_seen_to_claim(value, own_ids))
 }
 
-/// Whether everybody reads the value as it is written: ASCII, where every control character is a tab or in a CRLF before white space or
-/// at the end, and no encoded word.
+/// Returns whether everybody reads the value as it is written.
+///
+/// Such a value is ASCII without an encoded word. Each control character in it is a tab, or belongs
+/// to a CRLF before white space or at the end.
 fn is_seen_as_written(value: &[u8]) -> bool {
     let is_plain = |(byte, at): (&u8, usize)| match byte {
         b'\r' => matches!(value.get(at + 1..), Some([b'\n'] | [b'\n', b' ' | b'\t', ..])),
@@ -61,7 +72,9 @@ fn is_seen_to_claim(value: &[u8], own_ids: &[impl AsRef<str>]) -> bool {
     claims(&value.to_str_lossy()) || (has_encoded_word(value) && claims(&decode(value)))
 }
 
-/// `text` with each character that readers may pass over made `other`; space and tab, which the grammar knows, stay.
+/// Returns `text` with `other` in place of each character that readers may skip.
+///
+/// Space and tab stay, because the grammar knows them.
 fn with_passed_over_as(other: Option<char>, text: &str) -> String {
     let seen = |character| if is_in_the_way(character) { other } else { Some(character) };
     text.chars().filter_map(seen).collect()
@@ -96,8 +109,9 @@ fn is_same_id(id: &str, own: &str) -> bool {
     id == own.to_lowercase() || Domain::parse(id).is_ok_and(|id| Domain::parse(own).is_ok_and(|own| id == own))
 }
 
-/// Whether one of `own_ids` stands anywhere in `value`, as A-labels or U-labels, whatever comments, quotes, white space and characters
-/// that are passed over are in it.
+/// Returns whether one of `own_ids` occurs anywhere in `value`, as A-labels or U-labels.
+///
+/// Comments, quotes, white space, and characters that readers skip may interrupt it.
 fn holds(value: &[u8], own_ids: &[impl AsRef<str>]) -> bool {
     let forms: Vec<String> = own_ids
         .iter()
@@ -118,7 +132,9 @@ fn lower_case(characters: impl Iterator<Item = char>) -> impl Iterator<Item = ch
     characters.flat_map(char::to_lowercase)
 }
 
-/// Whether one of `forms` stands in the text. Of the text only a few kibibytes are there at a time.
+/// Returns whether one of `forms` occurs in the text.
+///
+/// Only a few kibibytes of the text are held at a time.
 fn contains_any(text: impl Iterator<Item = char>, forms: &[String]) -> bool {
     const AT_A_TIME: usize = 4096;
     let longest = forms.iter().map(String::len).max().unwrap_or_default();
@@ -136,7 +152,7 @@ fn contains_any(text: impl Iterator<Item = char>, forms: &[String]) -> bool {
     has_one(&window)
 }
 
-/// What stands outside parentheses; an unclosed one hides the rest.
+/// Returns the characters outside parentheses. An unclosed parenthesis hides the rest.
 fn outside_comments(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
     let (mut depth, mut escaped) = (0_usize, false);
     text.filter(move |character| {
@@ -154,7 +170,7 @@ fn outside_comments(text: impl Iterator<Item = char>) -> impl Iterator<Item = ch
     })
 }
 
-/// `[CFWS] value [CFWS 1*DIGIT] [CFWS]` up to a semicolon or the end.
+/// Reads `[CFWS] value [CFWS 1*DIGIT] [CFWS]` up to a semicolon or the end.
 fn read_authserv_id(value: &[u8]) -> Option<Cow<'_, str>> {
     let mut cursor = grammar::Cursor::new(value);
     cursor.cfws().ok()?;

@@ -1,59 +1,65 @@
-//! The header section cut into fields.
+//! Cuts the header section into fields.
 //!
-//! One rule (F-9): the section ends at the first empty line, that is at the first CRLF CRLF, or at the start when the message begins
-//! with CRLF. Within it a field begins with a name and a colon and goes on over lines that begin with space or tab. A line that is
-//! neither is a defect, and the section goes on behind it.
+//! One rule finds the end of the section (F-9). It ends at the first empty line: at the first CRLF
+//! CRLF, or at the start if the message begins with CRLF.
+//! Within it, a field begins with a name and a colon, and continues over lines that begin with
+//! space or tab. A line that is neither is a defect, and the section continues after it.
 
 use crate::limits::Limits;
 use memchr::{memchr, memchr3, memmem};
 use std::ops::Range;
 
-/// One header field as it stands in the message.
+/// One header field as it is in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'m> {
-    /// Everything, from the name to the final CRLF.
+    /// The whole field, from the name to the final CRLF.
     pub raw: &'m [u8],
-    /// Position of the colon in `raw`.
+    /// The position of the colon in `raw`.
     pub colon: usize,
 }
 
 impl<'m> Field<'m> {
-    /// The name without white space before the colon.
+    /// Returns the name without white space before the colon.
     pub fn name(&self) -> &'m [u8] {
         self.raw_name().trim_ascii_end()
     }
 
-    /// What stands before the colon, white space included: DKIM's simple canonicalisation signs it.
+    /// Returns the text before the colon with its white space, which DKIM's simple form signs.
     pub fn raw_name(&self) -> &'m [u8] {
         self.raw.get(..self.colon).unwrap_or_default()
     }
 
-    /// What stands behind the colon, the final CRLF included; the last line of a message may lack it.
+    /// Returns the text after the colon with the final CRLF, which a message's last line may lack.
     pub fn value(&self) -> &'m [u8] {
         self.raw.get(self.colon + 1..).unwrap_or_default()
     }
 
-    /// Whether the field has this name, in any case.
+    /// Returns whether the field has this name, in any case.
     pub fn is(&self, name: &str) -> bool {
-        // The length settles nearly all of the questions asked about one message.
+        // The length alone answers nearly all of the questions about one message.
         self.colon >= name.len() && self.name().eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
-/// What is wrong with a header section. None of them ends the evaluation by itself.
+/// A defect of a header section. No defect ends the evaluation on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defect {
-    /// A line that is neither field nor continuation, or a CR or LF alone, where no From field can hide.
+    /// A line is neither field nor continuation, or holds a bare CR or LF.
+    /// No From field can hide there.
     Malformed,
-    /// The same, in a From field or where one could hide (F-9): the author domain cannot be had.
+    /// The same is wrong in a From field, or where one could hide (F-9): there is no author domain.
     MalformedFrom,
-    /// White space between a field's name and its colon.
+    /// There is white space between a field's name and its colon.
     SpaceBeforeColon,
-    /// More bytes or fields than the limits allow: From is still looked for in all of it, DKIM and ARC are not evaluated.
+    /// The section has more bytes or fields than the limits allow.
+    /// From is still looked for in all of it, but DKIM and ARC are not evaluated.
     OverLimit,
 }
 
-/// Names by which fields are looked for. Of each, two are kept beyond the limit on fields: enough to tell that there are several.
+/// The names of the fields that are looked for.
+///
+/// Of each name, two fields are kept beyond the limit on fields.
+/// That suffices to tell that there are several.
 const SOUGHT: [&str; 8] = [
     "From",
     "Sender",
@@ -70,9 +76,9 @@ const SOUGHT: [&str; 8] = [
 pub struct HeaderSection<'m> {
     message: &'m [u8],
     fields: Vec<Field<'m>>,
-    /// How many of `fields` are the topmost ones, one below the other.
+    /// The number of the topmost fields in `fields`, which follow each other without a gap.
     topmost: usize,
-    /// Where the fields below the topmost ones begin.
+    /// The position at which the fields below the topmost ones begin.
     rest: usize,
     body: usize,
     defects: Vec<Defect>,
@@ -81,20 +87,23 @@ pub struct HeaderSection<'m> {
 /// A part of the header section: a field, or lines that are in none.
 #[derive(Debug, Clone)]
 pub(super) struct Part<'m> {
-    /// Where it stands in the message, continuation lines included.
+    /// The position in the message, continuation lines included.
     pub(super) span: Range<usize>,
-    /// Number of fields above it.
+    /// The number of fields above it.
     pub(super) index: usize,
-    /// The field that it is.
+    /// The field, if the part is one.
     pub(super) field: Option<Field<'m>>,
-    /// Whether a CR or LF that stands alone, or NUL, is in it: other software may cut it in another way.
+    /// True when the part holds NUL, or a bare CR or LF.
+    /// Other software may cut such a part in another way.
     pub(super) stray: bool,
-    /// How it is malformed, if it is.
+    /// The defect of the part, if it is malformed.
     pub(super) broken: Option<Defect>,
 }
 
 impl<'m> HeaderSection<'m> {
-    /// Cuts `message`, which is normalised already. One pass, linear, over any input; what is kept is bounded by the limits.
+    /// Cuts `message`, which must be normalised.
+    ///
+    /// It takes one pass in linear time on any input. The limits bound what is kept.
     pub fn parse(message: &'m [u8], limits: &Limits) -> Self {
         let fields = Vec::with_capacity(48);
         let mut section = Self { message, fields, topmost: 0, rest: message.len(), body: message.len(), defects: Vec::new() };
@@ -129,44 +138,48 @@ impl<'m> HeaderSection<'m> {
         section
     }
 
-    /// The whole message.
+    /// Returns the whole message.
     pub fn message(&self) -> &'m [u8] {
         self.message
     }
 
-    /// The fields from the top, as many as the limit allows, and of those below it the first two of each name that is looked for.
+    /// Returns the fields from the top, as many as the limit allows.
+    ///
+    /// Of those below, it returns the first two of each name that is looked for.
     pub fn fields(&self) -> &[Field<'m>] {
         &self.fields
     }
 
-    /// Every field, from the top. Those beyond the limit are cut again.
+    /// Returns every field from the top. Those beyond the limit are cut again.
     pub fn all_fields(&self) -> impl Iterator<Item = Field<'m>> + '_ {
         let below = Runs { message: self.message, at: self.rest };
         let topmost = self.fields.iter().take(self.topmost).copied();
         topmost.chain(below.filter_map(|run| named_field(self.message.get(run.start..run.end)?)))
     }
 
-    /// The body: what follows the empty line.
+    /// Returns the body: the text after the empty line.
     pub fn body(&self) -> &'m [u8] {
         self.message.get(self.body..).unwrap_or_default()
     }
 
-    /// What is wrong with it, each kind once.
+    /// Returns the defects of the section, each kind once.
     pub fn defects(&self) -> &[Defect] {
         &self.defects
     }
 
-    /// Whether it has this defect.
+    /// Returns whether the section has this defect.
     pub fn has(&self, defect: Defect) -> bool {
         self.defects.contains(&defect)
     }
 
-    /// Those of [`Self::fields`] with this name, each with its position among them.
+    /// Returns those of [`Self::fields`] with this name, each with its position among them.
     pub fn named<'s>(&'s self, name: &'s str) -> impl DoubleEndedIterator<Item = (usize, Field<'m>)> + 's {
         self.fields.iter().copied().enumerate().filter(move |(_, field)| field.is(name))
     }
 
-    /// Everything in the section, from the top, cut again: of broken sections nothing is kept that a sender could multiply.
+    /// Returns all parts of the section from the top, by cutting it again.
+    ///
+    /// Of a broken section, nothing is kept that a sender could multiply.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part<'m>> + '_ {
         let message = self.message;
         let mut index = 0;
@@ -179,9 +192,9 @@ impl<'m> HeaderSection<'m> {
         })
     }
 
-    /// Where a field of this section stands in the message.
+    /// Returns the position of a field of this section in the message.
     pub(super) fn span(&self, field: &Field<'m>) -> Range<usize> {
-        // Every field is a part of the message, so that the difference is its position.
+        // Every field is a part of the message, so the difference of the addresses is its position.
         let start = field.raw.as_ptr().addr().saturating_sub(self.message.as_ptr().addr());
         start..start + field.raw.len()
     }
@@ -192,7 +205,7 @@ impl<'m> HeaderSection<'m> {
         }
     }
 
-    /// Notes what is wrong with a run of lines; the field that it is, when it has a proper name.
+    /// Notes the defects of a run of lines, and returns the field if it is one with a proper name.
     fn judge(&mut self, run: &Run, limits: &Limits) -> Option<Field<'m>> {
         let raw = self.message.get(run.start..run.end)?;
         if raw.len() > limits.header_field_bytes {
@@ -209,7 +222,9 @@ impl<'m> HeaderSection<'m> {
         Some(field)
     }
 
-    /// A message that begins with an empty line has no fields; what follows up to the next empty line may have been meant as such.
+    /// Judges a message that begins with an empty line, and so has no fields.
+    ///
+    /// The text up to the next empty line may have been meant as fields.
     fn judge_leading_empty_line(&mut self) {
         let body = self.body();
         let end = memmem::find(body, b"\r\n\r\n").unwrap_or(body.len());
@@ -219,7 +234,9 @@ impl<'m> HeaderSection<'m> {
     }
 }
 
-/// How a run of lines is malformed, if it is: it is no field, or a CR or LF stands alone in it, or NUL.
+/// Returns the defect of a run of lines, if it is malformed.
+///
+/// It is malformed if it is no field, or if it holds NUL, or a bare CR or LF.
 fn broken(message: &[u8], run: &Run, field: Option<&Field<'_>>) -> Option<Defect> {
     let hides = match (field, run.stray) {
         (None, _) => hides_from(message.get(run.start..run.end)?, Indented::MayBegin),
@@ -229,10 +246,10 @@ fn broken(message: &[u8], run: &Run, field: Option<&Field<'_>>) -> Option<Defect
     Some(if hides { Defect::MalformedFrom } else { Defect::Malformed })
 }
 
-/// The runs of lines up to the empty line.
+/// An iterator over the runs of lines up to the empty line.
 struct Runs<'m> {
     message: &'m [u8],
-    /// Where the next one begins; at the end, where the empty line or the end of the message is.
+    /// The position of the next run. At the end it is that of the empty line or the message's end.
     at: usize,
 }
 
@@ -259,7 +276,7 @@ impl Iterator for Runs<'_> {
     }
 }
 
-/// A line and the continuation lines below it.
+/// A line with the continuation lines below it.
 struct Run {
     start: usize,
     end: usize,
@@ -269,7 +286,7 @@ struct Run {
 /// A line up to and including its CRLF.
 struct Line {
     end: usize,
-    /// The first CR or LF that stands alone, or NUL.
+    /// The position of the first NUL, or of the first bare CR or LF.
     stray: Option<usize>,
 }
 
@@ -289,29 +306,34 @@ impl Line {
     }
 }
 
-/// The field that begins with a name of printable ASCII (RFC 5322 3.6.8), perhaps white space, and a colon.
+/// Returns the field if `raw` begins with a name, perhaps white space, and a colon.
+///
+/// The name consists of printable ASCII (RFC 5322 3.6.8).
 fn named_field(raw: &[u8]) -> Option<Field<'_>> {
     let colon = memchr(b':', raw)?;
     let field = Field { raw, colon };
     let name = field.name();
-    // White space that was trimmed may be a CRLF: then the colon stands in a continuation line.
+    // The white space that was trimmed may hold a CRLF: the colon is in a continuation line then.
     let on_one_line = field.raw_name().iter().skip(name.len()).all(|byte| matches!(byte, b' ' | b'\t'));
     (on_one_line && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(field)
 }
 
-/// What an indented line is to other software.
+/// The meaning of an indented line to other software.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Indented {
-    /// Nothing but the continuation of the field that it stands in.
+    /// The line can only continue the field that it is in.
     Continues,
-    /// Perhaps a field: there is none that it could continue.
+    /// The line may begin a field, because there is none that it could continue.
     MayBegin,
 }
 
-/// Whether a From field could begin in `text`: `from`, white space and a colon at the beginning of a line. Other software may end
-/// lines at any CR, LF or NUL, and may pass over these as over other control and 8-bit octets, wherever they stand.
+/// Returns whether a From field could begin in `text`.
+///
+/// That is `from`, white space and a colon at the beginning of a line.
+/// Other software may end lines at any CR, LF or NUL.
+/// It may also skip these, and other control and 8-bit octets, wherever they are.
 fn hides_from(text: &[u8], indented: Indented) -> bool {
-    // How much of the name stands before the current octet, and whether a line could begin at it.
+    // The octets of the name before the current octet, and whether a line could begin at it.
     let (mut matched, mut line_begins) = (0, true);
     for byte in text.iter().map(u8::to_ascii_lowercase) {
         match byte {

@@ -1,4 +1,4 @@
-//! The header part of SES's `mail` block (E-3): for people and for filters, never for decisions.
+//! Makes the header part of SES's `mail` block (E-3), for people and filters, never for decisions.
 
 mod decoded;
 mod elements;
@@ -18,48 +18,52 @@ pub(super) use decoded::decode;
 #[cfg(test)]
 pub(super) use decoded::in_q;
 
-/// Most bytes of text in `headers`, and in `commonHeaders`.
+/// The longest text in `headers`, and in `commonHeaders`, in bytes.
 const MAX_BYTES: usize = 10 << 10;
 
-/// `headersTruncated`, `headers` and `commonHeaders` of SES's `mail` block.
+/// The `headersTruncated`, `headers` and `commonHeaders` of SES's `mail` block.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary<'m> {
-    /// Whether `headers` holds only the first 10 KiB of names and values.
+    /// True when `headers` holds only the first 10 KiB of names and values.
     pub headers_truncated: bool,
     /// The header fields from the top.
     pub headers: Vec<Header<'m>>,
-    /// The usual fields, decoded; 10 KiB of text at most.
+    /// The usual fields, decoded, with at most 10 KiB of text.
     pub common_headers: CommonHeaders<'m>,
 }
 
 /// A header field, unfolded. Octets that are not UTF-8 are U+FFFD.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Header<'m> {
-    /// Its name.
+    /// The name of the field.
     pub name: Cow<'m, str>,
-    /// Its value; encoded words are not decoded.
+    /// The value of the field. Encoded words in it are not decoded.
     pub value: Cow<'m, str>,
 }
 
-/// The usual fields, unfolded. Encoded words are decoded in Subject and where names and comments stand; a decoded name that would read as
-/// something else is quoted (RFC 2047 6.2). Octets that are not UTF-8, control characters, line separators and characters that turn the
-/// direction of writing over are U+FFFD. An element of addresses for which there is no room is left out.
+/// The usual fields, unfolded.
+///
+/// Encoded words are decoded in Subject, in names and in comments.
+/// A decoded name that would read as something else is quoted (RFC 2047 6.2).
+/// Octets that are not UTF-8, control characters, line separators, and characters that reverse the
+/// direction of writing become U+FFFD.
+/// An element of addresses for which there is no room is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonHeaders<'m> {
-    /// MAIL FROM; `<>` for the null path, absent when unknown.
+    /// The path of MAIL FROM: `<>` for the null path, absent when it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_path: Option<Cow<'m, str>>,
     /// The elements of From, as many as `limits.from_mailboxes` says.
     pub from: Vec<Cow<'m, str>>,
-    /// Sender.
+    /// The content of Sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<Cow<'m, str>>,
     /// The elements of Reply-To.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reply_to: Vec<Cow<'m, str>>,
-    /// Date as written.
+    /// The content of Date as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Cow<'m, str>>,
     /// The elements of To.
@@ -70,16 +74,17 @@ pub struct CommonHeaders<'m> {
     /// The elements of Bcc.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bcc: Vec<Cow<'m, str>>,
-    /// Message-ID with its angle brackets.
+    /// The content of Message-ID with its angle brackets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Cow<'m, str>>,
-    /// Subject.
+    /// The content of Subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Cow<'m, str>>,
 }
 
-/// Sums up a header section. The work is bounded by the 10 KiB that are kept, and one look at each field's name.
-/// At most `most_authors` elements of From are listed.
+/// Sums up a header section, with at most `most_authors` elements of From.
+///
+/// The work is bounded by the 10 KiB that are kept, and by one look at each field's name.
 pub fn summary<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom, most_authors: usize) -> Summary<'m> {
     let mut room = Room(MAX_BYTES);
     let mut headers = Vec::with_capacity(section.fields().len().min(64));
@@ -125,11 +130,11 @@ fn common_headers<'m>(section: &HeaderSection<'m>, mail_from: &'m MailFrom) -> C
     common
 }
 
-/// Where a field goes.
+/// The place of a field in the common headers.
 enum Common<'m> {
-    /// The first field of this name.
+    /// A text, from the first field of this name.
     Text(Form, for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Option<Cow<'m, str>>),
-    /// The elements of all fields of this name.
+    /// A list of the elements of all fields of this name.
     List(for<'c> fn(&'c mut CommonHeaders<'m>) -> &'c mut Vec<Cow<'m, str>>),
 }
 
@@ -152,14 +157,14 @@ impl Common<'_> {
     }
 }
 
-/// How a value is decoded.
+/// The form of a value, which decides how it is decoded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Not at all: no encoded word can stand in it.
+    /// A value in which no encoded word can occur, so that it is not decoded.
     AsWritten,
-    /// Text for people.
+    /// A text for people.
     Words,
-    /// Names, comments and addresses.
+    /// A value with names, comments and addresses.
     Address,
 }
 
@@ -173,22 +178,22 @@ impl Form {
     }
 }
 
-/// The value of a field without line breaks and the white space around it.
+/// The value of a field, without line breaks and without the white space around it.
 struct Value<'m> {
     bytes: Cow<'m, [u8]>,
-    /// There is more of it than there is room for.
+    /// True when the field has more of the value than there is room for.
     cut: bool,
 }
 
 impl<'m> Value<'m> {
-    /// Not much more of the value than there is room for.
+    /// Takes the value of a field, but not much more of it than there is room for.
     fn of(field: &Field<'m>, room: usize) -> Self {
         let value = field.value().trim_ascii();
         let part = value.get(..room + 1);
         Self { bytes: unfold(part.unwrap_or(value)), cut: part.is_some_and(|part| part.len() < value.len()) }
     }
 
-    /// As much as there is room for; an address only whole.
+    /// Keeps as much of the value as there is room for. An address is kept whole or not at all.
     fn keep(self, form: Form, room: &mut Room) -> Option<Cow<'m, str>> {
         if form == Form::Address && self.cut {
             room.0 = 0;
@@ -201,7 +206,9 @@ impl<'m> Value<'m> {
         if form == Form::Address { room.keep_whole(text) } else { Some(room.keep_text(text)) }
     }
 
-    /// The elements of an address list that there is room for, each whole: cut in a quoted name, it would read as something else.
+    /// Keeps the elements of an address list for which there is room, each of them whole.
+    ///
+    /// An element that was cut in a quoted name would read as something else.
     fn keep_elements(self, list: &mut Vec<Cow<'m, str>>, room: &mut Room) {
         let cut = self.cut;
         let whole = |elements: &mut Vec<&[u8]>| elements.truncate(elements.len() - usize::from(cut && !elements.is_empty()));
@@ -225,7 +232,7 @@ impl<'m> Value<'m> {
 }
 
 impl CommonHeaders<'_> {
-    /// The same without borrowing from the message.
+    /// Returns the same fields without borrowing from the message.
     pub fn into_owned(self) -> CommonHeaders<'static> {
         let text = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
         let list = |list: Vec<Cow<'_, str>>| list.into_iter().map(|text| Cow::Owned(text.into_owned())).collect();

@@ -1,9 +1,9 @@
-//! Values of header fields without folding.
+//! Unfolds the values of header fields.
 
 use memchr::memchr;
 use std::borrow::Cow;
 
-/// A value without the line breaks of folding (RFC 5322 2.2.3), the final one included.
+/// Returns a value without the line breaks of folding (RFC 5322 2.2.3), and without the final one.
 pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     let value = value.strip_suffix(b"\r\n").unwrap_or(value);
     if memchr(b'\r', value).is_none() {

@@ -1,22 +1,22 @@
-//! Parts of a message in a few bytes each.
+//! Keeps the positions of parts of a message, in a few bytes each.
 
 use std::ops::Range;
 
-/// Spans from the top that do not overlap.
+/// A list of spans from the top that do not overlap.
 ///
-/// Each is two numbers, its distance from the span above and its length, in groups of seven bits (LEB128). Spans without distance are
-/// one.
+/// Each span is written as two numbers: its distance from the span above, and its length.
+/// Numbers are written in groups of seven bits (LEB128). Spans without a distance become one span.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Spans {
-    /// All but the last.
+    /// The spans in written form, all but the last.
     written: Vec<u8>,
-    /// Where those that are written end.
+    /// The end of the last span in written form.
     end: usize,
     last: Range<usize>,
 }
 
 impl Spans {
-    /// Adds a span below those that are there.
+    /// Adds a span below all others.
     pub(super) fn push(&mut self, span: &Range<usize>) {
         if span.start == self.last.end {
             self.last.end = span.end;
@@ -30,7 +30,7 @@ impl Spans {
         self.last = span.clone();
     }
 
-    /// The spans from the top.
+    /// Returns the spans from the top.
     pub(super) fn iter(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         let mut bytes = self.written.iter();
         let mut end = 0;

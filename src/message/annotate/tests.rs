@@ -18,7 +18,7 @@ fn annotate(message: &[u8]) -> Vec<u8> {
     annotated(&section, NEW, &removed)
 }
 
-/// The field is removed alone, with its continuation lines.
+/// Asserts that the field alone is removed, with its continuation lines.
 fn is_removed(field: &str, reason: Reason) {
     let message = format!("Subject: x\r\n{field}\r\nFrom: a@b.example\r\n\r\n{field}\r\n");
     let found = removed(message.as_bytes());
@@ -206,7 +206,7 @@ proptest! {
     }
 }
 
-/// What readers of others trim or pass over.
+/// The characters that other readers of mail trim or skip.
 const TRIMMED: &str = "\u{85}\u{a0}\u{ad}\u{1680}\u{180e}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\
     \u{200b}\u{200e}\u{2028}\u{2029}\u{202f}\u{205f}\u{2060}\u{3000}\u{feff}";
 

@@ -1,4 +1,4 @@
-//! Why no author domain can be had from From, for people: the value, and where reading stopped.
+//! Explains to people why From gives no author domain, and where reading it stopped.
 
 use super::{AddressList, AuthorError, Domain, Kind, Token, is_blank, last_brackets};
 use crate::detail::{Detail, quoted};
@@ -7,7 +7,7 @@ use crate::message::unfold::unfold;
 use memchr::memrchr;
 use std::ops::Range;
 
-/// The particulars of an error; none when there is nothing to show.
+/// Returns the details of an error, or `None` if there is nothing to show.
 pub fn explain_author(section: &HeaderSection<'_>, error: AuthorError) -> Option<Detail> {
     let mut fields = section.named("From");
     let (_, first) = fields.next()?;
@@ -33,7 +33,7 @@ pub fn explain_author(section: &HeaderSection<'_>, error: AuthorError) -> Option
     }
 }
 
-/// Where reading stopped, and why.
+/// Returns the position at which reading stopped, and the reason.
 fn stop(value: &[u8]) -> (usize, &'static str) {
     if let Some(at) = value.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return (at, "a CR, LF or NUL may not stand there");
@@ -57,7 +57,7 @@ fn stop(value: &[u8]) -> (usize, &'static str) {
 }
 
 impl AddressList<'_> {
-    /// Where reading stopped in a part that is no mailbox, and why.
+    /// Returns the position at which reading stopped in a part that is no mailbox, and the reason.
     fn stop_in(&self, part: Range<usize>) -> (usize, &'static str) {
         let is_margin = |token: &Token| token.kind.separates() || token.kind == Kind::Comment || self.is_blank(token);
         let Some(last) = self.tokens.within(part.clone()).rev().find(|token| !is_margin(token)) else {
@@ -81,7 +81,7 @@ impl AddressList<'_> {
         (before, "an address stands before the one in the last angle brackets")
     }
 
-    /// The same of what should be a bare address.
+    /// Returns the position at which reading stopped in a bare address, and the reason.
     fn stop_at(&self, span: Range<usize>) -> (usize, &'static str) {
         let text = self.tokens.text.get(span.clone()).unwrap_or_default();
         let start = span.start + text.iter().take_while(|byte| is_blank(**byte)).count();
@@ -91,7 +91,7 @@ impl AddressList<'_> {
         if is_domain { (start, "the local part cannot be read") } else { (span.start + at + 1, "no domain name stands there") }
     }
 
-    /// The first two domains that its addresses have.
+    /// Returns the first two domains of the addresses.
     fn first_domains(&self) -> Vec<Domain> {
         let mut domains: Vec<Domain> = Vec::new();
         let mut next = self.next_holder(0);

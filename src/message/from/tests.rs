@@ -14,7 +14,9 @@ fn from_value(value: impl AsRef<[u8]>) -> Result<Author, AuthorError> {
     author_of(&[b"From: ", value.as_ref(), b"\r\nSubject: x\r\n\r\n"].concat())
 }
 
-/// Each value gives this domain, with the flags `several_mailboxes` and `display_address` as given.
+/// Asserts that each value gives this domain, and these two flags.
+///
+/// The flags are `several_mailboxes` and `display_address`.
 fn evaluated(table: &[(&str, &str, bool, bool)]) {
     for (value, domain, several, display) in table {
         match from_value(value) {
@@ -201,7 +203,7 @@ fn f3_the_last_angle_brackets_never_name_a_domain_that_is_not_the_authors() {
             "a@evil.example, b@evil.example, (<ceo@victim.example>)",
             "a@evil.example, b@evil.example, \"<ceo@victim.example>\"",
             "Team: a@evil.example, b@evil.example; \"<ceo@victim.example>\"",
-            // Only space and tab stand around an address; form feed is an octet of it.
+            // Only space and tab may surround an address; a form feed is an octet of it.
             "a@evil.example\x0c",
         ],
     );
@@ -400,7 +402,7 @@ fn a6_any_number_of_mailboxes_of_one_domain_is_evaluated() {
     assert!(from_value(format!("{} <a@b.example>", "Foo,".repeat(100))).is_ok());
 }
 
-/// Cases whose source takes what is no unambiguous mailbox here. None may give another domain.
+/// Cases whose source accepts what is no unambiguous mailbox here. None may give another domain.
 const UNPARSABLE_HERE: [(&str, &str); 5] = [
     ("opendmarc/finddomain#2", "a quoted string before a bare address is neither phrase and <addr> nor addr-spec"),
     ("opendmarc/finddomain#6", "nested angle brackets (F-3)"),
@@ -450,7 +452,10 @@ fn hostile_value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![text, proptest::collection::vec(any::<u8>(), 0..60)]
 }
 
-/// The address behind `<`. A bracket that nothing closes may be a part of a group's name: then it is the group's member.
+/// Returns the address after `<`.
+///
+/// A bracket that nothing closes may be part of a group's name.
+/// Then the address is that of the group's member.
 fn bracketed(rest: &[u8]) -> Option<&[u8]> {
     let is = |wanted: u8| move |byte: &u8| *byte == wanted;
     if rest.contains(&b'>') {
@@ -492,7 +497,7 @@ proptest! {
     #[test]
     fn property_plain_mailboxes_are_read(phrase in "[^<>@\r\n\0]{0,20}", local in "[a-z0-9+=_-]{1,10}", domain in "([a-z0-9]{1,8}\\.){0,3}[a-z][a-z0-9]{0,7}") {
         let author = from_value(format!("{phrase} <{local}@{domain}>"));
-        // A quote, comment or bracket that closes behind the address cannot occur: nothing follows it.
+        // Nothing follows the address, so no quote, comment or bracket closes after it.
         prop_assert_eq!(author.map(|author| author.domain.to_string()), Ok(domain));
     }
 }

@@ -1,22 +1,23 @@
-//! The value of an address field cut into what is quoted, commented, bracketed and separated, in linear time and one octet of memory
-//! for each octet of the value, whatever it is made of.
+//! Cuts the value of an address field at quotes, comments, brackets and separators.
 //!
-//! A quote, comment or angle bracket that is never closed is ordinary text, as people write it in names.
+//! It takes linear time, and one octet of memory for each octet of the value, on any input.
+//! A quote, comment or angle bracket that is never closed is ordinary text, as people write it in
+//! names.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::message) enum Kind {
-    /// Anything else.
+    /// Any other text.
     Text,
-    /// A quoted string, quotes included.
+    /// A quoted string with its quotes.
     Quoted,
-    /// A comment, nested ones and parentheses included.
+    /// A comment with its parentheses, and with the comments that are nested in it.
     Comment,
-    /// `<` to the next `>`, with no other `<` in between.
+    /// The text from `<` to the next `>`, with no other `<` in between.
     Angle,
-    /// `<` that is not closed before the next.
+    /// A `<` that is not closed before the next one.
     StrayAngle,
     Comma,
     Semicolon,
@@ -37,20 +38,20 @@ pub(in crate::message) struct Token {
 /// The tokens of a value, without gaps.
 pub(in crate::message) struct Tokens<'v> {
     pub(in crate::message) text: &'v [u8],
-    /// What is known of each octet.
+    /// The marks of each octet.
     marks: Vec<u8>,
     stray: bool,
 }
 
-/// A token begins here. Its kind is told by its first octet.
+/// The mark of an octet at which a token begins. This octet tells the token's kind.
 const START: u8 = 1;
-/// The first octet of a token that is not [`Kind::Text`].
+/// The mark of the first octet of a token that is not [`Kind::Text`].
 const SPECIAL: u8 = 1 << 1;
-/// A parenthesis that opens a balanced comment.
+/// The mark of a parenthesis that opens a balanced comment.
 const OPENS: u8 = 1 << 2;
-/// Behind a backslash: no parenthesis, whatever it is.
+/// The mark of an octet after a backslash, which is no parenthesis, whatever it is.
 const ESCAPED: u8 = 1 << 3;
-/// A part of an address that was read strictly.
+/// The mark of an octet in an address that was read strictly.
 const ADDRESS: u8 = 1 << 4;
 
 impl<'v> Tokens<'v> {
@@ -64,7 +65,8 @@ impl<'v> Tokens<'v> {
             let special = match byte {
                 b'"' if quotes_close => {
                     let end = quoted_end(text, at);
-                    // Behind a quote that never closes no other can: searching again would cost its length each time.
+                    // If this quote never closes, no quote after it can close.
+                    // Searching again would cost the length of the value each time.
                     quotes_close = end.is_some();
                     end
                 }
@@ -89,12 +91,12 @@ impl<'v> Tokens<'v> {
         tokens
     }
 
-    /// The tokens of all the text.
+    /// Returns the tokens of the whole text.
     pub(in crate::message) fn all(&self) -> Within<'_, 'v> {
         self.within(0..self.text.len())
     }
 
-    /// The tokens of a part of the text that begins with one and ends with one.
+    /// Returns the tokens of a part of the text, which begins and ends with a whole token.
     pub(in crate::message) fn within(&self, span: Range<usize>) -> Within<'_, 'v> {
         Within { tokens: self, span }
     }
@@ -103,12 +105,12 @@ impl<'v> Tokens<'v> {
         self.text.get(token.span.clone()).unwrap_or_default()
     }
 
-    /// Whether a quote, parenthesis or angle bracket stands alone.
+    /// Returns whether a quote, parenthesis or angle bracket is unmatched.
     pub(in crate::message) fn has_stray(&self) -> bool {
         self.stray
     }
 
-    /// The position behind the white space and comments at `at`.
+    /// Returns the position after the white space and the comments at `at`.
     pub(in crate::message) fn skip_comments(&self, mut at: usize) -> usize {
         loop {
             match self.text.get(at) {
@@ -119,17 +121,17 @@ impl<'v> Tokens<'v> {
         }
     }
 
-    /// Remembers an address at `span`.
+    /// Marks the address at `span`.
     pub(in crate::message) fn mark_address(&mut self, span: Range<usize>) {
         self.set(span, ADDRESS);
     }
 
-    /// Whether the octet at this position is in an address.
+    /// Returns whether the octet at this position is in an address.
     pub(in crate::message) fn is_in_address(&self, at: usize) -> bool {
         self.has(at, ADDRESS)
     }
 
-    /// What stands outside the addresses, one part after the other.
+    /// Returns the parts of the text outside the addresses, one after the other.
     pub(in crate::message) fn outside_addresses(&self) -> impl Iterator<Item = &'v [u8]> {
         let mut parts = self.marks.chunk_by(|before, mark| before & ADDRESS == mark & ADDRESS);
         let mut at = 0;
@@ -166,7 +168,9 @@ impl<'v> Tokens<'v> {
         Token { kind, span }
     }
 
-    /// Marks what is escaped, and each parenthesis that opens a balanced comment: one that has its own on its right.
+    /// Marks escaped octets, and each parenthesis that opens a balanced comment.
+    ///
+    /// A balanced comment has a closing parenthesis of its own on its right.
     fn mark_comments(&mut self) {
         if memchr::memchr(b'(', self.text).is_none() {
             return;
@@ -189,7 +193,7 @@ impl<'v> Tokens<'v> {
         }
     }
 
-    /// The position behind the balanced comment at `open`.
+    /// Returns the position after the balanced comment at `open`.
     fn comment_end(&self, open: usize) -> usize {
         let mut depth = 0_usize;
         let rest = self.text.get(open..).unwrap_or_default().iter().zip(self.marks.get(open..).unwrap_or_default());
@@ -206,7 +210,7 @@ impl<'v> Tokens<'v> {
     }
 }
 
-/// Tokens, from either end.
+/// An iterator over tokens, from either end.
 #[derive(Clone)]
 pub(in crate::message) struct Within<'t, 'v> {
     tokens: &'t Tokens<'v>,
@@ -239,7 +243,7 @@ impl DoubleEndedIterator for Within<'_, '_> {
     }
 }
 
-/// The position behind the quote that closes the one at `open`.
+/// Returns the position after the quote that closes the one at `open`, if there is one.
 fn quoted_end(text: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
     loop {
@@ -251,7 +255,7 @@ fn quoted_end(text: &[u8], open: usize) -> Option<usize> {
     }
 }
 
-/// The position behind the `>` that closes the `<` at `open`.
+/// Returns the position after the `>` that closes the `<` at `open`, if there is one.
 fn angle_end(text: &[u8], open: usize) -> Option<usize> {
     let end = open + 1 + memchr::memchr2(b'<', b'>', text.get(open + 1..)?)?;
     (text.get(end) == Some(&b'>')).then_some(end + 1)

@@ -1,16 +1,18 @@
-//! The grammar of RFC 8601 2.2, to the letter; RFC 8616 adds UTF-8 in quoted strings, local parts and domains.
+//! Reads the grammar of RFC 8601 2.2 to the letter.
+//!
+//! RFC 8616 adds UTF-8 in quoted strings, local parts and domains.
 
 use crate::dns::Domain;
 use std::borrow::Cow;
 
-/// A whole Authentication-Results value.
+/// A whole value of an Authentication-Results field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthResults {
     /// The authserv-id as written, without quotes.
     pub authserv_id: String,
-    /// The version, when given.
+    /// The version, if it is given.
     pub version: Option<u32>,
-    /// One entry a method; none for `none`.
+    /// The entries, one for each method. They are empty for `none`.
     pub results: Vec<MethodResult>,
 }
 
@@ -19,7 +21,7 @@ pub struct AuthResults {
 pub struct MethodResult {
     /// The method in lower case.
     pub method: String,
-    /// The method's version, when given.
+    /// The method's version, if it is given.
     pub version: Option<u32>,
     /// The result in lower case.
     pub result: String,
@@ -29,31 +31,31 @@ pub struct MethodResult {
     pub properties: Vec<Property>,
 }
 
-/// `ptype.property=pvalue`.
+/// A property, `ptype.property=pvalue`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
-    /// The type in lower case, say `header`.
+    /// The type in lower case, such as `header`.
     pub ptype: String,
-    /// The property in lower case, say `from`.
+    /// The property in lower case, such as `from`.
     pub property: String,
     /// The value as written, without quotes.
     pub value: String,
 }
 
-/// The value is not what RFC 8601 2.2 permits.
+/// The error for a value that RFC 8601 2.2 does not permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("byte {at} of the Authentication-Results value is not {expected}")]
 pub struct InvalidAuthResults {
-    /// Where reading stopped.
+    /// The position in bytes at which reading stopped.
     pub at: usize,
-    /// What could have stood there.
+    /// A description of what could have stood there.
     pub expected: &'static str,
 }
 
-/// Reads what stands behind the colon of an Authentication-Results field.
+/// Reads the text after the colon of an Authentication-Results field.
 ///
 /// # Errors
-/// What RFC 8601 2.2 does not permit, and where it stands.
+/// Returns what RFC 8601 2.2 does not permit, and its position.
 pub fn parse(value: &[u8]) -> Result<AuthResults, InvalidAuthResults> {
     let value = value.strip_suffix(b"\r\n").unwrap_or(value);
     let mut cursor = Cursor::new(value);
@@ -92,7 +94,7 @@ impl<'v> Cursor<'v> {
         self.value.get(self.at).copied()
     }
 
-    /// Passes comments and folding white space; whether there was any.
+    /// Skips comments and folding white space, and returns whether there were any.
     pub(super) fn cfws(&mut self) -> Result<bool, InvalidAuthResults> {
         let start = self.at;
         let (mut depth, mut open) = (0_usize, 0);
@@ -105,7 +107,7 @@ impl<'v> Cursor<'v> {
                 b')' if depth > 0 => depth -= 1,
                 b'\\' if depth > 0 => self.at += 1,
                 b' ' | b'\t' => {}
-                // A value that was cut off its field may end in the field's CRLF.
+                // A value without its field may end in the field's CRLF.
                 b'\r' if self.starts_fold() || self.rest() == b"\r\n" => self.at += 1,
                 b'\r' | b'\n' | 0 => break,
                 _ if depth > 0 => {}
@@ -120,16 +122,16 @@ impl<'v> Cursor<'v> {
         Ok(self.at > start)
     }
 
-    /// `value` of RFC 2045 5.1: a token or a quoted-string, without its quotes.
+    /// Reads a `value` of RFC 2045 5.1: a token or a quoted-string, without its quotes.
     pub(super) fn value(&mut self) -> Result<String, InvalidAuthResults> {
         if self.peek() == Some(b'"') { self.quoted_string() } else { self.run("a token or quoted-string", is_token_byte) }
     }
 
-    /// As [`Self::value`], with UTF-8 in the token, and of at most `longest` octets.
+    /// Reads a value as [`Self::value`] does, with UTF-8 in tokens, and at most `longest` octets.
     pub(super) fn authserv_id(&mut self, longest: usize) -> Result<Cow<'v, str>, InvalidAuthResults> {
         let error = self.error("an authserv-id");
         if self.peek() == Some(b'"') {
-            // Every octet may be escaped.
+            // Every octet may be escaped, which doubles the length.
             let end = self.value.len().min(self.at + 2 * longest);
             let mut ahead = Self { value: self.value.get(..end).unwrap_or_default(), at: self.at };
             let id = ahead.quoted_string()?;
@@ -155,7 +157,7 @@ impl<'v> Cursor<'v> {
             .transpose()
     }
 
-    /// Passes `none` when it stands alone.
+    /// Skips `none` if it stands alone, and returns whether it does.
     fn takes_no_result(&mut self) -> bool {
         let start = self.at;
         let is_none = self.keyword().is_ok_and(|word| word == "none") && !self.equals_follows();
@@ -194,8 +196,10 @@ impl<'v> Cursor<'v> {
         Ok(entry)
     }
 
-    /// As [`Self::method_result`], of one entry alone, passing over what is neither reason nor property; none when that is one of the
-    /// properties that are `needed`.
+    /// Reads a single entry as [`Self::method_result`] does, but skips unreadable properties.
+    ///
+    /// Returns `None` if a property of `needed` cannot be read, or if a quote cannot, or if the
+    /// entry does not begin with a method and a result.
     pub(super) fn lax_method_result(&mut self, needed: &[&str]) -> Option<MethodResult> {
         self.cfws().ok()?;
         let method = self.keyword().ok()?;
@@ -211,7 +215,8 @@ impl<'v> Cursor<'v> {
                 let skipped = self.take_while(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
                 let name = skipped.split(|byte| *byte == b'=').next().unwrap_or_default();
                 let is_needed = needed.iter().any(|needed| name.eq_ignore_ascii_case(needed.as_bytes()));
-                // A property that cannot be read is not one that is absent, and a quote that is not read could hold anything.
+                // An unreadable property is not an absent one.
+                // An unreadable quote could hold anything.
                 if skipped.is_empty() || is_needed || skipped.contains(&b'"') {
                     return None;
                 }
@@ -220,7 +225,7 @@ impl<'v> Cursor<'v> {
         Some(entry)
     }
 
-    /// One `reason=` or property; whether white space or a comment follows it.
+    /// Reads one `reason=` or property, and returns whether white space or a comment follows it.
     fn reason_or_property(&mut self, entry: &mut MethodResult) -> Result<bool, InvalidAuthResults> {
         let word = self.keyword()?;
         self.cfws()?;
@@ -241,7 +246,7 @@ impl<'v> Cursor<'v> {
         self.cfws()
     }
 
-    /// `pvalue`: a token, a quoted-string, or a domain with or without a local part.
+    /// Reads a `pvalue`: a token, a quoted-string, or a domain with or without a local part.
     fn property_value(&mut self) -> Result<String, InvalidAuthResults> {
         let start = self.at;
         let quoted = if self.peek() == Some(b'"') { Some(self.quoted_string()?) } else { None };
@@ -267,7 +272,7 @@ impl<'v> Cursor<'v> {
         }
     }
 
-    /// Keyword, the Ldh-str of RFC 5321 4.1.2, in lower case.
+    /// Reads a keyword, the Ldh-str of RFC 5321 4.1.2, and returns it in lower case.
     fn keyword(&mut self) -> Result<String, InvalidAuthResults> {
         let start = self.at;
         let word = self.run("a keyword", |byte| byte.is_ascii_alphanumeric() || byte == b'-')?;
@@ -337,12 +342,12 @@ impl<'v> Cursor<'v> {
     }
 }
 
-/// token of RFC 2045 5.1: visible ASCII without tspecials.
+/// Returns whether `byte` may be in a token (RFC 2045 5.1): visible ASCII without tspecials.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !br#"()<>@,;:\"/[]?="#.contains(&byte)
 }
 
-/// ASCII that no dot-atom of RFC 5321 holds.
+/// Returns whether a character is ASCII that no dot-atom of RFC 5321 holds.
 fn is_local_special(character: char) -> bool {
     character.is_ascii() && !character.is_ascii_alphanumeric() && !"!#$%&'*+-/=?^_`{|}~".contains(character)
 }

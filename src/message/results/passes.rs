@@ -1,27 +1,30 @@
-//! What an Authentication-Results value says passed, read as far as it can be read.
+//! Reads from an Authentication-Results value which checks passed, as far as it is readable.
 //!
-//! Sealers write more than RFC 8601 permits (`action=none`), and one entry that cannot be read says nothing about the others. Quotes
-//! and comments are respected, so that nothing that a sender put into a value reads as an entry of its own.
+//! Sealers write more than RFC 8601 permits, such as `action=none`.
+//! One entry that cannot be read says nothing about the others.
+//! Quotes and comments are respected, so that no text that a sender put into a value reads as an
+//! entry of its own.
 
 use super::grammar::Cursor;
 use crate::dns::Domain;
 
-/// Most entries that are looked at.
+/// The largest number of entries that are looked at.
 const MAX_ENTRIES: usize = 100;
 
-/// Something that passed.
+/// A check that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passed {
-    /// DMARC, for this author domain; none when none is named.
+    /// DMARC for this author domain, or `None` if the entry names no domain.
     Dmarc(Option<Domain>),
-    /// SPF, for the domain of MAIL FROM.
+    /// SPF for the domain of MAIL FROM.
     Spf(Domain),
-    /// A DKIM signature, by the domain in `header.d`, else by that in `header.i`.
+    /// A DKIM signature of the domain in `header.d`, or else of that in `header.i`.
     Dkim(Domain),
 }
 
-/// What passed according to a value without instance: `authserv-id; entries`. A domain that is named and no name makes its entry
-/// count for nothing.
+/// Returns what passed according to a value without instance, `authserv-id; entries`.
+///
+/// An entry whose domain is not a valid name counts for nothing.
 pub fn passes(value: &[u8]) -> Vec<Passed> {
     entries(value).skip(1).take(MAX_ENTRIES).filter_map(passed).collect()
 }
@@ -47,7 +50,7 @@ fn passed(entry: &[u8]) -> Option<Passed> {
     }
 }
 
-/// `value` cut at the semicolons that stand outside quotes and comments.
+/// Cuts `value` at the semicolons outside quotes and comments.
 fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut depth, mut escaped) = (false, 0_usize, false);
     value.split(move |byte| {

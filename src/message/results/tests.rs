@@ -66,7 +66,7 @@ fn d9_what_cannot_be_read_but_holds_our_id_is_claimed() {
         assert!(claimed(value), "{value}");
     }
     assert!(claims(b" \xff mx.recv.example; dmarc=pass", &own()));
-    // However our id is configured, its other form is ours too.
+    // Whichever form of the id is configured, the other form is this receiver's too.
     assert!(claims(" @b\u{fc}cher.example; dmarc=pass".as_bytes(), &["xn--bcher-kva.example"]));
     assert!(!claims(b" evil.test x; dmarc=pass", &[String::new()]));
 }
@@ -136,7 +136,7 @@ fn what_the_grammar_does_not_permit_is_refused() {
     }
 }
 
-/// Why a case of another project is not judged by its expectation, or differs here.
+/// A reason why a case of another project is not judged by its expectation, or differs here.
 const RESULT_WORDS: &str = "its source refuses result words that its method does not define; the grammar permits any keyword";
 const NO_ID: &str = "there is no authserv-id; its source states no expectation";
 const SLASH: &str = "a slash is no token character (RFC 2045 5.1) and must be quoted; its source states no expectation or is lax";

@@ -1,4 +1,4 @@
-//! Encoded words decoded (RFC 2047), so that what comes out reads as what was meant.
+//! Decodes encoded words (RFC 2047) in such a way that the result reads as it was meant.
 
 use super::super::from::{Kind, Tokens};
 use bstr::ByteSlice as _;
@@ -8,13 +8,13 @@ use memchr::memmem;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Text for people, decoded.
+/// Decodes text for people.
 pub(in crate::message) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let text = bytes.to_str_lossy();
     if memmem::find(bytes, b"=?").is_none() {
         return text;
     }
-    // The parser reads a field up to the line end that is not followed by white space.
+    // The parser reads a field up to a line end that no white space follows.
     let in_line = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
     let mut line = Vec::with_capacity(text.len() + 1);
     line.extend(in_line.chain(std::iter::once(b'\n')));
@@ -24,10 +24,14 @@ pub(in crate::message) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// An element of an address list, decoded where encoded words may stand: in names, quoted or not, and in comments. What they hold is
-/// written so that it can be nothing else: a name with special characters becomes a quoted-string, and in comments and quoted-strings
-/// these are escaped. The address itself stays as it is, in brackets or not, as does an element with a quote, parenthesis or bracket
-/// that stands alone: in it nobody knows what is quoted.
+/// Decodes an element of an address list where encoded words may occur.
+///
+/// They may occur in names, quoted or not, and in comments.
+/// The decoded text is written so that it can be nothing else: a name with special characters
+/// becomes a quoted-string, and in comments and quoted-strings these characters are escaped.
+/// The address itself stays as it is, in brackets or not.
+/// So does an element with a quote, parenthesis or bracket that is unmatched, because nobody knows
+/// what is quoted in it.
 pub(super) fn address(element: &[u8]) -> Cow<'_, str> {
     let text = element.to_str_lossy();
     if memmem::find(element, b"=?").is_none() {
@@ -57,8 +61,11 @@ pub(super) fn address(element: &[u8]) -> Cow<'_, str> {
     Cow::Owned(written)
 }
 
-/// From the word in which the first encoded word begins to that in which the last one ends. Words end at white space, at the
-/// delimiters of quoted-strings and comments, and at the colon behind a group's name. A backslash in front belongs to what it escapes.
+/// Returns the range from the beginning of the first encoded word to the end of the last one.
+///
+/// It covers the whole words that contain them. Words end at white space, at the delimiters of
+/// quoted-strings and comments, and at the colon after a group's name.
+/// A backslash belongs to the character that it escapes.
 fn encoded(text: &[u8]) -> Option<Range<usize>> {
     let (begin, end) = (memmem::find(text, b"=?")?, memmem::rfind(text, b"?=")? + 2);
     let delimits = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'(' | b')' | b':');
@@ -73,7 +80,7 @@ fn write(written: &mut String, part: &[u8], words: Range<usize>, decode: impl Fn
     written.push_str(&part.get(words.end..).unwrap_or_default().to_str_lossy());
 }
 
-/// A phrase of atoms as it is, anything else as a quoted-string (RFC 5322 3.2.5).
+/// Writes a phrase of atoms as it is, and any other one as a quoted-string (RFC 5322 3.2.5).
 fn write_phrase(written: &mut String, phrase: &str) {
     let is_plain = |character: char| {
         !character.is_ascii() || character.is_ascii_alphanumeric() || " \t!#$%&'*+-/=?^_`{|}~".contains(character)
@@ -96,7 +103,7 @@ fn write_escaped(written: &mut String, text: &str, special: &[char]) {
     }
 }
 
-/// The text without the backslashes of quoted-pairs.
+/// Returns the text without the backslashes of quoted-pairs.
 fn without_escapes(text: &[u8]) -> Vec<u8> {
     let mut escaped = false;
     let is_content = |byte: &u8| {
@@ -106,7 +113,10 @@ fn without_escapes(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(is_content).collect()
 }
 
-/// The text with U+FFFD for control characters but tab, line separators, and overrides of the direction of writing.
+/// Returns the text with U+FFFD in place of characters that mislead.
+///
+/// These are control characters except tab, line separators, and overrides of the direction of
+/// writing.
 pub(super) fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
     let misleads = |character: char| {
         character != '\t' && (character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202d}' | '\u{202e}'))
@@ -114,7 +124,7 @@ pub(super) fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains(misleads) { Cow::Owned(text.replace(misleads, "\u{fffd}")) } else { text }
 }
 
-/// Every octet of `text` in the Q encoding.
+/// Returns every octet of `text` in the Q encoding.
 #[cfg(test)]
 pub(in crate::message) fn in_q(text: &str) -> String {
     let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default());
@@ -142,7 +152,7 @@ mod tests {
             ("=?utf-8?q?Team=2C?=: Ann <a@b.example>", "\"Team,\": Ann <a@b.example>"),
             ("=?utf-8?q?ceo=40legit.test?=", "\"ceo@legit.test\""),
             ("\"x\\=?utf-8?q?=22?= ceo@legit.test\" <x@attack.test>", "\"x \\\" ceo@legit.test\" <x@attack.test>"),
-            // No name: the address, or what nobody knows how to read.
+            // These are no names: they are the address, or a text that nobody knows how to read.
             ("<=?utf-8?q?ceo=40legit.test?=>", "<=?utf-8?q?ceo=40legit.test?=>"),
             ("=?utf-8?q?ceo?=@attack.test", "=?utf-8?q?ceo?=@attack.test"),
             ("\" =?utf-8?q?ceo=40legit.test?= <x@attack.test>", "\" =?utf-8?q?ceo=40legit.test?= <x@attack.test>"),

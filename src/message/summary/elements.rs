@@ -1,9 +1,11 @@
-//! The elements of an address list, for display.
+//! Cuts an address list into its elements, for display.
 
 use crate::message::from::{Kind, Tokens};
 
-/// The elements of an address list as it stands, cut at top-level commas, without white space around them and without empty ones.
-/// For display: whether they are addresses is not asked.
+/// Returns the elements of an address list as they are written, for display.
+///
+/// The list is cut at top-level commas. White space around elements, and empty ones, are left out.
+/// It does not check whether the elements are addresses.
 pub(in crate::message) fn elements(unfolded: &[u8]) -> Vec<&[u8]> {
     let tokens = Tokens::of(unfolded);
     let commas = tokens.all().filter(|token| token.kind == Kind::Comma).map(|token| token.span);

@@ -1,13 +1,13 @@
-//! How much text a summary may still keep.
+//! Counts how much text a summary may still keep.
 
 use bstr::{ByteSlice as _, ByteVec as _};
 use std::borrow::Cow;
 
-/// Bytes that may still be kept.
+/// The number of bytes that may still be kept.
 pub(super) struct Room(pub(super) usize);
 
 impl Room {
-    /// As much as there is room for. Octets that are not UTF-8 are U+FFFD.
+    /// Keeps as much as there is room for. Octets that are not UTF-8 become U+FFFD.
     pub(super) fn keep<'m>(&mut self, bytes: Cow<'m, [u8]>) -> Cow<'m, str> {
         self.keep_text(match bytes {
             Cow::Borrowed(bytes) => bytes.get(..=self.0).unwrap_or(bytes).to_str_lossy(),
@@ -18,7 +18,7 @@ impl Room {
         })
     }
 
-    /// None when it does not fit whole, which uses the room up.
+    /// Keeps the text if it fits whole. Otherwise uses the room up, and returns `None`.
     pub(super) fn keep_whole<'m>(&mut self, text: Cow<'m, str>) -> Option<Cow<'m, str>> {
         if self.0 == 0 {
             return None;
@@ -28,7 +28,7 @@ impl Room {
         rest.map(|_| text)
     }
 
-    /// As much as there is room for. What does not fit whole uses the room up.
+    /// Keeps as much as there is room for. A text that does not fit whole uses the room up.
     pub(super) fn keep_text<'m>(&mut self, text: Cow<'m, str>) -> Cow<'m, str> {
         let Some(rest) = self.0.checked_sub(text.len()) else {
             let end = text.floor_char_boundary(self.0);

@@ -1,4 +1,4 @@
-//! What stands beside the address: display names and comments.
+//! Tests of the text beside the address: display names and comments.
 
 use super::*;
 use crate::message::summary::in_q;
@@ -34,7 +34,7 @@ fn f7_an_address_of_another_domain_in_encoded_words_sets_the_flag_too() {
         ("Joe <a@evil.com>, =?utf-8?q?ceo=40victim.com?= <b@evil.com>", "evil.com", true, true),
         ("=?utf-8?q?b=40evil.com?= <b@evil.com>", "evil.com", false, false),
         ("=?utf-8?q?Joe?= <\"a@victim.com\"@evil.com>", "evil.com", false, false),
-        // A stray quote beside it: nobody takes a decoded address for the author's.
+        // A quote is unmatched, but nobody takes a decoded address for the author's.
         ("=?utf-8?q?ceo=40victim.com?= \" <b@evil.com>", "evil.com", false, true),
     ]);
 }
