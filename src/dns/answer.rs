@@ -1,24 +1,24 @@
-//! Questions and answers.
+//! Defines DNS questions and answers.
 
 use super::QueryName;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-/// The record types that SPF, DKIM and DMARC ask for.
+/// A record type that SPF, DKIM or DMARC asks for.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RecordType {
-    /// IPv4 address.
+    /// An IPv4 address.
     A,
-    /// IPv6 address.
+    /// An IPv6 address.
     Aaaa,
-    /// Mail exchanger.
+    /// A mail exchanger.
     Mx,
-    /// Name of an address.
+    /// The name of an address.
     Ptr,
-    /// Text: SPF, DKIM and DMARC records.
+    /// A text: an SPF, DKIM or DMARC record.
     Txt,
 }
 
@@ -32,34 +32,35 @@ pub struct Question {
 }
 
 impl Question {
-    /// A question for `rtype` records at `name`.
+    /// Creates a question for the records of type `rtype` at `name`.
     pub fn new(name: QueryName, rtype: RecordType) -> Self {
         Self { name, rtype }
     }
 
-    /// A question for TXT records at `name`.
+    /// Creates a question for the TXT records at `name`.
     pub fn txt(name: QueryName) -> Self {
         Self::new(name, RecordType::Txt)
     }
 }
 
-/// One resource record's data.
+/// The data of one resource record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Record {
-    /// IPv4 address.
+    /// An IPv4 address.
     A(Ipv4Addr),
-    /// IPv6 address.
+    /// An IPv6 address.
     Aaaa(Ipv6Addr),
-    /// Mail exchanger: preference, and host in lower case without final dot (empty: the null MX of RFC 7505).
+    /// A mail exchanger: its preference, and its host in lower case without final dot.
+    /// An empty host is the null MX of RFC 7505.
     Mx(u16, Box<str>),
-    /// Host of an address, lower case, without final dot.
+    /// The host of an address, in lower case without final dot.
     Ptr(Box<str>),
-    /// The character-strings of one TXT record, joined without separator. Any octets.
+    /// The character-strings of one TXT record, joined without separator, in any octets.
     Txt(Arc<[u8]>),
 }
 
 impl Record {
-    /// The type of question that it answers.
+    /// Returns the type of the question that the record answers.
     pub fn rtype(&self) -> RecordType {
         match self {
             Self::A(_) => RecordType::A,
@@ -70,7 +71,7 @@ impl Record {
         }
     }
 
-    /// Octets of its data.
+    /// Returns the size of the data in octets.
     pub fn octets(&self) -> usize {
         match self {
             Self::A(_) => 4,
@@ -82,7 +83,7 @@ impl Record {
     }
 }
 
-/// Why a question has no answer that could be relied on, for now.
+/// The reason why a question has no reliable answer for now.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -90,38 +91,40 @@ impl Record {
 pub enum Unanswered {
     /// No server answered in time.
     Timeout,
-    /// SERVFAIL, which also stands for failed DNSSEC validation.
+    /// A server said SERVFAIL, which also stands for failed DNSSEC validation.
     ServFail,
-    /// REFUSED.
+    /// A server said REFUSED.
     Refused,
-    /// The connection to the server failed, or a truncated answer could not be had over TCP.
+    /// The connection to the server failed, or TCP did not bring the rest of a truncated answer.
     Network,
     /// The message's deadline passed while the question was open.
     Deadline,
-    /// The budget of questions was used up, so it was never asked.
+    /// The budget of questions was used up, so the question was never asked.
     Budget,
 }
 
-/// What an answer says (A44).
+/// The content of an answer (A44).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// At least one record of the type asked for.
+    /// There is at least one record of the type asked for.
     Records(Arc<[Record]>),
-    /// The name exists, without records of this type.
+    /// The name exists, but has no records of this type.
     NoData,
     /// The name does not exist (RFC 8020).
     NxDomain,
-    /// Nothing could be learned.
+    /// There is no reliable answer for now.
     TempError(Unanswered),
-    /// The answer is unusable and will stay so: over 16 KiB, FORMERR, garbage.
+    /// The answer is unusable and will stay so: it is over 16 KiB, FORMERR, or garbage.
     Invalid,
 }
 
 impl Outcome {
-    /// Octets of record data above which an answer is [`Outcome::Invalid`] (F-38).
+    /// The size of record data in octets above which an answer is [`Outcome::Invalid`] (F-38).
     pub const MAX_OCTETS: usize = 16 * 1024;
 
-    /// What an answer with these records says: [`Outcome::NoData`] when there are none, [`Outcome::Invalid`] when they are too big.
+    /// Returns the outcome with these records.
+    ///
+    /// It is [`Outcome::NoData`] if there are none, and [`Outcome::Invalid`] if they are too big.
     pub fn of(records: Vec<Record>) -> Self {
         if records.is_empty() {
             Self::NoData
@@ -136,21 +139,21 @@ impl Outcome {
 /// An answer as it was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// What it says.
+    /// The content of the answer.
     pub outcome: Outcome,
-    /// Seconds for which it may be kept.
+    /// The time for which the answer may be kept, in seconds.
     pub ttl: u32,
-    /// Whether the resolver vouched for it by DNSSEC (the AD bit).
+    /// True when the resolver vouched for the answer by DNSSEC (the AD bit).
     pub authenticated: bool,
 }
 
 impl Answer {
-    /// An answer without TTL, not authenticated.
+    /// Creates an answer with a TTL of 0 that is not authenticated.
     pub fn new(outcome: Outcome) -> Self {
         Self { outcome, ttl: 0, authenticated: false }
     }
 
-    /// The records, none for every other outcome.
+    /// Returns the records; every outcome other than records has none.
     pub fn records(&self) -> &[Record] {
         match &self.outcome {
             Outcome::Records(records) => records,
@@ -158,7 +161,7 @@ impl Answer {
         }
     }
 
-    /// The texts of the TXT records.
+    /// Returns the texts of the TXT records.
     pub fn texts(&self) -> impl Iterator<Item = &Arc<[u8]>> {
         self.records().iter().filter_map(|record| match record {
             Record::Txt(text) => Some(text),

@@ -1,4 +1,4 @@
-//! Answers kept by TTL, and one flight for the same question.
+//! Keeps answers for their TTL, and asks the same question only once at the same time.
 
 #[cfg(test)]
 mod tests;
@@ -13,21 +13,23 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// Where an answer came from, as [`crate::metrics::labels::CACHE`] lists it.
+/// The index of an answer from the cache in [`crate::metrics::labels::CACHE`].
 const HIT: usize = 0;
+/// The index of an answer from a flight that another caller began.
 const JOINED: usize = 1;
+/// The index of an answer from a flight that the caller began.
 const MISS: usize = 2;
 
-/// What a [`Cache`] may keep, and for how long.
+/// The limits of a [`Cache`] on memory and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Memory for questions and answers, in octets.
+    /// The memory for questions and answers, in octets.
     pub octets: u64,
-    /// Longest time for records.
+    /// The longest time for which records are kept.
     pub positive: Duration,
-    /// Longest time for NXDOMAIN and NODATA (RFC 2308 5).
+    /// The longest time for which NXDOMAIN and NODATA are kept (RFC 2308 5).
     pub negative: Duration,
-    /// Time for failures (RFC 9520 3.2); more than five minutes counts as five minutes.
+    /// The time for which failures are kept (RFC 9520 3.2), at most five minutes.
     pub failure: Duration,
 }
 
@@ -46,23 +48,24 @@ impl Default for CacheLimits {
     }
 }
 
-/// Keeps the answers of `R` by their TTL, which counts down.
+/// A resolver that keeps the answers of `R` for their TTL, which counts down.
 ///
-/// Those who ask the same question at the same time share one flight. It runs as a task of its own: none of them can
-/// cancel it for the others, and it is given up when the last of them has left. How long a flight may take is for them to bound.
+/// Callers that ask the same question at the same time share one flight.
+/// A flight runs as a task of its own, so that no caller can cancel it for the others.
+/// It is given up when the last of them has left. The callers limit how long a flight may take.
 pub struct Cache<R> {
     shared: Arc<Inner<R>>,
 }
 
 type Landed = Shared<BoxFuture<'static, Arc<Answer>>>;
 
-/// A flight as each of those has it who wait for it.
+/// A flight as each caller that waits for it holds it.
 struct Flight<R> {
     landed: Landed,
     seat: Arc<Seat<R>>,
 }
 
-/// Shared by those who wait for a flight: it is given up when the last of them has left.
+/// The part of a flight that its callers share. When the last of them drops it, the flight ends.
 struct Seat<R> {
     listing: Listing<R>,
     task: AbortHandle,
@@ -71,12 +74,12 @@ struct Seat<R> {
 impl<R> Drop for Seat<R> {
     fn drop(&mut self) {
         self.task.abort();
-        // The task may not have begun, and would not do so itself then.
+        // If the task has not begun, it will not take the flight off the list itself.
         self.listing.strike();
     }
 }
 
-/// A flight that others may join.
+/// A flight that other callers may join.
 struct Listed<R> {
     number: u64,
     landed: Landed,
@@ -85,7 +88,7 @@ struct Listed<R> {
 
 struct Flights<R> {
     listed: HashMap<Question, Listed<R>>,
-    /// Flights that were begun.
+    /// The number of flights that were begun.
     begun: u64,
 }
 
@@ -114,8 +117,9 @@ impl quick_cache::Weighter<Question, Kept> for Octets {
 }
 
 impl<R: Resolver + 'static> Cache<R> {
-    /// A cache in front of `resolver`.
+    /// Creates a cache in front of `resolver`.
     pub fn new(resolver: R, limits: CacheLimits) -> Self {
+        /// The size of a typical entry, in octets.
         const TYPICAL_ENTRY: u64 = 512;
         let items = usize::try_from(limits.octets / TYPICAL_ENTRY).unwrap_or(usize::MAX).max(16);
         let kept = quick_cache::sync::Cache::with_weighter(items, limits.octets, Octets);
@@ -123,17 +127,17 @@ impl<R: Resolver + 'static> Cache<R> {
         Self { shared: Arc::new(Inner { resolver, limits, kept, flights }) }
     }
 
-    /// The resolver behind the cache.
+    /// Returns the resolver behind the cache.
     pub fn resolver(&self) -> &R {
         &self.shared.resolver
     }
 
-    /// Octets in use, as they are counted against [`CacheLimits::octets`].
+    /// Returns the octets in use, as they are counted against [`CacheLimits::octets`].
     pub fn octets(&self) -> u64 {
         self.shared.kept.weight()
     }
 
-    /// Questions that are being asked at this moment.
+    /// Returns the number of questions that are being asked at this moment.
     pub fn flights(&self) -> usize {
         self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner).listed.len()
     }
@@ -146,7 +150,8 @@ impl<R: Resolver + 'static> Cache<R> {
             DNS_CACHE.add(JOINED);
             return Err(Flight { landed: landed.clone(), seat });
         }
-        // A flight may have landed between the caller's look into the cache and the lock: it keeps its answer first.
+        // A flight may have ended between the caller's look into the cache and the lock.
+        // It kept its answer before it left the list.
         if let Some(answer) = self.shared.at_hand(question) {
             DNS_CACHE.add(HIT);
             return Ok(answer);
@@ -157,7 +162,8 @@ impl<R: Resolver + 'static> Cache<R> {
         let listing = || Listing { inner: self.shared.clone(), question: question.clone(), number };
         let landing = listing();
         let task = tokio::spawn(async move {
-            // Made here, not before: a runtime that is ending drops the task at once, while the lock is still held.
+            // `Landing` is made inside the task, because a runtime that is ending drops the
+            // task at once, while the lock is still held.
             let Landing(listing) = &Landing(landing);
             let answer = listing.inner.resolver.resolve(&listing.question).await;
             listing.inner.keep(&listing.question, answer)
@@ -169,12 +175,12 @@ impl<R: Resolver + 'static> Cache<R> {
     }
 }
 
-/// The answer of a flight whose task panicked or was ended with its runtime.
+/// Returns the answer of a flight whose task panicked, or ended with its runtime.
 fn lost() -> Arc<Answer> {
     Arc::new(Answer::new(Outcome::TempError(Unanswered::Network)))
 }
 
-/// A flight's line on the list.
+/// The entry of a flight in the list.
 struct Listing<R> {
     inner: Arc<Inner<R>>,
     question: Question,
@@ -182,7 +188,7 @@ struct Listing<R> {
 }
 
 impl<R> Listing<R> {
-    /// Takes the flight off the list, unless the next one for the same question has taken its line.
+    /// Takes the flight off the list, unless the next one for the same question has its entry.
     fn strike(&self) {
         let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if flights.listed.get(&self.question).is_some_and(|listed| listed.number == self.number) {
@@ -191,7 +197,7 @@ impl<R> Listing<R> {
     }
 }
 
-/// Takes a flight off the list when it ends, however it ends.
+/// A guard that takes a flight off the list when its task ends, however it ends.
 struct Landing<R>(Listing<R>);
 
 impl<R> Drop for Landing<R> {
@@ -208,7 +214,7 @@ impl<R> Inner<R> {
         Some(if ttl == kept.answer.ttl { kept.answer } else { Arc::new(Answer { ttl, ..(*kept.answer).clone() }) })
     }
 
-    /// Keeps an answer as long as it may be and returns it with its TTL capped.
+    /// Keeps an answer for as long as it may be kept, and returns it with its TTL capped.
     fn keep(&self, question: &Question, answer: Arc<Answer>) -> Arc<Answer> {
         let ttl = Duration::from_secs(answer.ttl.into());
         let (time, answer) = match answer.outcome {

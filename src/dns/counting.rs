@@ -1,10 +1,10 @@
-//! A resolver that notes what it was asked, so that tests can assert work instead of time.
+//! A resolver that notes its questions, so that tests can assert work instead of time.
 
 use super::{Answer, Question, Resolver};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Passes every question on and keeps the list of those that were answered at hand or resolved.
+/// A resolver that passes every question on, and lists those that were answered or resolved.
 #[derive(Debug, Default)]
 pub struct Counting<R> {
     resolver: R,
@@ -12,22 +12,22 @@ pub struct Counting<R> {
 }
 
 impl<R> Counting<R> {
-    /// Notes what `resolver` is asked.
+    /// Creates a resolver that notes the questions to `resolver`.
     pub fn new(resolver: R) -> Self {
         Self { resolver, asked: Mutex::default() }
     }
 
-    /// The questions in the order in which they were asked, repetitions included.
+    /// Returns the questions in the order in which they were asked, repetitions included.
     pub fn asked(&self) -> Vec<Question> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many questions were asked.
+    /// Returns the number of questions that were asked.
     pub fn count(&self) -> usize {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Forgets what was asked so far.
+    /// Forgets the questions that were asked so far.
     pub fn reset(&self) {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

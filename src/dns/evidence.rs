@@ -1,4 +1,4 @@
-//! What was asked and answered, as it travels with a verdict, and the resolver that answers from it.
+//! Holds the questions and answers that travel with a verdict, and answers from them.
 
 #[cfg(test)]
 mod tests;
@@ -9,30 +9,35 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Every question that was asked for a message, with the answer that was used.
+/// All questions that were asked for a message, with the answers that were used.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Questions and answers, sorted by name and type.
+    /// The questions and answers, sorted by name and type.
     pub answers: Vec<Entry>,
-    /// Whether answers were left out because they would have been too big; such evidence cannot be replayed.
+    /// True when answers were left out because the evidence would be too big.
+    /// Such evidence cannot be replayed.
     pub truncated: bool,
 }
 
-/// One question and the answer that was used. It is written as JSON from the shared answer, without copies.
+/// One question and the answer that was used.
+///
+/// It is written as JSON from the shared answer, without copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What was asked.
+    /// The question.
     pub question: Question,
-    /// What was answered.
+    /// The answer that was used.
     pub answer: Arc<Answer>,
 }
 
 impl Evidence {
-    /// Octets of JSON for the object around the answers.
+    /// The length of the JSON around the answers, in octets.
     const FRAME: usize = r#"{"answers":[],"truncated":false}"#.len();
 
-    /// Evidence of at most `octets` of JSON, from [`super::Session::into_answers`]. What does not fit is cut off the end.
+    /// Returns the evidence of [`super::Session::into_answers`], at most `octets` of JSON.
+    ///
+    /// Entries that do not fit are cut off at the end.
     pub fn new(answers: Vec<(Question, Arc<Answer>)>, octets: usize) -> Self {
         let mut answers: Vec<_> = answers.into_iter().map(|(question, answer)| Entry { question, answer }).collect();
         let at_most: usize = answers.iter().map(Entry::octets_at_most).sum();
@@ -53,19 +58,23 @@ impl Evidence {
 }
 
 impl Entry {
-    /// Octets of JSON beside the name and the records.
+    /// The length of an entry's JSON without the name and the records, in octets.
     const FRAME: usize =
         r#"{"name":"","type":"AAAA","rcode":"NXDOMAIN","records":[],"ttl":4294967295,"authenticated":false},"#.len();
-    /// Octets of JSON of a record beside the text inside: an address or preference, quotes, comma, the mark of base64.
+    /// The length of a record's JSON without its text, in octets.
+    ///
+    /// It covers an address or preference, quotes, a comma, and the mark of base64.
     const RECORD_FRAME: usize = 64;
 
-    /// A bound that costs no look at the text: an octet takes at most six of JSON.
+    /// Returns a bound on the octets of JSON that is found without a look at the text.
+    ///
+    /// An octet takes at most six octets of JSON.
     fn octets_at_most(&self) -> usize {
         let records = self.answer.records().iter().map(|record| Self::RECORD_FRAME + 6 * record.octets());
         Self::FRAME + 6 * self.question.name.as_str().len() + records.sum::<usize>()
     }
 
-    /// A bound close to what is written.
+    /// Returns a bound on the octets of JSON that is close to what is written.
     fn octets(&self) -> usize {
         let records = self.answer.records().iter().map(|record| {
             let text = match record {
@@ -79,7 +88,7 @@ impl Entry {
     }
 }
 
-/// Octets that `text` takes inside a JSON string.
+/// Returns the octets that `text` takes inside a JSON string.
 fn json_octets(text: &[u8]) -> usize {
     text.iter()
         .map(|octet| match octet {
@@ -90,8 +99,10 @@ fn json_octets(text: &[u8]) -> usize {
         .sum()
 }
 
-/// Answers from evidence alone. A question that the evidence does not hold is kept in [`EvidenceResolver::missing`] and
-/// answered as [`Unanswered::Deadline`]: with it, what follows cannot be called a replay.
+/// A resolver that answers from evidence alone.
+///
+/// It notes a question that the evidence does not hold, for [`EvidenceResolver::missing`], and
+/// answers it with [`Unanswered::Deadline`]. After that, the evaluation cannot be called a replay.
 #[derive(Debug, Default)]
 pub struct EvidenceResolver {
     answers: Vec<Entry>,
@@ -99,7 +110,9 @@ pub struct EvidenceResolver {
 }
 
 impl EvidenceResolver {
-    /// A resolver that knows what the evidence holds; of two answers to one question, the first.
+    /// Creates a resolver that knows the answers of the evidence.
+    ///
+    /// Of two answers to one question, the first counts.
     pub fn new(evidence: &Evidence) -> Self {
         let mut answers = evidence.answers.clone();
         answers.sort_by(|a, b| a.question.cmp(&b.question));
@@ -107,7 +120,7 @@ impl EvidenceResolver {
         Self { answers, missing: Mutex::default() }
     }
 
-    /// The questions that the evidence does not hold, in the order in which they were first asked.
+    /// Returns the questions that the evidence lacks, in the order in which they were first asked.
     pub fn missing(&self) -> Vec<Question> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

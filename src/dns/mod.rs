@@ -1,17 +1,17 @@
-//! DNS as the evaluation sees it: typed questions and answers behind one [`Resolver`] trait.
+//! Asks DNS for the evaluation: typed questions and answers behind one [`Resolver`] trait.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `name` | [`Domain`] (what mail names) and [`QueryName`] (what may be asked) |
+//! | `name` | [`Domain`], a name in mail, and [`QueryName`], a name in a question |
 //! | `answer` | [`Question`], [`Answer`], [`Outcome`] |
-//! | `session` | one message's questions: budgets, deadline, the record of what was answered |
+//! | `session` | the questions of one message: budgets, deadline, the record of the answers |
 //! | `evidence` | that record as it travels with a verdict, and the resolver that answers from it |
-//! | `cache` | answers kept by TTL, and one flight for the same question |
+//! | `cache` | answers kept for their TTL, and one flight for the same question |
 //! | `network` | hickory-resolver behind the trait |
-//! | `places` | who may ask the network next |
+//! | `places` | the order in which questions go to the network |
 //! | `zone` | a zone in memory, from JSON or a master file |
 //! | `shared` | a zone that is reloaded while questions are asked |
-//! | `counting` | a resolver that notes what it was asked, for tests and benchmarks |
+//! | `counting` | a resolver that notes its questions, for tests and benchmarks |
 //! | `suffix` | the public suffix list |
 
 mod answer;
@@ -40,14 +40,17 @@ pub use zone::{Zone, ZoneError, ZoneProblem};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
-/// Answers DNS questions. Implementations never fail: what went wrong is an [`Outcome`].
+/// A source of answers to DNS questions.
 ///
-/// Implementations follow CNAME chains themselves; the records of an answer are those of the type asked for.
+/// Implementations never fail: a problem is an [`Outcome`].
+/// They follow CNAME chains themselves. The records of an answer are of the type asked for.
 pub trait Resolver: Send + Sync {
-    /// The answer if it is at hand without waiting (a cache, a zone in memory), so that warm questions cost no task switch.
+    /// Returns the answer if it is at hand without waiting, as in a cache or a zone in memory.
+    ///
+    /// So warm questions cost no task switch.
     fn at_hand(&self, question: &Question) -> Option<Arc<Answer>>;
 
-    /// Asks, waiting as long as it takes; the caller owns the deadline.
+    /// Asks, and waits for as long as it takes. The caller owns the deadline.
     fn resolve<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Arc<Answer>>;
 }
 

@@ -1,37 +1,42 @@
-//! Domain names: what mail names, and what DNS can be asked for.
+//! Reads domain names: those that mail names, and those that DNS can be asked for.
 
 use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
-/// A domain named by mail: A-labels in lower case without final dot, at most 253 octets, and not an IPv4 address.
+/// A domain named by mail.
 ///
-/// Every label is non-empty and holds letters, digits, hyphens and underscores only. The length of a label is *not* limited: a
-/// name with a label that is too long for DNS still has parents whose policy applies (F-12); [`Domain::query_name`] says whether
-/// it can be asked.
+/// It has A-labels in lower case without final dot, at most 253 octets, and is no IPv4 address.
+/// Every label is non-empty, and holds only letters, digits, hyphens and underscores.
+/// The length of a label is *not* limited: a name with a label that is too long for DNS still has
+/// parents whose policy applies (F-12). [`Domain::query_name`] says whether it can be asked for.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Domain(Arc<str>);
 
-/// The text is no domain name.
+/// The error for a text that is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a domain name", text.escape_debug())]
 pub struct InvalidDomain {
-    /// What was given.
+    /// The text, at most 256 characters of it.
     pub text: String,
 }
 
 impl Domain {
-    /// Longest name in octets, as A-labels and without the final dot.
+    /// The longest name in octets, as A-labels and without the final dot.
     pub const MAX_OCTETS: usize = QueryName::MAX_OCTETS;
 
-    /// Longest text that is looked at, in octets: converting U-labels costs more than reading them.
+    /// The longest text that is read, in octets. Converting U-labels costs more than reading them.
     const MAX_TEXT: usize = 1024;
 
-    /// Reads a domain as mail writes it: U-labels are converted (UTS 46, F-11), case is folded, one final dot is dropped (A4).
+    /// Reads a domain as mail writes it (A4).
+    ///
+    /// It converts U-labels (UTS 46, F-11), folds case, and drops one final dot.
     ///
     /// # Errors
-    /// An empty name or label, a label with other than letters, digits, `-` and `_`, a name of more than 253 octets, an address
-    /// (a domain literal, or four numbers with dots between them, RFC 1123 2.1), or what UTS 46 refuses.
+    /// Refuses an empty name or label, a label with anything but letters, digits, `-` and `_`, and
+    /// a name of more than 253 octets.
+    /// It also refuses an address, which is a domain literal or four numbers with dots between them
+    /// (RFC 1123 2.1), and everything that UTS 46 refuses.
     pub fn parse(text: &str) -> Result<Self, InvalidDomain> {
         Self::read(text).ok_or_else(|| InvalidDomain { text: text.chars().take(256).collect() })
     }
@@ -52,27 +57,27 @@ impl Domain {
         (ascii.bytes().all(is_label_byte_or_dot) && is_name(ascii)).then(|| Self(ascii.into()))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Labels from left to right.
+    /// Returns the labels from left to right.
     pub fn labels(&self) -> std::str::Split<'_, char> {
         self.0.split('.')
     }
 
-    /// Number of labels, at least one.
+    /// Returns the number of labels, at least one.
     pub fn label_count(&self) -> usize {
         self.labels().count()
     }
 
-    /// The name without its leftmost label; none for a single label.
+    /// Returns the name without its leftmost label, and `None` for a single label.
     pub fn parent(&self) -> Option<Self> {
         self.0.split_once('.').map(|(_, parent)| Self(parent.into()))
     }
 
-    /// The rightmost `count` labels; the whole name when it has no more.
+    /// Returns the rightmost `count` labels, or the whole name if it has no more.
     pub fn rightmost(&self, count: usize) -> Self {
         match self.0.rmatch_indices('.').nth(count.saturating_sub(1)) {
             Some((dot, _)) => Self(self.0[dot + 1..].into()),
@@ -80,43 +85,47 @@ impl Domain {
         }
     }
 
-    /// Whether this name is `other` or lies below it.
+    /// Returns whether this name is `other` or lies below it.
     pub fn is_at_or_below(&self, other: &Self) -> bool {
         self.0.strip_suffix(other.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
-    /// Number of labels that this name and `other` share at their right ends.
+    /// Returns the number of labels that this name and `other` share at their right ends.
     pub fn common_labels(&self, other: &Self) -> usize {
         self.0.rsplit('.').zip(other.0.rsplit('.')).take_while(|(a, b)| a == b).count()
     }
 
-    /// The name as DNS can be asked for it; none when it or a label is too long (A10).
+    /// Returns the name to ask DNS for, or `None` if it or a label is too long (A10).
     pub fn query_name(&self) -> Option<QueryName> {
         QueryName::shared(self.0.clone())
     }
 
-    /// `prefix` and this name as one DNS name, say `_dmarc` and `example.com`; none when it is too long (A10).
+    /// Returns `prefix` and this name as one DNS name, such as `_dmarc` and `example.com`.
+    ///
+    /// Returns `None` if it is too long (A10).
     pub fn prefixed(&self, prefix: &str) -> Option<QueryName> {
         QueryName::new(&[prefix, ".", &self.0].concat())
     }
 }
 
-/// Whether a text of label octets and dots is a name that mail can be from.
+/// Returns whether a text of label octets and dots is a name that mail can come from.
 fn is_name(name: &str) -> bool {
     name.len() <= Domain::MAX_OCTETS && has_labels_of(name, 1..) && !is_ipv4_address(name)
 }
 
-/// Whether the name has the form of an IPv4 address. Numbers over 255 or with leading zeros are no host either, and are read as
-/// addresses by some software.
+/// Returns whether the name has the form of an IPv4 address.
+///
+/// Numbers over 255 or with leading zeros count too.
+/// They are no host names either, and some software reads them as addresses.
 fn is_ipv4_address(name: &str) -> bool {
     name.ends_with(|last: char| last.is_ascii_digit())
         && name.split('.').count() == 4
         && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// Whether the length of every label is among `lengths`.
+/// Returns whether the length of every label is among `lengths`.
 fn has_labels_of(name: &str, lengths: impl RangeBounds<usize>) -> bool {
-    // Names are short: looking at each octet costs less than searching for the dots.
+    // Names are short, so a look at each octet costs less than a search for the dots.
     let mut length = 0;
     for byte in name.bytes() {
         if byte != b'.' {
@@ -183,17 +192,18 @@ impl schemars::JsonSchema for Domain {
     }
 }
 
-/// A name that DNS can be asked for: lower case, without final dot, at most 253 octets, labels of 1 to 63 octets.
+/// A name that DNS can be asked for.
 ///
-/// Labels may hold any characters but the dot: SPF macros put what the sender wrote into names.
+/// It is in lower case without final dot, has at most 253 octets, and labels of 1 to 63 octets.
+/// Labels may hold any characters but the dot, because SPF macros put the sender's text into names.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryName(Arc<str>);
 
 impl QueryName {
-    /// Longest name in octets, without the final dot (RFC 1035 2.3.4).
+    /// The longest name in octets, without the final dot (RFC 1035 2.3.4).
     pub const MAX_OCTETS: usize = 253;
 
-    /// The name in lower case without one final dot; none when DNS cannot hold it.
+    /// Returns the name in lower case without one final dot, or `None` if DNS cannot hold it.
     pub fn new(name: &str) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
         Self::fits(name).then(|| Self(lower_case(name)))
@@ -207,7 +217,7 @@ impl QueryName {
         name.len() <= Self::MAX_OCTETS && has_labels_of(name, 1..=63)
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

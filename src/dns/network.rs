@@ -1,7 +1,8 @@
-//! DNS servers, by hickory-resolver's pool of connections.
+//! Asks DNS servers through hickory-resolver's pool of connections.
 //!
-//! Only its transport is used (servers, ports, retries, TCP after truncation): aliases, limits, who may ask and what an answer
-//! means are decided here, and nothing is kept; put a [`super::Cache`] in front.
+//! Only its transport is used: servers, ports, retries, and TCP after truncation.
+//! This module decides about aliases and limits, which question is next, and what an answer means.
+//! It keeps no answers: put a [`super::Cache`] in front of it.
 
 mod response;
 mod sockets;
@@ -30,32 +31,37 @@ use tokio::time::{Instant, sleep, timeout};
 
 const MAX_TCP_QUESTIONS: usize = 256;
 
-/// Servers that a question goes to at the same time.
+/// The number of servers that a question goes to at the same time.
 const SERVERS_AT_ONCE: usize = 2;
 
-/// Sockets that a question may have open to one server: each time that it is sent over UDP it has one of its own.
+/// The number of sockets that a question may have open to one server.
+///
+/// Each time that the question is sent over UDP, it has a socket of its own.
 const SOCKETS_A_SERVER: usize = 3;
 
-/// Pause after a fault of this host, which may have passed then.
+/// The pause after a fault of this host, which may be over then.
 const LOCAL_PAUSE: Duration = Duration::from_millis(50);
 
-/// Time between two warnings of such faults.
+/// The time between two warnings about such faults.
 const WARNING_PAUSE: Duration = Duration::from_mins(1);
 
-/// How servers are asked.
+/// The options for asking servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkOptions {
-    /// Longest time for one try. Over UDP, a try that hears nothing sends its question up to twice more.
+    /// The longest time for one try.
+    /// A try over UDP that gets no answer sends its question up to twice more.
     pub timeout: Duration,
-    /// Tries in all, at least one.
+    /// The number of tries in all, at least one.
     pub attempts: usize,
-    /// Whether EDNS is used, which lets answers up to 1232 octets come without TCP.
+    /// True to use EDNS, with which answers of up to 1232 octets come without TCP.
     pub edns: bool,
-    /// Whether letters of the name are sent in random case and must come back so, against forged answers.
+    /// True to send the letters of a name in random case, in which they must come back.
+    /// That makes it harder to forge answers.
     pub case_randomization: bool,
-    /// Questions in flight.
+    /// The limits on questions in flight.
     pub places: PlaceLimits,
-    /// File descriptors that sockets may take. Fewer questions are in flight where [`PlaceLimits::all`] could need more.
+    /// The number of file descriptors that sockets may take.
+    /// If [`PlaceLimits::all`] could need more, fewer questions are in flight.
     pub descriptors: usize,
 }
 
@@ -73,7 +79,7 @@ impl Default for NetworkOptions {
 }
 
 impl NetworkOptions {
-    /// The questions in flight for which the descriptors suffice.
+    /// Returns the limits on questions in flight, lowered if the descriptors do not suffice.
     fn affordable(&self, servers: usize) -> PlaceLimits {
         let affordable = self.descriptors / (SOCKETS_A_SERVER * servers.clamp(1, SERVERS_AT_ONCE));
         if affordable < self.places.all {
@@ -86,22 +92,23 @@ impl NetworkOptions {
     }
 }
 
-/// No servers could be had.
+/// The reason why no resolver can ask servers.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// The system's resolver configuration (`/etc/resolv.conf`) cannot be used.
     #[error("cannot read the system's resolver configuration: {0}; name DNS servers in the settings instead")]
     System(NetError),
-    /// There is not a single server.
+    /// There is no server.
     #[error("no DNS server is configured")]
     NoServers,
-    /// TLS, which the pool of connections asks for, could not be set up.
+    /// TLS could not be set up, which the pool of connections requires.
     #[error("cannot set up connections to DNS servers: {0}")]
     Setup(NetError),
 }
 
-/// Asks recursive DNS servers. Names are absolute; no hosts file, search list or cache takes part.
+/// A resolver that asks recursive DNS servers.
 ///
+/// Names are absolute. It uses no hosts file, no search list and no cache.
 /// Its connections live in the tokio runtime in which it is first used.
 pub struct NetworkResolver {
     handle: RetryDnsHandle<NameServerPool<Sockets>>,
@@ -109,30 +116,30 @@ pub struct NetworkResolver {
     request: DnsRequestOptions,
     longest: Duration,
     places: Places,
-    /// When a fault of this host was last warned of.
+    /// The time of the last warning about a fault of this host.
     warned: Mutex<Option<Instant>>,
 }
 
-/// How a question gave its place back.
+/// The way in which a question gave its place back.
 enum Asked {
     Answered(Answer),
-    /// Others waited, and there was no answer for a while.
+    /// Other questions waited, and there was no answer for a while.
     Yielded,
-    /// This host could not send it.
+    /// This host could not send the question.
     Unsent,
 }
 
-/// A fault of this host, which says nothing about the domain or its servers.
+/// The error of a fault of this host, which says nothing about the domain or its servers.
 struct LocalFault;
 
 impl NetworkResolver {
-    /// A resolver that asks the servers of the system.
+    /// Creates a resolver that asks the servers of the system.
     pub fn from_system(options: NetworkOptions) -> Result<Self, NetworkError> {
         let (config, _) = hickory_resolver::system_conf::read_system_conf().map_err(NetworkError::System)?;
         Self::new(config.name_servers, options)
     }
 
-    /// A resolver that asks these servers, over UDP and, when an answer is too big for that, over TCP.
+    /// Creates a resolver that asks these servers over UDP, and over TCP if an answer is too big.
     pub fn with_servers(servers: &[SocketAddr], options: NetworkOptions) -> Result<Self, NetworkError> {
         let server = |server: &SocketAddr| {
             let mut config = NameServerConfig::udp_and_tcp(server.ip());
@@ -166,15 +173,18 @@ impl NetworkResolver {
             handle: RetryDnsHandle::new(pool, attempts - 1),
             sockets,
             request,
-            // Each try may go out twice, over UDP and then over TCP.
+            // Each try may go out twice: over UDP, and then over TCP.
             longest: options.timeout.saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX).saturating_mul(2)),
             places,
             warned: Mutex::new(None),
         })
     }
 
-    /// Asks when there is a place, again after a place was given back, and again after a fault of this host: that is no answer, and
-    /// how long to wait for one is for those who ask to say.
+    /// Asks when there is a place.
+    ///
+    /// It asks again after it gave its place back, and after a fault of this host, because such a
+    /// fault is no answer.
+    /// The callers decide how long they wait for an answer.
     async fn ask(&self, question: &Question) -> Answer {
         let (mut left, mut vain) = (self.longest, 0);
         loop {
@@ -197,7 +207,7 @@ impl NetworkResolver {
         }
     }
 
-    /// Asks for no longer than `left`.
+    /// Asks from this place, for no longer than `left`.
     async fn ask_from(&self, place: &mut Place, question: &Question, left: Duration) -> Asked {
         let start = Instant::now();
         let mut following = pin!(self.follow(question));
@@ -219,7 +229,9 @@ impl NetworkResolver {
         }
     }
 
-    /// The answer at the end of the chain of aliases, or the fault of this host that kept it from being asked for.
+    /// Returns the answer at the end of the chain of aliases.
+    ///
+    /// Returns the error if a fault of this host prevented the question.
     async fn follow(&self, question: &Question) -> Result<Answer, LocalFault> {
         let labels = question.name.as_str().split('.').map(str::as_bytes);
         let Ok(name) = Name::from_labels(labels) else {
@@ -239,13 +251,16 @@ impl NetworkResolver {
         }
     }
 
-    /// Whether this host may be why a question failed, when `faults` of its sockets were counted before.
+    /// Returns whether a fault of this host may be the reason why a question failed.
+    ///
+    /// `faults` is the number of faults of its sockets before the question.
     fn could_be_local(&self, error: &NetError, faults: u64) -> bool {
         match error {
-            // Of UDP sockets only this host refuses one, because they are not connected to the server.
+            // UDP sockets are not connected to the server, so only this host can refuse one.
             NetError::Busy | NetError::NoConnections => true,
-            // TCP could not be had, from the server or from this host.
+            // The server answered, or no answer came in time.
             NetError::Dns(_) | NetError::Proto(_) | NetError::ForeignClassRecord { .. } | NetError::Timeout => false,
+            // The TCP connection failed, because of the server or of this host.
             _ => self.sockets.faults() > faults,
         }
     }
@@ -261,7 +276,7 @@ impl NetworkResolver {
 
     async fn send(&self, name: Name, rtype: RecordType) -> Result<DnsResponse, NetError> {
         let mut request = DnsRequest::from_query(Query::query(name, wire_type(rtype)), self.request);
-        // Without DO, AD in a question asks for AD in the answer (RFC 6840 5.7).
+        // Without the DO bit, the AD bit of a question asks for AD in the answer (RFC 6840 5.7).
         request.metadata.authentic_data = true;
         self.handle.send(request).next().await.unwrap_or(Err(NetError::NoConnections))
     }
@@ -283,13 +298,13 @@ impl Resolver for NetworkResolver {
     }
 }
 
-/// A question that is counted when it ends, or when nobody waits for its answer any more.
+/// A question that is counted when it ends, or when nobody waits for its answer any longer.
 struct Measured {
     begun: Instant,
     outcome: usize,
 }
 
-/// The deadline passed, as [`crate::metrics::labels::DNS`] lists it.
+/// The index of a deadline that passed in [`crate::metrics::labels::DNS`].
 const DEADLINE: usize = 8;
 
 impl Measured {
@@ -315,7 +330,9 @@ impl Drop for Measured {
     }
 }
 
-/// What an outcome says about the domain that was asked. A resolver says SERVFAIL for servers that it does not reach.
+/// Returns what an outcome says about the domain that was asked.
+///
+/// A resolver says SERVFAIL for servers that it does not reach.
 fn heard(outcome: &Outcome) -> Heard {
     match outcome {
         Outcome::Records(_) | Outcome::NoData | Outcome::NxDomain | Outcome::Invalid => Heard::Answer,

@@ -1,16 +1,21 @@
-//! Who may ask next: so many questions in flight for all, and so many for each registered domain.
+//! Decides which question may ask the network next, within a limit for all questions and one for
+//! each registered domain.
 //!
-//! A question that nobody answers keeps its place for seconds, one that is answered for milliseconds. So that one sender's dead
-//! DNS takes no places from others, however many names and domains he has:
+//! A question that nobody answers keeps its place for seconds, an answered one for milliseconds.
+//! One sender's dead DNS must take no places from others, however many names and domains that
+//! sender has. Therefore:
 //!
-//! - the domain that has the fewest places is next, whatever waits behind it;
-//! - a domain that did not answer is silent: it has few places and comes after those of which nothing is known, which come after
-//!   those that have answered, until it answers. Where others wait, every second place goes to a silent one, the least silent first,
-//!   because an honest one may have been slow for once;
-//! - a question that keeps its place without an answer gives it back when somebody waits for it ([`Place::contended`]).
+//! - The domain that has the fewest places is next, however many questions it has waiting.
+//! - A domain that did not answer is silent until it answers. It has few places, and comes after
+//!   the domains of which nothing is known. These come after the domains that have answered.
+//!   If others wait, every second place goes to a silent domain, the least silent first, because
+//!   an honest domain may have been slow for once.
+//! - A question that keeps its place without an answer gives the place back when another question
+//!   waits for it ([`Place::contended`]).
 //!
-//! Questions are counted where their name lies, not where an alias leads: aliases give nobody places of a second domain, and
-//! domains that have their keys at one provider do not share the provider's places.
+//! A question counts for the domain of its name, and not for the domain that an alias leads to.
+//! So aliases give nobody the places of a second domain.
+//! And domains that have their keys at one provider do not share the provider's places.
 
 use super::{QueryName, suffix};
 use quick_cache::unsync::Cache;
@@ -20,17 +25,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How many questions may be in flight.
+/// The limits on the number of questions in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlaceLimits {
-    /// For all domains.
+    /// The number for all domains together.
     pub all: usize,
-    /// For the names of one registered domain.
+    /// The number for the names of one registered domain.
     pub each: usize,
 }
 
 impl PlaceLimits {
-    /// For a domain that is silent.
+    /// The number for the names of a silent domain.
     pub const SILENT: usize = 4;
 }
 
@@ -40,26 +45,28 @@ impl Default for PlaceLimits {
     }
 }
 
-/// How long a question keeps its place before it gives way to others, and after which it counts that it has heard nothing.
+/// The time for which a question keeps its place before it gives way to others.
+///
+/// A question that has heard nothing for this long counts against its domain.
 pub(super) const SLICE: Duration = Duration::from_millis(500);
 
-/// Domains whose standing is remembered while nothing is asked of them.
+/// The number of domains whose standing is remembered while no question about them is asked.
 const REMEMBERED: usize = 16 * 1024;
 
-/// What a question has heard by the time that it gives its place back.
+/// The response that a question has when it gives its place back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// Nothing, so far.
+    /// There was no answer so far.
     Nothing,
-    /// Nothing in all the time that there is for an answer.
+    /// There was no answer in all the time that is allowed for one.
     Timeout,
-    /// Its resolver could not tell.
+    /// The resolver failed, and could not tell anything about the domain.
     Failure,
-    /// Its domain's answer.
+    /// The domain answered.
     Answer,
 }
 
-/// The places.
+/// The places of all questions in flight, and the questions that wait for one.
 #[derive(Clone)]
 pub(super) struct Places {
     state: Arc<Mutex<State>>,
@@ -71,10 +78,11 @@ impl Places {
         Self { state: Arc::new(Mutex::new(State::new(limits))) }
     }
 
-    /// Waits for a place. Who stops waiting leaves nothing behind.
+    /// Waits for a place. A caller that stops waiting leaves nothing behind.
     ///
-    /// `vain` says how often the question gave a place back without an answer: it comes after those of its domain that did so less
-    /// often, and among equals a name nearer to the registered domain first.
+    /// `vain` is the number of times that the question gave a place back without an answer.
+    /// A question of the same domain with a lower number comes first.
+    /// Among equals, a name nearer to the registered domain comes first.
     pub(super) async fn take(&self, name: &QueryName, vain: u32) -> Place {
         let home: Home = suffix::registered(name).into();
         let depth = name.as_str().len() - home.len();
@@ -85,15 +93,15 @@ impl Places {
             state.enter(&home, ticket, granted);
             ticket
         };
-        // From here on dropping it takes the question off the list or gives the place back, whichever it has.
+        // From here on, dropping `place` takes the question off the list or gives its place back.
         let mut place = Place { places: self.clone(), home, ticket, since: None, heard: Heard::Nothing };
-        // The sender goes only with the ticket, which is the place's.
+        // The sender is dropped only together with the ticket, which belongs to this place.
         let _ = wait.await;
         place.since = Some(Instant::now());
         place
     }
 
-    /// Whether a domain of which nothing is asked now was last asked in vain.
+    /// Returns whether a domain without open questions gave no answer to its last one.
     #[cfg(test)]
     pub(super) fn is_silent(&self, domain: &str) -> bool {
         matches!(self.lock().remembered.peek(domain), Some(Standing::Silent(_)))
@@ -104,23 +112,23 @@ impl Places {
     }
 }
 
-/// Leave to ask one question. Dropping it gives the place to who is next.
+/// The permission to ask one question. Dropping it gives the place to the next question.
 pub(super) struct Place {
     places: Places,
     home: Home,
     ticket: Ticket,
-    /// None as long as it waits.
+    /// The time at which the question got its place, or `None` while it waits.
     since: Option<Instant>,
     heard: Heard,
 }
 
 impl Place {
-    /// Notes what was heard.
+    /// Notes the response to the question.
     pub(super) fn hear(&mut self, heard: Heard) {
         self.heard = heard;
     }
 
-    /// Somebody waits for this place.
+    /// Returns whether another question waits for this place.
     pub(super) fn contended(&self) -> bool {
         let state = self.places.lock();
         !state.ready.is_empty() || state.homes.get(&self.home).is_some_and(|domain| !domain.waiting.is_empty())
@@ -134,28 +142,30 @@ impl Drop for Place {
     }
 }
 
-/// A registered domain.
+/// The name of a registered domain.
 type Home = Arc<str>;
 
-/// What a domain did when it was last asked.
+/// The conduct of a domain when it was last asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
-    /// It answered.
+    /// The domain answered.
     Answering,
-    /// Nothing is known of it.
+    /// Nothing is known of the domain.
     Unknown,
-    /// So many of its questions were not answered in time.
+    /// This many questions to the domain got no answer in time.
     Silent(u32),
 }
 
 impl Standing {
-    /// The standing after a question.
+    /// Returns the standing after a question with the response `heard`.
+    ///
+    /// `had_time` says whether the question had its place for long enough to count.
     fn after(self, heard: Heard, had_time: bool) -> Self {
         match (heard, self) {
             (Heard::Answer, _) => Self::Answering,
             (Heard::Timeout, Self::Silent(times)) => Self::Silent(times.saturating_add(1)),
             (Heard::Timeout, _) => Self::Silent(1),
-            // One that has answered may have been slow for once.
+            // A domain that has answered may have been slow for once.
             (Heard::Nothing, Self::Answering) if had_time => Self::Unknown,
             (Heard::Nothing, _) if had_time => self.after(Heard::Timeout, had_time),
             (Heard::Nothing | Heard::Failure, standing) => standing,
@@ -163,7 +173,7 @@ impl Standing {
     }
 }
 
-/// Where a question stands among those of its domain.
+/// The order of a question among those of its domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Ticket {
     vain: u32,
@@ -171,22 +181,23 @@ struct Ticket {
     number: u64,
 }
 
-/// Where a domain stands among those that wait.
+/// The order of a domain among those that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     standing: Standing,
     taken: usize,
-    /// When it last had a place; no two have the same.
+    /// The number of the turn in which the domain last had a place. No two domains have the same.
     turn: u64,
 }
 
-/// A domain of which something is asked or waits.
+/// A domain whose questions are in flight or wait.
 struct AskedDomain {
     standing: Standing,
     taken: usize,
     turn: u64,
     waiting: BTreeMap<Ticket, oneshot::Sender<()>>,
-    /// Its rank in the list of those that are ready; none when nothing waits, or when it has all the places that it may have.
+    /// The rank of the domain in the list of ready domains.
+    /// It is `None` if no question waits, or if the domain has all the places that it may have.
     ranked: Option<Rank>,
 }
 
@@ -196,9 +207,9 @@ struct State {
     numbers: u64,
     granted: u64,
     homes: HashMap<Home, AskedDomain>,
-    /// Domains that would have a place if there were one.
+    /// The domains that would get a place if one were free.
     ready: BTreeMap<Rank, Home>,
-    /// The standing of domains of which nothing is asked now.
+    /// The standing of domains whose questions are neither in flight nor waiting.
     remembered: Cache<Home, Standing>,
 }
 
@@ -248,7 +259,7 @@ impl State {
         }
     }
 
-    /// Puts a domain where it belongs among those that are ready.
+    /// Puts a domain into its position in the list of ready domains.
     fn rank(&mut self, home: &Home) {
         let Some(domain) = self.homes.get_mut(home) else { return };
         if let Some(old) = domain.ranked.take() {
@@ -265,7 +276,7 @@ impl State {
         }
     }
 
-    /// Gives the places that are free to those that are next.
+    /// Gives the free places to the questions that are next.
     fn grant(&mut self) {
         while self.taken < self.limits.all {
             let Some(home) = self.next() else { return };
@@ -276,7 +287,7 @@ impl State {
             domain.turn = turn;
             self.taken += 1;
             self.granted += 1;
-            // One that has just stopped waiting gives its place back when it is dropped.
+            // A question that has just stopped waiting gives its place back when it is dropped.
             let _ = granted.send(());
             self.rank(&home);
         }

@@ -1,10 +1,13 @@
-//! One message's questions: budgets, the cut at the deadline, and the record of every answer that was used.
+//! Asks the questions of one message within budgets and a deadline, and records every answer that
+//! was used.
 
 use super::{Answer, Outcome, Question, Resolver, Unanswered};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
 
-/// Who asks. Each has a budget of its own, none lends to another (Decisions: limits).
+/// The part of the evaluation that asks a question.
+///
+/// Each part has a budget of its own, and no part lends to another (Decisions: limits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// DMARC discovery and alignment.
@@ -13,20 +16,20 @@ pub enum Purpose {
     DkimKey,
     /// SPF evaluation.
     Spf,
-    /// ARC keys, which never bear on the verdict.
+    /// ARC keys, which never affect the verdict.
     ArcKey,
 }
 
 const PURPOSES: usize = 4;
 
-/// Which questions have run out of time.
+/// The questions that have run out of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cut {
-    /// None.
+    /// No question.
     Nothing,
-    /// All but those of discovery and alignment.
+    /// All questions but those of discovery and alignment.
     Identifiers,
-    /// All.
+    /// All questions.
     Everything,
 }
 
@@ -40,16 +43,16 @@ impl Cut {
     }
 }
 
-/// Questions that one message may ask, by purpose.
+/// The numbers of questions that one message may ask, by purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
-    /// DMARC discovery and alignment.
+    /// The number of questions of DMARC discovery and alignment.
     pub discovery: usize,
-    /// DKIM keys.
+    /// The number of questions for DKIM keys.
     pub dkim_keys: usize,
-    /// SPF.
+    /// The number of questions of SPF.
     pub spf: usize,
-    /// ARC keys.
+    /// The number of questions for ARC keys.
     pub arc_keys: usize,
 }
 
@@ -64,14 +67,15 @@ impl Budgets {
     }
 }
 
-/// The recording resolver of one message.
+/// The resolver of one message, which records the answers.
 ///
-/// A question that was answered once is answered the same for the rest of the message, whoever asks, so that the
-/// evidence holds one answer a question and a replay sees what was seen.
+/// A question that was answered once has the same answer for the rest of the message, for every
+/// purpose. So the evidence holds one answer to each question, and a replay sees the same answers.
 pub struct Session<'r> {
     resolver: &'r dyn Resolver,
     budgets: Budgets,
-    /// Made when a question must wait: most messages ask nothing but what is at hand.
+    /// The sender of the cut, which is made when a question must wait.
+    /// Most messages ask only for answers that are at hand.
     cut: OnceLock<watch::Sender<Cut>>,
     state: Mutex<State>,
 }
@@ -79,7 +83,7 @@ pub struct Session<'r> {
 #[derive(Default)]
 struct State {
     entries: Vec<Entry>,
-    /// Questions that each purpose has paid for.
+    /// The number of questions that each purpose has paid for.
     paid: [usize; PURPOSES],
 }
 
@@ -88,25 +92,28 @@ struct Entry {
     question: Question,
     /// The purposes that have paid for it.
     paid_by: [bool; PURPOSES],
-    /// None as long as nobody has an answer.
+    /// The answer, or `None` as long as there is none.
     answer: Option<Arc<Answer>>,
 }
 
-/// Where a question stands among those of its session.
+/// The position of a question in the list of its session.
 #[derive(Debug, Clone, Copy)]
 struct Place(usize);
 
-/// Questions of most messages.
+/// The number of questions that a typical message asks.
 const TYPICAL: usize = 12;
 
 impl<'r> Session<'r> {
-    /// A session that asks `resolver`.
+    /// Creates a session that asks `resolver`.
     pub fn new(resolver: &'r dyn Resolver, budgets: Budgets) -> Self {
         Self { resolver, budgets, cut: OnceLock::new(), state: Mutex::default() }
     }
 
-    /// Asks on behalf of `purpose`. The budget is charged when this is called, not when the future is first polled, so
-    /// that the order of calls alone decides what a budget refuses. A purpose pays once for the same question.
+    /// Asks on behalf of `purpose`.
+    ///
+    /// The budget is charged in this call, and not when the future is first polled.
+    /// So the order of calls alone decides which questions a budget refuses.
+    /// A purpose pays only once for the same question.
     pub fn ask(&self, purpose: Purpose, question: Question) -> impl Future<Output = Arc<Answer>> + Send + '_ {
         let (place, paid) = self.charge(purpose, question);
         async move {
@@ -130,7 +137,9 @@ impl<'r> Session<'r> {
         }
     }
 
-    /// Ends open questions as [`Unanswered::Deadline`]; later ones too, unless their answer is at hand.
+    /// Ends open questions with [`Unanswered::Deadline`].
+    ///
+    /// Later questions end in the same way, unless their answer is at hand.
     pub fn cut(&self, cut: Cut) {
         self.cutter().send_replace(cut);
     }
@@ -139,7 +148,7 @@ impl<'r> Session<'r> {
         self.cut.get_or_init(|| watch::Sender::new(Cut::Nothing))
     }
 
-    /// Every question asked, with the answer that was used, sorted by name and type.
+    /// Returns every question asked with the answer that was used, sorted by name and type.
     pub fn into_answers(self) -> Vec<(Question, Arc<Answer>)> {
         let entries = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).entries;
         let mut answers: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry.question, entry.answer?))).collect();
@@ -147,7 +156,7 @@ impl<'r> Session<'r> {
         answers
     }
 
-    /// Where the question stands, and whether `purpose` may ask it.
+    /// Returns the place of the question, and whether `purpose` may ask it.
     fn charge(&self, purpose: Purpose, question: Question) -> (Place, bool) {
         let mut state = self.lock();
         let State { entries, paid } = &mut *state;
@@ -166,8 +175,11 @@ impl<'r> Session<'r> {
         (Place(place), *paid_by)
     }
 
-    /// A question that discovery asked too goes on for as long as discovery's: otherwise SPF, made to ask for the victim's policy
-    /// record, would end that question early (F-28).
+    /// Returns whether the time of a question is over.
+    ///
+    /// A question that discovery asked too stays open for as long as discovery's questions do.
+    /// Otherwise a sender could make SPF ask for the victim's policy record, and SPF would end that
+    /// question early (F-28).
     fn is_cut(&self, cut: Cut, purpose: Purpose, place: Place) -> bool {
         cut.ends(purpose) && (cut == Cut::Everything || !self.lock().entries[place.0].paid_by[Purpose::Discovery as usize])
     }
@@ -180,8 +192,10 @@ impl<'r> Session<'r> {
         (known.outcome != BUDGET && !open_again(known)).then(|| known.clone())
     }
 
-    /// Keeps the first answer to a question and returns it. What only says that nothing was asked or waited for gives way to a
-    /// real answer, never the reverse; a refusal by a budget is returned whatever others were answered.
+    /// Keeps the first answer to a question, and returns it.
+    ///
+    /// An answer that only says that nothing was asked or waited for is replaced by a real answer,
+    /// but never the reverse. A refusal by a budget is returned even if there is another answer.
     fn record(&self, place: Place, answer: Arc<Answer>) -> Arc<Answer> {
         let mut state = self.lock();
         match &mut state.entries[place.0].answer {

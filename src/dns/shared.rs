@@ -1,20 +1,20 @@
-//! A zone in memory that another one can take the place of while questions are asked.
+//! A zone in memory that can be replaced while questions are asked.
 
 use super::{Answer, Question, Resolver, Zone};
 use futures::future::BoxFuture;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The zone that answers now. Each question is answered by one zone as a whole.
+/// The current zone. Each question is answered by one zone as a whole.
 #[derive(Debug)]
 pub struct SharedZone(RwLock<Arc<Zone>>);
 
 impl SharedZone {
-    /// Begins with this zone.
+    /// Creates a resolver that begins with this zone.
     pub fn new(zone: Zone) -> Self {
         Self(RwLock::new(Arc::new(zone)))
     }
 
-    /// Puts another zone in its place.
+    /// Replaces the zone.
     pub fn replace(&self, zone: Zone) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(zone);
     }

@@ -1,29 +1,33 @@
-//! The public suffix list, compiled in by the crate `psl`.
+//! Looks names up in the public suffix list, which the crate `psl` compiles in.
 
 use super::{Domain, QueryName};
 use psl::{List, Psl as _, Type};
 
-/// Which version of the list is compiled in: the release of the crate `psl`, which follows the list day by day.
+/// The version of the list: the release of the crate `psl`, which follows the list day by day.
 pub const LIST_VERSION: &str = "psl 2.1.247";
 
-/// Which part of the list counts.
+/// The part of the list that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// Suffixes delegated by registries only, which the guard at public suffixes goes by (A30).
+    /// Only the suffixes that registries delegate, which the guard at public suffixes uses (A30).
     Icann,
-    /// Those that companies added for their customers too, as `discovery = psl` has it (A.5).
+    /// Also the suffixes that companies added for customers, which `discovery = psl` uses (A.5).
     Whole,
 }
 
-/// The organizational domain by the whole list: the longest public suffix and one label more; none for a public suffix.
+/// Returns the organizational domain by the whole list.
+///
+/// It has one label more than the longest public suffix. Returns `None` for a public suffix.
 pub fn registrable(domain: &Domain) -> Option<Domain> {
     let (suffix, _) = suffix(domain.as_str());
     let labels = suffix.split('.').count() + 1;
     (domain.label_count() >= labels).then(|| domain.rightmost(labels))
 }
 
-/// The part of a DNS name that belongs to one owner: the registered domain by the whole list, or the whole name when it has no
-/// more labels than its public suffix. Of reverse names it is the zone of an IPv4 /24 or an IPv6 /48.
+/// Returns the part of a DNS name that belongs to one owner.
+///
+/// That is the registered domain by the whole list, or the whole name if it has no more labels than
+/// its public suffix. For reverse names it is the zone of an IPv4 /24 or an IPv6 /48.
 pub fn registered(name: &QueryName) -> &str {
     let name = name.as_str();
     let labels = if name.ends_with(".in-addr.arpa") {
@@ -36,7 +40,9 @@ pub fn registered(name: &QueryName) -> &str {
     name.rmatch_indices('.').nth(labels - 1).map_or(name, |(dot, _)| &name[dot + 1..])
 }
 
-/// Labels of the longest public suffix of `domain` that a registry delegates below, by the default rule `*` at least one.
+/// Returns the number of labels of the longest public suffix below which a registry delegates.
+///
+/// By the default rule `*` it is at least one.
 pub fn registry_suffix_labels(domain: &Domain) -> usize {
     let mut name = domain.clone();
     loop {
@@ -45,18 +51,20 @@ pub fn registry_suffix_labels(domain: &Domain) -> usize {
         if !private || labels == 1 {
             return labels;
         }
-        // A shorter rule that matches the name matches what lies above the private suffix too.
+        // A shorter rule that matches the name also matches the names above the private suffix.
         name = name.rightmost(labels - 1);
     }
 }
 
-/// Whether the domain is a public suffix; a single label that the list does not know is one, by its default rule `*`.
+/// Returns whether the domain is a public suffix.
+///
+/// By the default rule `*`, a single label that the list does not know is one.
 pub fn is_public_suffix(domain: &Domain, section: Section) -> bool {
     let (suffix, private) = suffix(domain.as_str());
     suffix.len() == domain.as_str().len() && !(private && section == Section::Icann)
 }
 
-/// The longest public suffix, and whether it stands in the private section.
+/// Returns the longest public suffix, and whether it is in the private section.
 fn suffix(name: &str) -> (&str, bool) {
     let found = List.find(name.rsplit('.').map(str::as_bytes));
     let suffix = name.len().checked_sub(found.len).and_then(|start| name.get(start..)).unwrap_or(name);

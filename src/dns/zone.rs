@@ -1,4 +1,4 @@
-//! A zone in memory: for tests, demonstrations, benchmarks and trials without a network.
+//! Reads zones into memory: for tests, demonstrations, benchmarks and trials without a network.
 
 mod error;
 mod json;
@@ -13,7 +13,10 @@ pub use nodes::Zone;
 use std::path::Path;
 
 impl Zone {
-    /// Reads a file: JSON (the format of conformance cases) when it begins with `{`, otherwise a master file (RFC 1035 5).
+    /// Reads a zone file.
+    ///
+    /// A file that begins with `{` is JSON, in the format of conformance cases.
+    /// Any other is a master file (RFC 1035 5).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ZoneError> {
         let path = path.as_ref();
         let read = |path: &Path| std::fs::read(path).map_err(|error| ZoneProblem::Unreadable(error.to_string()));
@@ -30,12 +33,12 @@ impl Zone {
         if text.trim_start().starts_with('{') { Self::from_json_str(text) } else { Self::from_master(text) }
     }
 
-    /// Reads the JSON format of conformance cases: the zone itself, or an object whose member `zone` is one.
+    /// Reads the JSON format of conformance cases: a zone, or an object whose member `zone` is one.
     pub fn from_json(value: &serde_json::Value) -> Result<Self, ZoneError> {
         json::read(value)
     }
 
-    /// Reads the JSON format from text; errors name the line.
+    /// Reads the JSON format from text. Errors name the line.
     pub fn from_json_str(text: &str) -> Result<Self, ZoneError> {
         json::read_text(text)
     }

@@ -2,7 +2,7 @@ use super::super::{QueryName, RecordType};
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Gives each question the answer of `give`, after `delay`, and counts.
+/// A resolver that gives each question the answer of `give` after `delay`, and counts questions.
 struct Upstream<F> {
     asked: AtomicUsize,
     delay: Duration,
@@ -49,7 +49,7 @@ async fn answers_are_kept_by_kind_and_ttl() {
     const HOUR: u64 = 3600;
     let day = u32::try_from(24 * HOUR).unwrap();
     let outcome = |outcome, ttl| Answer { ttl, ..Answer::new(outcome) };
-    // What upstream says, the seconds for which it must be kept.
+    // Each row has the answer from upstream, and the seconds for which it must be kept.
     for (answer, seconds) in [
         (records(300), 300),
         (records(day), 24 * HOUR),
@@ -156,7 +156,7 @@ async fn a_flight_that_all_left_is_given_up() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(cache.at_hand(&question), None);
 
-    // Whoever comes after them has a flight of its own, which the end of the other one leaves alone.
+    // The next caller has a flight of its own, which the end of the other one does not touch.
     assert!(leaving(300).await.is_err());
     assert_eq!(*cache.resolve(&question).await, records(300));
     assert_eq!((asked(&cache), cache.flights()), (3, 0));

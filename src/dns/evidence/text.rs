@@ -1,4 +1,4 @@
-//! Questions and answers as JSON: what is written of an [`Entry`], and how it is read back.
+//! Writes evidence as JSON, and reads it back.
 
 use super::super::{Answer, Outcome, QueryName, Question, Record, RecordType, Unanswered};
 use super::Entry;
@@ -8,28 +8,28 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use std::sync::Arc;
 
-/// How a question ended: a response code, or why there was none.
+/// The end of a question: a response code, or the reason why there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(inline)]
 enum Rcode {
-    /// Records of the type, or none of it at an existing name.
+    /// The name exists, with or without records of the type.
     NoError,
     /// The name does not exist.
     NxDomain,
     /// The server failed, or DNSSEC validation did.
     ServFail,
-    /// The server refused.
+    /// The server refused to answer.
     Refused,
-    /// The answer was unusable: FORMERR, garbage, over 16 KiB.
+    /// The answer was unusable: it was FORMERR, garbage, or over 16 KiB.
     FormErr,
     /// No server answered in time.
     Timeout,
     /// The connection to the server failed.
     Network,
-    /// The message's deadline passed first.
+    /// The message's deadline passed before an answer came.
     Deadline,
-    /// The budget of questions was used up, so it was never asked.
+    /// The budget of questions was used up, so the question was never asked.
     Budget,
 }
 
@@ -105,7 +105,7 @@ impl Serialize for RecordText<'_> {
     }
 }
 
-/// The root is written as a dot.
+/// Returns a host as evidence has it. The root is a dot.
 fn shown(host: &str) -> &str {
     if host.is_empty() { "." } else { host }
 }
@@ -115,31 +115,31 @@ fn shown(host: &str) -> &str {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "EvidenceEntry")]
 struct EntryText {
-    /// The name asked for: lower case, without final dot. Any characters may stand in it.
+    /// The name asked for, in lower case and without final dot. It may hold any characters.
     name: String,
     /// The type asked for.
     #[serde(rename = "type")]
     rtype: RecordType,
-    /// How the question ended.
+    /// The end of the question.
     rcode: Rcode,
-    /// The records of the type, none unless `rcode` is `NOERROR`.
+    /// The records of the type. There are none unless `rcode` is `NOERROR`.
     records: Vec<DataText>,
-    /// Seconds for which the answer may be kept.
+    /// The time for which the answer may be kept, in seconds.
     ttl: u32,
-    /// Whether the resolver vouched for it by DNSSEC (the AD bit).
+    /// True when the resolver vouched for the answer by DNSSEC (the AD bit).
     authenticated: bool,
 }
 
-/// A record: an address, `10 mx.example` (`.` is the root), the host of an address, a joined text.
+/// A record: an address, `10 mx.example` (`.` is the root), the host of an address, or a text.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
 enum DataText {
-    /// As text.
+    /// The record as text.
     Plain(String),
     /// A text that is not UTF-8.
     Encoded {
-        /// Its octets.
+        /// The octets of the text, in base64.
         base64: String,
     },
 }

@@ -17,13 +17,13 @@ fn f11_domains_are_read_as_mail_writes_them() {
         ("example\u{ff0e}com", Some("example.com")),
         ("example\u{3002}com", Some("example.com")),
         ("example\u{ff61}com\u{3002}", Some("example.com")),
-        // The Kelvin sign is a K.
+        // The Kelvin sign is converted to a K.
         ("\u{212a}.example", Some("k.example")),
         ("\u{ff45}xample.com", Some("example.com")),
         ("B\u{dc}CHER.example", Some("xn--bcher-kva.example")),
         ("b\u{fc}cher.example", Some("xn--bcher-kva.example")),
         ("xn--bcher-kva.example", Some("xn--bcher-kva.example")),
-        // Mixed script is not the Latin name that it looks like.
+        // A name of mixed script is not the Latin name that it looks like.
         ("ex\u{430}mple.com", Some("xn--exmple-4nf.com")),
         ("", None),
         (".", None),
@@ -32,7 +32,7 @@ fn f11_domains_are_read_as_mail_writes_them() {
         ("example.com..", None),
         ("example\u{3002}\u{3002}com", None),
         ("[192.0.2.1]", None),
-        // An address is no name, in whatever form software takes it for one (RFC 1123 2.1).
+        // An address is no name, in any form that software reads as an address (RFC 1123 2.1).
         ("192.0.2.1", None),
         ("192.0.2.1.", None),
         ("192.0.2.001", None),
@@ -68,7 +68,7 @@ fn a_name_of_more_than_253_octets_is_no_domain() {
         (format!("{}aa", "a.".repeat(126)), false),
         ("a".repeat(253), true),
         ("a".repeat(254), false),
-        // As A-labels a name is longer: `xn--bcde-0ra` for each label of six octets.
+        // A name is longer as A-labels: `xn--bcde-0ra` stands for each label of six octets.
         (["\u{fc}bcde"; 19].join("."), true),
         (["\u{fc}bcde"; 20].join("."), false),
         (format!("{}example.com", "\u{ad}".repeat(507)), false),

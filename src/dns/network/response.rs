@@ -1,4 +1,4 @@
-//! What servers answer, as answers: chains of aliases followed, records read.
+//! Reads the responses of servers into answers, and follows chains of aliases.
 
 use crate::dns::{Answer, Outcome, Record, RecordType, Unanswered};
 use hickory_resolver::net::{DnsError, NetError};
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 const MAX_LINKS: usize = 8;
 
-/// Where a chain of aliases has led so far.
+/// A chain of aliases, as far as it was followed.
 pub(super) struct Chain {
     pub(super) name: Name,
     links: usize,
@@ -17,12 +17,14 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// A chain that begins with a name.
+    /// Creates a chain that begins with `name`.
     pub(super) fn of(name: Name) -> Self {
         Self { name, links: 0, ttl: u32::MAX, authenticated: true }
     }
 
-    /// What a response says about the end of the chain; none when the end has to be asked for.
+    /// Reads what a response says about the end of the chain.
+    ///
+    /// Returns `None` if the end must be asked for.
     pub(super) fn read(&mut self, response: &DnsResponse, rtype: RecordType) -> Option<Answer> {
         self.authenticated &= response.metadata.authentic_data;
         let asked = self.links;
@@ -49,7 +51,7 @@ impl Chain {
         }
     }
 
-    /// What a failure says about the end of the chain.
+    /// Returns the answer that a failure gives about the end of the chain.
     pub(super) fn failed(&self, error: &NetError) -> Answer {
         let outcome = match error {
             NetError::Dns(DnsError::NoRecordsFound(none)) => {
@@ -57,7 +59,7 @@ impl Chain {
                     ResponseCode::NXDomain => Outcome::NxDomain,
                     _ => Outcome::NoData,
                 };
-                // The response itself is gone, and its AD bit with it.
+                // The response itself is gone, and with it the AD bit.
                 return Answer { authenticated: false, ..self.answer(outcome, none.negative_ttl.unwrap_or(0)) };
             }
             NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => Outcome::TempError(Unanswered::Refused),
@@ -76,7 +78,7 @@ impl Chain {
     }
 }
 
-/// A type as the library names it.
+/// Returns the library's name of a record type.
 pub(super) fn wire_type(rtype: RecordType) -> rr::RecordType {
     match rtype {
         RecordType::A => rr::RecordType::A,
@@ -106,8 +108,10 @@ fn record(data: &RData, rtype: RecordType) -> Option<Record> {
     (record.rtype() == rtype).then_some(record)
 }
 
-/// A host in lower case without final dot. Octets that are no printable ASCII, dots inside labels and backslashes are
-/// written as `\DDD`, so that no host can pass for another.
+/// Returns a host in lower case without final dot.
+///
+/// Octets that are not printable ASCII, dots inside labels, and backslashes are written as `\DDD`.
+/// So no host can pass for another.
 fn host(name: &Name) -> Box<str> {
     let mut text = String::with_capacity(name.len());
     for label in name {

@@ -1,7 +1,7 @@
-//! tokio's sockets, with a note of those that this host did not give.
+//! Opens tokio's sockets, and notes those that this host refuses to open.
 //!
-//! The pool of connections says of a socket that could not be had what it says of a server that refuses a connection, so that the
-//! faults are counted where they happen.
+//! The pool of connections reports the same error for a socket that this host does not open and for
+//! a server that refuses a connection. So the faults are counted where they happen.
 
 use hickory_resolver::net::runtime::{RuntimeProvider, TokioRuntimeProvider};
 use nix::errno::Errno;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 type Opening<T> = Pin<Box<dyn Send + Future<Output = io::Result<T>>>>;
 
-/// Opens sockets.
+/// A source of sockets, which counts the faults of this host.
 #[derive(Clone, Default)]
 pub(super) struct Sockets {
     runtime: TokioRuntimeProvider,
@@ -28,12 +28,12 @@ struct Faults {
 }
 
 impl Sockets {
-    /// Faults of this host so far.
+    /// Returns the number of faults of this host so far.
     pub(super) fn faults(&self) -> u64 {
         self.faults.count.load(Ordering::Acquire)
     }
 
-    /// The last of them, if there was any.
+    /// Returns the last fault, if there was one.
     pub(super) fn last_fault(&self) -> Option<Errno> {
         (self.faults() > 0).then(|| Errno::from_raw(self.faults.last.load(Ordering::Acquire)))
     }
@@ -53,8 +53,10 @@ impl Sockets {
     }
 }
 
-/// No descriptor, memory or port for a socket, which says nothing about the server. A port that is taken is not among them: another
-/// one is tried.
+/// Returns the error number if this host has no descriptor, memory or port for a socket.
+///
+/// Such a fault says nothing about the server.
+/// A port that is taken is no such fault, because another port is tried.
 fn local_fault(error: &io::Error) -> Option<Errno> {
     let errno = error.raw_os_error().map(Errno::from_raw)?;
     let local =

@@ -1,4 +1,4 @@
-//! Against a server on the loopback interface that answers by the name it is asked for.
+//! Tests against a server on the loopback interface. Its answers depend on the name asked for.
 
 use super::super::{QueryName, Record};
 use super::*;
@@ -16,7 +16,7 @@ enum Transport {
     Tcp,
 }
 
-/// Each request with the transport it came by.
+/// The requests in order, each with its transport.
 type Log = Arc<Mutex<Vec<(Message, Transport)>>>;
 
 struct Server {
@@ -330,7 +330,7 @@ async fn a_question_that_waits_for_an_answer_gives_way_to_others_and_is_asked_ag
     };
     let (silent, echo) = tokio::join!(silent, echo);
     assert!(echo < silent, "{echo:?} {silent:?}");
-    // The one before it gave way and the one after.
+    // The question was sent before it gave way, and again afterwards.
     assert!(server.asked().iter().filter(|(name, _)| name == "silent.test.").count() >= 2);
 }
 

@@ -12,7 +12,7 @@ fn name(text: &str) -> QueryName {
     QueryName::new(text).unwrap()
 }
 
-/// Somebody who waits for a place.
+/// A question that waits for a place.
 type Waiting = BoxFuture<'static, Place>;
 
 fn waiting(places: &Places, text: &str, vain: u32) -> Waiting {
@@ -20,7 +20,7 @@ fn waiting(places: &Places, text: &str, vain: u32) -> Waiting {
     async move { places.take(&name, vain).await }.boxed()
 }
 
-/// The place of somebody who is next; none while he has to wait.
+/// Returns the place of a question that is next, or `None` while the question must wait.
 async fn had(waiting: &mut Waiting) -> Option<Place> {
     match poll!(waiting) {
         Poll::Ready(place) => Some(place),
@@ -32,7 +32,7 @@ async fn at_once(places: &Places, text: &str) -> Option<Place> {
     had(&mut waiting(places, text, 0)).await
 }
 
-/// As many places as names of this domain get at once.
+/// Returns as many places as names of this domain get at once.
 async fn fill(places: &Places, domain: &str) -> Vec<Place> {
     let mut taken = Vec::new();
     while let Some(place) = at_once(places, &format!("n{}.{domain}", taken.len())).await {
@@ -41,7 +41,7 @@ async fn fill(places: &Places, domain: &str) -> Vec<Place> {
     taken
 }
 
-/// The domain is asked in vain for long enough.
+/// Asks the domain in vain for long enough that it becomes silent.
 async fn silence(places: &Places, domain: &str) {
     let place = at_once(places, domain).await.unwrap();
     tokio::time::advance(SLICE).await;
@@ -188,11 +188,11 @@ async fn a_place_is_contended_when_somebody_could_have_it() {
     assert!(!a.contended());
     let second = at_once(&places, "b.example").await.unwrap();
     assert!(!a.contended());
-    // Waits for a place of its own domain, all the same how many are free.
+    // This question waits for a place of its own domain, however many other places are free.
     let mut third = waiting(&places, "b.example", 0);
     assert!(had(&mut third).await.is_none());
     assert!(!a.contended() && b.contended());
-    // Waits for any.
+    // This question waits for any place.
     let mut other = waiting(&places, "c.example", 0);
     assert!(had(&mut other).await.is_none());
     assert!(a.contended());
@@ -215,7 +215,7 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     let last = kept.pop();
     drop(kept);
     assert_eq!(places.lock().homes.len(), 2);
-    // The last one is given the place and never looks.
+    // The last question gets the place but never learns of it.
     drop(taken);
     assert_eq!(places.lock().taken, 1);
     drop(last);

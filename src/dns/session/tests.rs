@@ -17,7 +17,7 @@ fn question(name: &str) -> Question {
     Question::txt(QueryName::new(name).unwrap())
 }
 
-/// Never answers by itself.
+/// A resolver that never answers.
 struct Silent;
 
 impl Resolver for Silent {
@@ -53,7 +53,7 @@ async fn budgets_are_charged_in_the_order_of_calls() {
     let session = Session::new(&resolver, BUDGETS);
     let first = session.ask(Purpose::Spf, question("a.example"));
     let second = session.ask(Purpose::Spf, question("b.example"));
-    // Polled in the other order: what was called first is answered all the same.
+    // They are polled in the other order, but the first call is the one that is answered.
     assert_eq!(second.await.outcome, BUDGET);
     assert_ne!(first.await.outcome, BUDGET);
     drop(session.ask(Purpose::ArcKey, question("a.example")));
@@ -81,7 +81,7 @@ async fn a_refusal_gives_way_to_an_answer_never_the_reverse() {
     session.ask(Purpose::Spf, question("a.example")).await;
     assert_eq!(session.ask(Purpose::Spf, question("b.example")).await.outcome, BUDGET);
     assert_ne!(session.ask(Purpose::Discovery, question("b.example")).await.outcome, BUDGET);
-    // Refused again although the answer is known by now: the outcome hangs on the order of calls alone.
+    // The question is refused again although its answer is known: only the order of calls counts.
     assert_eq!(session.ask(Purpose::Spf, question("b.example")).await.outcome, BUDGET);
     assert_eq!(session.ask(Purpose::Spf, question("c.example")).await.outcome, BUDGET);
     let answers = session.into_answers();
@@ -174,7 +174,7 @@ fn a_placeholder_never_replaces_an_answer() {
     let real = |text: &str| Answer::new(Outcome::of(vec![super::super::Record::Txt(text.as_bytes().into())]));
     let (first, second) = (real("first"), real("second"));
     let (budget, deadline) = (Answer::new(BUDGET), Answer::new(DEADLINE));
-    // What is kept, what comes then, what is kept afterwards, and what the one who asked is told.
+    // Each row has the kept answer, the next one, the one kept afterwards, and the caller's answer.
     for (kept, next, kept_then, told) in [
         (&first, &second, &first, &first),
         (&first, &deadline, &first, &first),
@@ -194,7 +194,7 @@ fn a_placeholder_never_replaces_an_answer() {
     }
 }
 
-/// Answers whoever asks second, and nobody else.
+/// A resolver that answers the second question and no other.
 #[derive(Default)]
 struct Second(std::sync::atomic::AtomicUsize);
 

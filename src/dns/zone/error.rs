@@ -1,20 +1,20 @@
-//! What is wrong with a zone.
+//! Defines the errors of zones that cannot be read.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A zone that cannot be read; names the file and the line where they are known.
+/// The error of a zone that cannot be read. It names the file and the line where they are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneError {
-    /// The file, when it was read from one.
+    /// The file that the zone was read from, if there is one.
     pub file: Option<PathBuf>,
-    /// The line, counted from one.
+    /// The line of the problem, counted from one.
     pub line: Option<usize>,
-    /// What is wrong there.
+    /// The problem.
     pub problem: ZoneProblem,
 }
 
-/// What is wrong with a zone.
+/// The problem of a zone that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ZoneProblem {
     /// The file cannot be read.
@@ -23,29 +23,29 @@ pub enum ZoneProblem {
     /// The file is not UTF-8.
     #[error("is not UTF-8; write other octets of a master file as \\DDD")]
     NotUtf8,
-    /// Neither JSON nor a master file by its grammar.
+    /// The file is neither JSON nor a master file by its grammar.
     #[error("{0}")]
     Syntax(String),
-    /// An entry at which the scanner of master files gives up.
+    /// The scanner of master files gives up at an entry.
     #[error("the entry cannot be read; put white space around its quoted strings")]
     Entry,
-    /// An owner name that DNS cannot hold, or with a dot inside a label.
+    /// DNS cannot hold an owner name, or a label of it holds a dot.
     #[error("`{0}` is not a name that can be asked for")]
     Owner(String),
-    /// A record that cannot be understood.
+    /// A record cannot be understood.
     #[error("bad record at `{owner}`: {record}: expected {expected}")]
     Record {
-        /// Where it stands.
+        /// The owner name of the record.
         owner: String,
-        /// The record as it was written.
+        /// The record as the zone has it.
         record: String,
-        /// What would be right.
+        /// A description of a correct record.
         expected: &'static str,
     },
-    /// The same owner name twice in JSON, of which a reader would see only one.
+    /// An owner name occurs twice in JSON, and a reader would see only one of them.
     #[error("`{0}` stands twice in this object; put all its records into one list")]
     Twice(String),
-    /// `$INCLUDE` in a master file.
+    /// A master file has `$INCLUDE`.
     #[error("$INCLUDE is not supported; put the records into this file")]
     Include,
 }

@@ -1,4 +1,5 @@
-//! The JSON format of conformance cases: owner names, each with a list of records such as `["MX", 10, "mx.example"]`.
+//! Reads the JSON format of conformance cases: owner names, each with a list of records such as
+//! `["MX", 10, "mx.example"]`.
 
 use super::error::{ZoneError, ZoneProblem};
 use super::nodes::{Builder, DEFAULT_TTL, Draft, Zone};
@@ -20,7 +21,7 @@ pub(super) fn read_text(text: &str) -> Result<Zone, ZoneError> {
     build(object, |owner| line_of(text, owner))
 }
 
-/// The members in the order of the text, doubled ones kept so that they can be refused.
+/// The members in the order of the text. Doubled ones are kept, so that they can be refused.
 struct Object(Vec<(String, Member)>);
 
 #[derive(Deserialize)]
@@ -83,7 +84,7 @@ fn bad(owner: &str, record: &str, expected: &'static str) -> ZoneProblem {
     ZoneProblem::Record { owner: owner.to_owned(), record: record.chars().take(200).collect(), expected }
 }
 
-/// Adds one record; the error says what was expected.
+/// Adds one record. The error says what was expected.
 fn add(draft: &mut Draft, record: &Value) -> Result<(), &'static str> {
     let [kind, fields @ ..] = record.as_array().map(Vec::as_slice).unwrap_or_default() else {
         return Err("a list whose first element is a type");
@@ -151,7 +152,7 @@ fn host_name(host: &str) -> Box<str> {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase().into()
 }
 
-/// The last line on which the owner name stands as a key.
+/// Returns the last line that has the owner name as a key.
 fn line_of(text: &str, owner: &str) -> Option<usize> {
     let key = Value::from(owner).to_string();
     let (offset, _) = text

@@ -1,4 +1,4 @@
-//! Master files (RFC 1035 5), by the scanner of the crate `domain`.
+//! Reads master files (RFC 1035 5) with the scanner of the crate `domain`.
 
 use super::error::{ZoneError, ZoneProblem};
 use super::nodes::{Builder, Zone};
@@ -30,7 +30,9 @@ pub(super) fn read(text: &str) -> Result<Zone, ZoneError> {
     }
 }
 
-/// The scanner's errors read `line:column: what is wrong`. Column one means that it had read a line to its end already.
+/// Converts an error of the scanner, which reads `line:column: problem`.
+///
+/// Column one means that the scanner had already read a line to its end.
 fn syntax(error: &str) -> ZoneError {
     let split = error.split_once(':').and_then(|(line, rest)| Some((line.parse::<usize>().ok()?, rest.split_once(": ")?)));
     match split {
@@ -46,7 +48,9 @@ fn syntax(error: &str) -> ZoneError {
     }
 }
 
-/// The line of the first entry at or after an offset: blank lines, comments and directives passed over.
+/// Returns the line of the first entry at or after an offset.
+///
+/// It skips blank lines, comments and directives.
 fn line_of_entry(text: &str, offset: usize) -> usize {
     let before = text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
     let rest = text.get(offset..).unwrap_or_default();
@@ -96,7 +100,9 @@ fn add(builder: &mut Builder, record: &ScannedRecord) -> Result<(), ZoneProblem>
     Ok(())
 }
 
-/// The labels in lower case joined by dots, the root as nothing; none when a label has a dot inside or is not UTF-8.
+/// Returns the labels in lower case, joined by dots. The root is the empty text.
+///
+/// Returns `None` if a label has a dot inside or is not UTF-8.
 fn host_name(name: &impl ToName) -> Option<String> {
     let mut text = String::new();
     for label in name.iter_labels().filter(|label| !label.is_root()) {

@@ -1,4 +1,7 @@
-//! The nodes of a zone: every answer is built when the zone is loaded, and a question costs one look-up in a map.
+//! Answers questions from the nodes of a zone.
+//!
+//! Every answer is built when the zone is loaded.
+//! So a question for an existing name costs one look-up in a map.
 
 use crate::dns::{Answer, Outcome, QueryName, Question, Record, RecordType, Resolver, Unanswered};
 use foldhash::fast::RandomState;
@@ -8,16 +11,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(super) const TYPES: [RecordType; 5] = [RecordType::A, RecordType::Aaaa, RecordType::Mx, RecordType::Ptr, RecordType::Txt];
-/// Seconds, for formats and records that name no TTL.
+/// The TTL in seconds where neither the format nor the record names one.
 pub(super) const DEFAULT_TTL: u32 = 3600;
 const MAX_LINKS: usize = 8;
 
 type Answers = [Arc<Answer>; TYPES.len()];
 
-/// DNS data in memory; it answers every question at hand.
+/// DNS data in memory, which answers every question at hand.
 ///
-/// Absent names give NXDOMAIN unless something stands below them (NODATA), wildcards follow RFC 4592, CNAME chains are
-/// followed for eight links.
+/// An absent name gives NXDOMAIN, or NODATA if a name below it exists.
+/// Wildcards follow RFC 4592. Chains of CNAME records are followed for eight links.
 #[derive(Debug)]
 pub struct Zone {
     nodes: HashMap<Box<str>, Node, RandomState>,
@@ -27,7 +30,8 @@ pub struct Zone {
 #[derive(Debug)]
 struct Node {
     own: Answers,
-    /// For absent names whose closest encloser this is: the answers of the wildcard below it.
+    /// The answers of the wildcard below this node, if there is one.
+    /// They are for absent names whose closest encloser is this node.
     below: Option<Answers>,
 }
 
@@ -52,7 +56,9 @@ impl Resolver for Zone {
     }
 }
 
-/// What `get` finds for `name` (true) or else for its closest encloser (false). The root is the empty name.
+/// Returns what `get` finds for `name`, with true, or for its closest encloser, with false.
+///
+/// The root is the empty name.
 fn closest<'n, T>(name: &'n str, get: impl Fn(&'n str) -> Option<T>) -> Option<(T, bool)> {
     if let Some(found) = get(name) {
         return Some((found, true));
@@ -71,17 +77,17 @@ fn parent(name: &str) -> &str {
     name.split_once('.').map_or("", |(_, parent)| parent)
 }
 
-/// What stands at one name, as it is read.
+/// The content of one name while the zone is read.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) records: Vec<(Record, u32)>,
     pub(super) alias: Option<(QueryName, u32)>,
-    /// For every type that is not listed.
+    /// The outcome for every type that is not listed.
     pub(super) fault: Option<Outcome>,
     pub(super) faults: [Option<Outcome>; TYPES.len()],
 }
 
-/// A zone as it is read.
+/// A zone while it is read.
 #[derive(Debug)]
 pub(super) struct Builder {
     drafts: HashMap<Box<str>, Draft>,
