@@ -1,4 +1,4 @@
-//! The suggested action: a proposal; enforcing it is the subscriber's (A47, A49).
+//! Suggests an action for a message. It is for the subscriber to enforce it (A47, A49).
 
 use crate::auth::dmarc::{DmarcResult, Policy};
 use crate::dns::Domain;
@@ -21,7 +21,7 @@ pub(super) fn suggest(
             }),
         },
         (DmarcResult::Fail, Some(Policy::Quarantine)) | (DmarcResult::PermError, _) => plain(Action::Quarantine),
-        // What the envelope lacks does not come with another try.
+        // Another try does not bring what the envelope lacks.
         (DmarcResult::TempError, _) if reasons.contains(&Reason::DnsUnanswered) => SuggestedAction {
             action: Action::Defer,
             smtp_reply: author

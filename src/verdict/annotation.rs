@@ -1,11 +1,14 @@
-//! The fields on top of the annotated message (Decisions: header fields).
+//! Writes the fields on top of the annotated message (Decisions: header fields).
 
 use super::field::FieldWriter;
 use crate::auth::cause::SesStatus;
 use crate::auth::dmarc::Policy;
 use crate::message::{Envelope, MailFrom, Path};
 
-/// Our fields, from top to bottom: Return-Path, Authentication-Results, Received-SPF, the verdicts, the policy.
+/// Returns the fields that this program writes.
+///
+/// From top to bottom they are Return-Path, Authentication-Results, Received-SPF, the verdicts, and
+/// the policy.
 pub(super) fn fields(
     envelope: &Envelope,
     authentication_results: FieldWriter,
@@ -30,13 +33,16 @@ pub(super) fn fields(
     fields.into_bytes()
 }
 
-/// Longest line of a header field in octets, without its CRLF (RFC 5322 2.1.1, RFC 6532 3.4).
+/// The longest line of a header field in octets, without its CRLF (RFC 5322 2.1.1, RFC 6532 3.4).
 const MAX_LINE: usize = 998;
 
-/// The Return-Path field: RFC 5322's, or none when MAIL FROM is unknown, no path, or too long for a line.
+/// Returns the Return-Path field of RFC 5322.
 ///
-/// A local part in UTF-8 is written as it is (RFC 6532 3.2): there is no other way to write it, and who sends to it needs SMTPUTF8 in any
-/// case. One whose dots are not those of a dot-atom is a quoted-string, which means the same (RFC 5321 4.1.2).
+/// Returns `None` if MAIL FROM is unknown, is no path, or is too long for a line.
+/// A local part in UTF-8 is written as it is (RFC 6532 3.2): there is no other way to write it, and
+/// mail to it needs SMTPUTF8 in any case.
+/// A local part with other dots than a dot-atom becomes a quoted-string, which means the same
+/// (RFC 5321 4.1.2).
 fn return_path(envelope: &Envelope) -> Option<String> {
     let MailFrom::Path(path) = &envelope.mail_from else {
         return (envelope.mail_from == MailFrom::Null).then(|| "Return-Path: <>\r\n".into());

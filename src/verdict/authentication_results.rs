@@ -1,4 +1,4 @@
-//! The Authentication-Results field (RFC 8601; D-1 to D-6).
+//! Writes the Authentication-Results field (RFC 8601; D-1 to D-6).
 
 use super::field::{FieldWriter, pvalue};
 use crate::auth::cause::ResultWord;
@@ -7,15 +7,15 @@ use crate::dns::Domain;
 use crate::event::{ArcBlock, DkimBlock, SpfBlock, SpfScope};
 use std::net::IpAddr;
 
-/// Longest domain or selector that is written out.
+/// The longest domain or selector that is written out, in characters.
 const MAX_NAME: usize = 253;
 
-/// What the field tells.
+/// The content of the field.
 pub(super) struct AuthenticationResults<'a> {
     pub(super) authserv_id: &'a str,
     pub(super) spf: &'a SpfBlock,
     pub(super) dkim: &'a [DkimBlock],
-    /// None when there is no chain.
+    /// The ARC chain, or `None` if there is none.
     pub(super) arc: Option<&'a ArcBlock>,
     pub(super) client_ip: Option<IpAddr>,
     pub(super) dmarc: DmarcResult,
@@ -89,7 +89,8 @@ impl AuthenticationResults<'_> {
     }
 }
 
-/// An identity is `[local]@domain` where that can be written without quotes, otherwise a value (RFC 8601 2.2).
+/// Returns an identity as `[local]@domain` if that needs no quotes, otherwise as a value
+/// (RFC 8601 2.2).
 fn identity_or_value<'v>(property: &str, value: &'v str) -> std::borrow::Cow<'v, str> {
     if property == "header.i="
         && let Some((local, domain)) = value.rsplit_once('@')
@@ -112,7 +113,7 @@ fn begin(authserv_id: &str) -> FieldWriter {
     field
 }
 
-/// The field of a message that was not evaluated (D-1).
+/// Returns the field of a message that was not evaluated (D-1).
 pub(super) fn nothing_evaluated(authserv_id: &str) -> FieldWriter {
     let mut field = begin(authserv_id);
     field.glue(";").part(&["none"]);

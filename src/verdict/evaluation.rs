@@ -1,4 +1,4 @@
-//! One message from bytes to verdict.
+//! Evaluates one message, from its bytes to the verdict.
 
 use super::authentication_results::{AuthenticationResults, nothing_evaluated};
 use super::gather::{Gathered, Subject, gather};
@@ -19,19 +19,23 @@ use crate::message::{
 };
 use jiff::Timestamp;
 
-/// Most entries of a list in a verdict (architecture, section 5).
+/// The largest number of entries in a list of a verdict.
 const MAX_ENTRIES: usize = 100;
 
-/// Most particulars of reasons in a verdict.
+/// The largest number of details of reasons in a verdict.
 const MAX_DETAILS: usize = 20;
 
-/// Policy discovery needs eight questions and one for existence, whatever the settings say.
+/// The least budget of discovery questions, whatever the settings say.
+///
+/// Policy discovery needs eight questions, and one for the existence of the author domain.
 const LEAST_DISCOVERY_QUESTIONS: usize = 9;
 
-/// Decides SPF, DKIM and DMARC for one message: a pure function of its arguments and of what `resolver` answers.
+/// Decides SPF, DKIM and DMARC for one message.
 ///
-/// `now` is when this runs; the message's arrival stands in its envelope, and without it `now` counts as arrival. Never fails
-/// and never panics on any input.
+/// It is a pure function of its arguments and of the answers of `resolver`.
+/// It never fails, and never panics on any input.
+/// `now` is the time of the evaluation. The message's arrival is in its envelope.
+/// Without it, `now` counts as the arrival.
 pub async fn evaluate(
     message: &[u8],
     envelope: &Envelope,
@@ -44,7 +48,7 @@ pub async fn evaluate(
     evaluate_section(&normalised, &section, envelope, resolver, now, settings).await
 }
 
-/// As [`evaluate`], of a message that was normalised and cut by these settings already.
+/// Does the work of [`evaluate`] for a message that was normalised and cut with these settings.
 pub async fn evaluate_section(
     normalised: &Normalised<'_>,
     section: &HeaderSection<'_>,
@@ -63,7 +67,7 @@ pub async fn evaluate_section(
     frame.evaluated(resolver, reasons).await
 }
 
-/// The verdict for a message whose evaluation failed by a fault of ours.
+/// Returns the verdict for a message whose evaluation failed by a fault of this program.
 pub fn internal_error(envelope: &Envelope, now: Timestamp, settings: &Evaluation) -> Verdict {
     let section = HeaderSection::parse(&[], &settings.limits);
     let frame = Frame::new(envelope, settings, &section, now);
@@ -72,7 +76,7 @@ pub fn internal_error(envelope: &Envelope, now: Timestamp, settings: &Evaluation
     frame.unevaluated(DmarcResult::TempError, SpfCause::InternalError, reasons)
 }
 
-/// What every part of the verdict is made from.
+/// The values from which every part of the verdict is made.
 struct Frame<'a, 'm> {
     envelope: &'a Envelope,
     settings: &'a Evaluation,
@@ -192,7 +196,9 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    /// The verdict without SPF, DKIM and DMARC: a submission, or a fault of ours.
+    /// Returns the verdict without SPF, DKIM and DMARC.
+    ///
+    /// It is for a submission, and for a message on which this program failed.
     fn unevaluated(&self, result: DmarcResult, spf_cause: SpfCause, reasons: Reasons) -> Verdict {
         let settings = self.settings;
         let subject = SpfSubject::of(self.envelope, settings);
@@ -233,7 +239,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    /// What is wrong with the header section and with From in particular.
+    /// Returns the details about what is wrong with the header section and with From.
     fn details(&self, error: Option<AuthorError>) -> Vec<ReasonDetail> {
         let malformed = self.section.has(Defect::Malformed) || self.section.has(Defect::MalformedFrom);
         let of_section = malformed.then(|| explain_malformed(self.section)).flatten();
@@ -278,7 +284,9 @@ fn rules(settings: &Evaluation) -> DiscoveryRules {
     }
 }
 
-/// At most a hundred signatures, in header order; with more, those that were evaluated before those that were not.
+/// Returns at most a hundred signatures, in header order.
+///
+/// If there are more, it takes evaluated ones before those that were not evaluated.
 fn telling_first(signatures: &[SignatureOutcome]) -> impl Iterator<Item = (usize, &SignatureOutcome)> {
     use crate::auth::cause::DkimCause::SignatureLimit;
     let mut chosen: Vec<_> = if signatures.len() <= MAX_ENTRIES {
@@ -292,7 +300,9 @@ fn telling_first(signatures: &[SignatureOutcome]) -> impl Iterator<Item = (usize
     chosen.into_iter()
 }
 
-/// Whether something that passed was found aligned or not; none when it did not pass, or was not compared.
+/// Returns whether something that passed is aligned.
+///
+/// Returns `None` if it did not pass, or was not compared.
 fn compared(alignment: Option<Alignment>) -> Option<bool> {
     match alignment? {
         Alignment::Aligned => Some(true),
@@ -358,7 +368,7 @@ fn dmarc_block(decision: Option<&Decision>, settings: &Evaluation, reasons: Vec<
     }
 }
 
-/// What was wrong with records in particular.
+/// Returns the details about what is wrong with records.
 fn details(decision: &Decision) -> Vec<ReasonDetail> {
     let reason = |problem: RecordProblem| match problem {
         RecordProblem::Several => Reason::SeveralRecords,
@@ -370,7 +380,7 @@ fn details(decision: &Decision) -> Vec<ReasonDetail> {
 }
 
 impl PublishedPolicy {
-    /// A record's tags with defaults; none when it gives no DMARC (A16).
+    /// Returns the tags of a record with defaults, or `None` if it gives no DMARC (A16).
     pub fn of(record: &crate::auth::dmarc::Record) -> Option<Self> {
         Some(Self {
             p: record.policy()?,

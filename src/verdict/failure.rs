@@ -1,4 +1,4 @@
-//! What of a verdict is counted in aggregate reports (B.2, B4).
+//! Makes the event from which aggregate reports count a verdict (B.2, B4).
 
 use super::origin::Origin;
 use super::{EnvelopeFrom, Verdict};
@@ -12,22 +12,23 @@ use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-/// Why a message that reports would count is not counted.
+/// The reason why a message that reports would count cannot be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uncounted {
-    /// It was evaluated long after it arrived (Decisions: clocks).
+    /// The message was evaluated long after it arrived (Decisions: clocks).
     Late,
-    /// Its client is unknown, or one of our own networks: no report can name it.
+    /// The client is unknown, or in one of the receiver's own networks: no report can name it.
     NoClient,
-    /// Its verdict lacks something else that stands in every row.
+    /// The verdict lacks something else that every row has.
     Incomplete,
 }
 
-/// The event that reports are made of: on FAIL, and on PASS when passes are counted, with a client that may stand in a report,
-/// evaluated in time, and from a topic (B16). None for what reports do not count.
+/// Returns the event that reports are made of, or `None` for a message that they do not count.
+///
+/// Reports count a FAIL, and a PASS where passes are counted, of a message from a topic (B16).
 ///
 /// # Errors
-/// Reports would count the message, and it cannot be counted.
+/// Returns the reason if reports would count the message, but it cannot be counted.
 pub fn failure_event(verdict: &Verdict, origin: &Origin) -> Result<Option<FailureEvent>, Uncounted> {
     let counted = match origin.report_scope.content {
         Content::Failures => verdict.dmarc == SesStatus::Fail,
@@ -76,7 +77,7 @@ fn event(verdict: &Verdict, origin: &Origin, input: Input, source_ip: IpAddr) ->
     })
 }
 
-/// What was done with the message, and why something else than its policy asks for (B4).
+/// Returns what was done with the message, and why that is not what its policy asks for (B4).
 fn applied(status: SesStatus, dmarc: &DmarcBlock, applied: Applied) -> Option<(Disposition, Vec<Override>)> {
     let effective = dmarc.effective_policy?;
     if status == SesStatus::Pass {
@@ -87,7 +88,7 @@ fn applied(status: SesStatus, dmarc: &DmarcBlock, applied: Applied) -> Option<(D
         overrides.push(Override::PolicyTestMode);
     }
     let mut disposition = Disposition::from(effective);
-    // A policy of none is followed by doing nothing, for whatever reason.
+    // Doing nothing complies with a policy of none, whatever the reason, so no override is due.
     if disposition != Disposition::None {
         let milder = match applied {
             Applied::None => Some(Override::LocalPolicy),
@@ -101,7 +102,9 @@ fn applied(status: SesStatus, dmarc: &DmarcBlock, applied: Applied) -> Option<(D
     Some((disposition, overrides))
 }
 
-/// Signatures that have d= and s=, passes first (B13); the list is capped at a hundred already.
+/// Returns the signatures that have d= and s=, passes first (B13).
+///
+/// The list of signatures is already limited to a hundred.
 fn dkim_rows(authentication: &Authentication) -> Vec<DkimRow> {
     let mut rows: Vec<_> = authentication
         .dkim
@@ -115,7 +118,9 @@ fn dkim_rows(authentication: &Authentication) -> Vec<DkimRow> {
     rows.into_iter().map(|(_, _, row)| row).collect()
 }
 
-/// 32 hexadecimal digits over what the policy comes to; never over text or reporting addresses.
+/// Returns 32 hexadecimal digits of a hash over the policy with its defaults.
+///
+/// The hash covers neither the text of the record nor the reporting addresses.
 fn policy_hash(policy: &PublishedPolicy, discovery: Discovery) -> String {
     let PublishedPolicy { p, sp, np, adkim, aspf, fo, psd, t, rua: _ } = policy;
     let canonical = format!("{p}|{sp}|{np}|{adkim:?}|{aspf:?}|{fo}|{psd:?}|{t}|{discovery:?}");

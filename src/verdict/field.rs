@@ -1,18 +1,18 @@
-//! Writing header fields: nothing that comes from a message or from DNS can break out of its place (D-7, F-25).
+//! Writes header fields, out of which no value from a message or from DNS can break (D-7, F-25).
 
-/// Column at which lines are folded (RFC 5322 2.1.1).
+/// The column at which lines are folded (RFC 5322 2.1.1).
 const FOLD_AT: usize = 78;
 
-/// Room for most fields of ours.
+/// The octets that suffice for most fields of this program.
 const TYPICAL: usize = 640;
 
-/// Writes one header field, folding at the spaces between its parts.
+/// A writer of one header field, which folds the field at the spaces between its parts.
 #[derive(Debug)]
 pub struct FieldWriter {
     folded: String,
     /// The value on one line.
     unfolded: String,
-    /// Length of the line being written.
+    /// The length of the current line, in octets.
     column: usize,
 }
 
@@ -25,8 +25,11 @@ impl FieldWriter {
         Self { column: folded.len(), folded, unfolded: String::with_capacity(TYPICAL) }
     }
 
-    /// Adds parts behind a space, or on a new line when they do not fit. They are written as they are: tokens of ours, or
-    /// what [`pvalue`] made. One column stays free for a semicolon that is glued behind.
+    /// Adds a part after a space, or on a new line if it does not fit.
+    ///
+    /// The pieces are written as they are: they are tokens of this program, or [`pvalue`] made
+    /// them.
+    /// One column stays free for a semicolon that is glued after the part.
     pub fn part(&mut self, pieces: &[&str]) -> &mut Self {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         if self.column + 1 + length >= FOLD_AT && self.column > 1 {
@@ -40,7 +43,7 @@ impl FieldWriter {
         self
     }
 
-    /// Adds parts on a new line.
+    /// Adds a part on a new line.
     pub fn line(&mut self, pieces: &[&str]) -> &mut Self {
         self.fold();
         for piece in pieces {
@@ -49,7 +52,7 @@ impl FieldWriter {
         self
     }
 
-    /// Adds text directly behind what is there.
+    /// Adds text directly after the last part.
     pub fn glue(&mut self, text: &str) -> &mut Self {
         self.push(text);
         self
@@ -67,20 +70,22 @@ impl FieldWriter {
         self.push(" ");
     }
 
-    /// The value on one line.
+    /// Returns the value on one line.
     pub fn unfolded(&self) -> String {
         self.unfolded.trim_start().to_owned()
     }
 
-    /// The whole field with its line end.
+    /// Returns the whole field with its line end.
     pub fn finish(mut self) -> String {
         self.folded.push_str("\r\n");
         self.folded
     }
 }
 
-/// `text` as a value of RFC 8601 2.2: as it is when it is a token or a domain name, otherwise a quoted-string. Control and
-/// non-ASCII characters become `?`; longer than `max` characters is cut.
+/// Returns `text` as a value of RFC 8601 2.2.
+///
+/// A token or a domain name stays as it is, and any other text becomes a quoted-string.
+/// Control and non-ASCII characters become `?`. A text longer than `max` characters is cut.
 pub fn pvalue(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     let plain = !text.is_empty() && text.len() <= max && text.bytes().all(is_token_byte);
     if plain {
@@ -104,7 +109,9 @@ pub fn pvalue(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     quoted.into()
 }
 
-/// RFC 2045 tokens less what Authentication-Results gives a meaning.
+/// Returns whether `byte` may be part of a token of RFC 2045.
+///
+/// Characters to which Authentication-Results gives a meaning may not.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'{' | b'|' | b'}' | b'~')

@@ -1,7 +1,8 @@
-//! SPF, DKIM, ARC and policy discovery at the same time, within the deadline.
+//! Runs SPF, DKIM, ARC and policy discovery at the same time, within the deadline.
 //!
-//! Discovery is asked first, then DKIM keys, then SPF. Identifiers get two thirds of the time, so that a sender whose own DNS is
-//! slow cannot use up the time of the questions that decide about the domain he names (F-28).
+//! Discovery asks first, then DKIM asks for its keys, then SPF asks.
+//! Identifiers get two thirds of the time. So a sender whose own DNS is slow cannot use up the time
+//! of the questions that decide about the author domain (F-28).
 
 use super::spf_identity::{Client, SpfSubject, SubjectDomain};
 use crate::auth::arc::{self, ArcOutcome, Vouched};
@@ -18,40 +19,45 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Everything that the verdict is made from.
+/// The results from which the verdict is made.
 pub(super) struct Gathered {
     pub(super) spf: SpfOutcome,
     pub(super) dkim: Vec<SignatureOutcome>,
     pub(super) arc: ArcOutcome,
-    /// None when there is no author domain.
+    /// The findings of DMARC, or `None` if there is no author domain.
     pub(super) dmarc: Option<DmarcFindings>,
 }
 
-/// DMARC's decision and whose identifiers it judged.
+/// The decision of DMARC, and the origin of the identifiers that it judged.
 pub(super) struct DmarcFindings {
     pub(super) decision: Decision,
-    /// For every identifier of the decision, the signature that it comes from; none for SPF.
+    /// For each identifier of the decision, the index of its signature; `None` for SPF.
     pub(super) sources: Vec<Option<usize>>,
-    /// The result is a fail, and trusted ARC sealers say that the message was authentic when it came to them.
+    /// True when the result is a fail, but trusted ARC sealers say that the message was authentic
+    /// when it came to them.
     pub(super) vouched: bool,
-    /// The result is a temperror, and DNS has a part in it: not only the envelope is unknown.
+    /// True when the result is a temperror, and DNS contributes to it and not only the envelope.
     pub(super) unanswered: bool,
 }
 
 impl DmarcFindings {
-    /// How a signature's d= relates to the author domain; none when it is no identifier.
+    /// Returns the relation of a signature's d= to the author domain.
+    ///
+    /// Returns `None` if the d= is no identifier.
     pub(super) fn alignment_of(&self, signature: usize) -> Option<Alignment> {
         let position = self.sources.iter().position(|source| *source == Some(signature))?;
         self.decision.alignment.get(position).copied()
     }
 
-    /// How the domain that SPF judged relates to the author domain; none when it is no identifier.
+    /// Returns the relation of the domain that SPF judged to the author domain.
+    ///
+    /// Returns `None` if that domain is no identifier.
     pub(super) fn spf_alignment(&self) -> Option<Alignment> {
         self.sources.first().filter(|source| source.is_none()).and(self.decision.alignment.first()).copied()
     }
 }
 
-/// What one message's evaluation works on.
+/// The input of one message's evaluation.
 pub(super) struct Subject<'a, 'm> {
     pub(super) section: &'a HeaderSection<'m>,
     pub(super) envelope: &'a Envelope,
@@ -79,7 +85,9 @@ impl Subject<'_, '_> {
         spf::check_host(session, &identity, &self.settings.limits).await
     }
 
-    /// The identifiers known so far, each with its signature; what is still open is possible.
+    /// Returns the identifiers that are known so far, and the index of the signature of each.
+    ///
+    /// A result that is still open makes an identifier that is possible.
     fn identifiers(&self, spf: Option<&SpfOutcome>, dkim: Option<&[SignatureOutcome]>) -> (Vec<Identifier>, Vec<Option<usize>>) {
         let counts = self.settings.permissive_spf == PermissiveSpf::Flag;
         let mut identifiers: Vec<_> = self.spf.identifier(spf, counts).into_iter().collect();
@@ -101,7 +109,7 @@ impl Subject<'_, '_> {
     }
 }
 
-/// Gathers everything. Ends at the deadline at the latest: what is open then is unknown.
+/// Gathers all results, until the deadline at the latest. Results that are open then are unknown.
 pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dmarc: Option<Dmarc<'_, '_>>) -> Gathered {
     let limits = &subject.settings.limits;
     let start = Instant::now();
@@ -123,19 +131,19 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
     let mut arc = pin!(arc::verify(session, subject.section, &bodies, &subject.dkim, &subject.settings.trusted_sealers));
     let mut timer = pin!(sleep_until(identifiers_end));
 
-    // With warm DNS all are ready at once, and nothing has to be waited for.
+    // With warm DNS, all results are ready at once, and nothing must be waited for.
     let (mut discovered, mut dkim_out) = (if_ready(poll!(&mut discovery)), if_ready(poll!(&mut dkim)));
     let (mut spf_out, mut arc_out) = (if_ready(poll!(&mut spf)), if_ready(poll!(&mut arc)));
     let mut grace_given = false;
     let mut cut = Cut::Nothing;
     while discovered.is_none() || dkim_out.is_none() || spf_out.is_none() || arc_out.is_none() {
-        // The loop goes on, so with discovery done something else is open.
+        // The loop is still running, so if discovery is done, another result is open.
         if let Some(Some(dmarc)) = &discovered
             && !grace_given
         {
             let (identifiers, _) = subject.identifiers(spf_out.as_ref(), dkim_out.as_deref());
             if dmarc.decided(&identifiers).is_some_and(|decision| decision.result != DmarcResult::TempError) {
-                // Nothing that is open can change the result any more.
+                // No open result can change the decision any longer.
                 grace_given = true;
                 identifiers_end = identifiers_end.min(Instant::now() + Duration::from_millis(limits.dns_after_decision_ms));
                 timer.as_mut().reset(identifiers_end);
@@ -154,7 +162,7 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
             }
         }
     }
-    // The loop ends only when all four are there.
+    // The loop ends only when all four results are there.
     let (Some(dmarc), Some(dkim), Some(spf), Some(arc)) = (discovered, dkim_out, spf_out, arc_out) else { unreachable!() };
     let dmarc = match dmarc {
         None => None,
@@ -170,7 +178,7 @@ fn if_ready<T>(polled: Poll<T>) -> Option<T> {
     }
 }
 
-/// The decision, asking for what alignment needs until `end`.
+/// Decides DMARC, and asks the questions that alignment needs until `end`.
 async fn decide(
     session: &Session<'_>,
     subject: &Subject<'_, '_>,
@@ -198,8 +206,10 @@ async fn decide(
     }
 }
 
-/// Whether an answer that DNS did not give bears on a temperror: it does unless what the envelope lacks is all that is unknown, so that
-/// the result would be settled without SPF.
+/// Returns whether a missing answer from DNS contributes to a temperror.
+///
+/// It does, unless the result would be settled without SPF, and SPF lacks only something of the
+/// envelope.
 async fn dns_bears(spf: &SpfOutcome, identifiers: &[Identifier], dmarc: &mut Dmarc<'_, '_>) -> bool {
     if !spf.cause.is_of_envelope() {
         return true;
@@ -208,8 +218,10 @@ async fn dns_bears(spf: &SpfOutcome, identifiers: &[Identifier], dmarc: &mut Dma
     dmarc.decide(&others).await.result == DmarcResult::TempError
 }
 
-/// Whether a sealed set says that DMARC passed for this author domain, or SPF or DKIM for a domain that is aligned with it: that is,
-/// whether DMARC would pass if what it says had been found here.
+/// Returns whether a trusted set says that the message was authentic for this author domain.
+///
+/// The set says so if DMARC passed for this author domain, or SPF or DKIM for an aligned domain.
+/// That means that DMARC would pass if the results of the set had been found here.
 async fn vouches(vouched: &Vouched, subject: &Subject<'_, '_>, dmarc: &mut Dmarc<'_, '_>) -> bool {
     let claimed =
         |domain: &Domain, mechanism| Identifier { domain: Some(domain.clone()), mechanism, certainty: Certainty::Authenticated };

@@ -1,20 +1,20 @@
-//! A raw message in, a verdict out.
+//! Turns a raw message into a verdict.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `evaluation` | [`evaluate`]: one message from bytes to verdict |
-//! | `spf_identity` | which identity SPF judges, and what is unknown of it (A1 to A3) |
+//! | `evaluation` | [`evaluate`]: one message, from its bytes to the verdict |
+//! | `spf_identity` | the identity that SPF judges, and what is unknown of it (A1 to A3) |
 //! | `gather` | SPF, DKIM, ARC and policy discovery at the same time, within the deadline |
 //! | `status` | SES's statuses (E.3; Decisions: dkimVerdict) |
-//! | `reasons` | reason codes from what was found |
+//! | `reasons` | the reason codes of a verdict |
 //! | `action` | the suggested action (A47, A49) |
-//! | `field` | writing header fields that nothing can break out of (D-7, F-25) |
+//! | `field` | the writer of header fields, out of which nothing can break (D-7, F-25) |
 //! | `authentication_results` | the Authentication-Results field (D-1 to D-6) |
 //! | `received_spf` | the Received-SPF field (D-11) |
 //! | `annotation` | the fields on top of the annotated message |
-//! | `failure` | what of a verdict reports count (B.2, B4) |
-//! | `origin` | where a message came from, and how it is published |
-//! | `outputs` | what goes to topics: verdict, failure, annotated message |
+//! | `failure` | the event from which reports count a verdict (B.2, B4) |
+//! | `origin` | the origin of a message, and how it is published |
+//! | `outputs` | the records for topics: verdict, failure, annotated message |
 
 mod action;
 mod annotation;
@@ -44,7 +44,7 @@ use crate::message::Removal;
 use jiff::Timestamp;
 use std::net::IpAddr;
 
-/// What a message came to, with everything that explains it.
+/// The verdict on a message, with everything that explains it.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     /// SES's spfVerdict.
@@ -55,23 +55,23 @@ pub struct Verdict {
     pub dmarc: SesStatus,
     /// SES's dmarcPolicy: the effective policy, on FAIL only.
     pub dmarc_policy: Option<Policy>,
-    /// How they came about.
+    /// The explanation of the statuses.
     pub authentication: Authentication,
-    /// Every DNS answer that was used.
+    /// The DNS answers that were used.
     pub evidence: Evidence,
     /// The header fields for the top of the annotated message, complete with line ends.
     pub fields: Vec<u8>,
-    /// The fields that the annotated message leaves out, all of them.
+    /// All fields that the annotated message leaves out.
     pub removed: Removal,
-    /// When it arrived.
+    /// The time at which the message arrived.
     pub arrival: Timestamp,
-    /// When it was evaluated.
+    /// The time at which the message was evaluated.
     pub evaluated_at: Timestamp,
-    /// The client as it may stand in a report: known, external, not IPv4-mapped.
+    /// The client as a report may show it: known, external, and not an IPv4-mapped address.
     pub source_ip: Option<IpAddr>,
-    /// MAIL FROM's domain as it may stand in a report: empty for the null path.
+    /// The domain of MAIL FROM as a report may show it, where the null path is empty.
     pub envelope_from: Option<EnvelopeFrom>,
-    /// The name in HELO, when SPF had no domain to judge and this is one.
+    /// The name in HELO, if SPF had no domain to judge and HELO is a domain.
     pub unjudged_helo: Option<Domain>,
 }
 
@@ -80,12 +80,12 @@ pub struct Verdict {
 pub enum EnvelopeFrom {
     /// The null path.
     Null,
-    /// A path's domain.
+    /// The domain of a path.
     Domain(Domain),
 }
 
 impl Verdict {
-    /// Whether it carries this reason.
+    /// Returns whether the verdict has this reason.
     pub fn has(&self, reason: Reason) -> bool {
         self.authentication.dmarc.reasons.contains(&reason)
     }

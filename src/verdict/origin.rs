@@ -1,47 +1,47 @@
-//! Where a message came from, and how it is published.
+//! Defines the origin of a message, and the settings by which it is published.
 
 use crate::config::{Applied, Content, Evaluation};
 use crate::event::{EvaluationBlock, Input, Reason};
 use std::sync::Arc;
 
-/// How much of the mail itself a verdict event carries.
+/// The amount of the mail itself that a verdict event carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MailDetail {
-    /// Header fields and the usual ones decoded, 10 KiB each.
+    /// The header fields, and the usual ones decoded, 10 KiB each.
     #[default]
     Full,
-    /// None of them.
+    /// No header fields.
     Minimal,
 }
 
-/// Where a message came from and how it is published.
+/// The origin of a message, and the settings by which it is published.
 #[derive(Debug, Clone)]
 pub struct Origin {
-    /// `ce_id`, or topic-partition-offset.
+    /// The id of the message: `ce_id`, or topic-partition-offset.
     pub message_id: String,
-    /// The record; none when the message came from no topic.
+    /// The record, or `None` if the message came from no topic.
     pub input: Option<Input>,
-    /// How much of the mail the event carries.
+    /// The amount of the mail that the event carries.
     pub detail: MailDetail,
-    /// Whether the annotated message is wanted.
+    /// True when the annotated message is wanted.
     pub annotate: bool,
-    /// Which messages are counted in reports, and as what.
+    /// The messages that reports count, and the disposition that they give.
     pub report_scope: ReportScope,
     /// The settings that the message was evaluated with.
     pub settings: Arc<Evaluation>,
-    /// The same as they travel.
+    /// The same settings in the form in which they travel.
     pub settings_block: EvaluationBlock,
-    /// Notes of the decoder about the record, say an arrival that was adjusted.
+    /// The notes of the decoder about the record, such as an arrival that was adjusted.
     pub notes: Vec<Reason>,
 }
 
-/// Which messages are counted, and as what.
+/// The messages that reports count, and the disposition that they give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportScope {
-    /// Failures, or passes too.
+    /// The messages that are counted: failures only, or passes too.
     pub content: Content,
-    /// What is said to have been done with failures.
+    /// The action that is reported for failures.
     pub applied: Applied,
 }
 

@@ -1,4 +1,4 @@
-//! What goes to topics: verdict, failure, annotated message.
+//! Makes the records for topics: verdict, failure, annotated message.
 
 use super::Verdict;
 use super::failure::{Uncounted, failure_event};
@@ -11,23 +11,23 @@ use crate::event::{
 };
 use crate::message::{Envelope, HeaderSection, MailFrom, Submission, Summary, annotated, normalise, summary};
 
-/// Most entries of a list in a verdict.
+/// The largest number of entries in a list of a verdict.
 const MAX_ENTRIES: usize = 100;
 
-/// What one message gives.
+/// The outputs for one message.
 #[derive(Debug, Clone)]
 pub struct Outputs<'m> {
-    /// The verdict.
+    /// The verdict event.
     pub verdict: VerdictEvent<'m>,
-    /// What reports count: a failure, or a pass when those are counted too.
+    /// The event for reports: a failure, or a pass if passes are counted too.
     pub failure: Option<FailureEvent>,
-    /// Why it is not counted although reports would.
+    /// The reason why the message is not counted although reports would count it.
     pub uncounted: Option<Uncounted>,
-    /// The annotated message, when wanted.
+    /// The annotated message, if it is wanted.
     pub annotated: Option<Vec<u8>>,
 }
 
-/// Everything that is published about one message.
+/// Returns everything that is published about one message.
 pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &Origin) -> Outputs<'static> {
     let settings = &origin.settings;
     let normalised = normalise(message, settings.convert_bare_lf, settings.strip_mbox_line);
@@ -36,7 +36,10 @@ pub fn outputs(message: &[u8], envelope: &Envelope, verdict: Verdict, origin: &O
     Outputs { verdict: verdict.into_owned(), failure, uncounted, annotated }
 }
 
-/// As [`outputs`], of a message that was normalised and cut by the origin's settings already. The verdict's text is the message's own.
+/// Does the work of [`outputs`] for a message that was already normalised and cut.
+///
+/// The origin's settings must have been used for that.
+/// The verdict borrows its texts from the message.
 pub fn outputs_of<'m>(section: &HeaderSection<'m>, envelope: &'m Envelope, verdict: Verdict, origin: &Origin) -> Outputs<'m> {
     let counted = failure_event(&verdict, origin);
     Outputs {
@@ -47,7 +50,7 @@ pub fn outputs_of<'m>(section: &HeaderSection<'m>, envelope: &'m Envelope, verdi
     }
 }
 
-/// The verdict event.
+/// Returns the verdict event.
 pub fn verdict_event<'m>(
     section: &HeaderSection<'m>,
     envelope: &'m Envelope,

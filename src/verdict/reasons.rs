@@ -1,4 +1,4 @@
-//! Reason codes from what was found.
+//! Collects the reason codes of a verdict.
 
 use super::gather::Gathered;
 use crate::auth::cause::{DkimCause, SpfCause};
@@ -10,7 +10,7 @@ use crate::message::{Author, AuthorError, Defect, HeaderSection, Normalised};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// The reason that tells why there is no author domain.
+/// Returns the reason code for a message without author domain.
 pub(super) fn no_author(error: AuthorError) -> Reason {
     match error {
         AuthorError::Missing => Reason::FromMissing,
@@ -21,7 +21,7 @@ pub(super) fn no_author(error: AuthorError) -> Reason {
     }
 }
 
-/// Reasons, each once, in the order of their declaration.
+/// The reasons so far. In the end each occurs once, in the order of their declaration.
 #[derive(Default)]
 pub(super) struct Reasons(Vec<Reason>);
 

@@ -1,10 +1,11 @@
-//! The Received-SPF field (RFC 7208 9.1; D-11). What `exp=` says is never written (F-24).
+//! Writes the Received-SPF field (RFC 7208 9.1; D-11), without the explanation of `exp=` (F-24).
 
 use super::field::{FieldWriter, pvalue};
 use crate::event::{SpfBlock, SpfScope};
 use crate::message::{Envelope, MailFrom};
 use std::net::IpAddr;
 
+/// The longest value that is written out, in characters.
 const MAX_VALUE: usize = 320;
 
 pub(super) fn write(spf: &SpfBlock, envelope: &Envelope, client_ip: Option<IpAddr>, receiver: &str) -> FieldWriter {
@@ -43,7 +44,7 @@ pub(super) fn write(spf: &SpfBlock, envelope: &Envelope, client_ip: Option<IpAdd
     field
 }
 
-/// Always quoted, as the standard's examples have it.
+/// Returns `text` in quotes, which it always has in the standard's examples.
 fn quoted(text: &str) -> String {
     let value = pvalue(text, MAX_VALUE);
     if value.starts_with('"') { value.into_owned() } else { format!("\"{value}\"") }

@@ -1,4 +1,4 @@
-//! Which identity SPF judges, and what is unknown of it (A1 to A3).
+//! Chooses the identity that SPF judges, and notes what is unknown of it (A1 to A3).
 
 use super::EnvelopeFrom;
 use crate::auth::cause::SpfCause;
@@ -11,14 +11,14 @@ use crate::event::SpfScope;
 use crate::message::{Envelope, MailFrom, Path, helo_domain};
 use std::net::IpAddr;
 
-/// What SPF is to judge for one message.
+/// The identity and the client that SPF judges for one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SpfSubject {
-    /// Which identity.
+    /// The kind of the identity.
     pub(super) scope: SpfScope,
-    /// Its local part.
+    /// The local part of the identity.
     pub(super) local_part: Vec<u8>,
-    /// Its domain.
+    /// The domain of the identity.
     pub(super) domain: SubjectDomain,
     /// The client.
     pub(super) client: Client,
@@ -28,9 +28,10 @@ pub(super) struct SpfSubject {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SubjectDomain {
     Known(Domain),
-    /// Said, but no domain: SPF has nothing to judge, and nothing could make it pass.
+    /// The identity is given, but is no domain.
+    /// SPF has nothing to judge, and nothing could make it pass.
     NotOne,
-    /// Not said: it could be any.
+    /// The identity is not given, so it could be any domain.
     Unknown(SpfCause),
 }
 
@@ -38,7 +39,7 @@ pub(super) enum SubjectDomain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Client {
     External(IpAddr),
-    /// Not said, or inside the trusted networks: a pass is possible.
+    /// The client is not given, or is inside the trusted networks: a pass is possible.
     Unknown(SpfCause),
 }
 
@@ -61,7 +62,7 @@ impl SpfSubject {
         Self { scope, local_part, domain, client: Client::of(envelope, settings) }
     }
 
-    /// The result when nothing has to be asked.
+    /// Returns the cause of the result if there is nothing to ask.
     pub(super) fn settled(&self) -> Option<SpfCause> {
         match (&self.domain, self.client) {
             (SubjectDomain::NotOne, _) => Some(SpfCause::NoDomain),
@@ -71,7 +72,7 @@ impl SpfSubject {
         }
     }
 
-    /// Why the identity is no domain, or is not known, for people.
+    /// Explains to people why the identity is no domain, or is not known.
     pub(super) fn detail(&self, envelope: &Envelope) -> Option<Detail> {
         match &self.domain {
             SubjectDomain::NotOne => {}
@@ -106,7 +107,7 @@ impl SpfSubject {
         }
     }
 
-    /// The identity's domain.
+    /// Returns the identity's domain, if it is known.
     pub(super) fn known_domain(&self) -> Option<&Domain> {
         match &self.domain {
             SubjectDomain::Known(domain) => Some(domain),
@@ -114,7 +115,9 @@ impl SpfSubject {
         }
     }
 
-    /// The identifier that this gives or could give to DMARC (A40, A43); `outcome` is none while SPF is still open.
+    /// Returns the identifier that the identity gives or could give to DMARC (A40, A43), if any.
+    ///
+    /// `outcome` is `None` while SPF is still open.
     pub(super) fn identifier(&self, outcome: Option<&SpfOutcome>, permissive_counts: bool) -> Option<Identifier> {
         let certainty = match outcome.map(|outcome| outcome.cause) {
             Some(SpfCause::Pass) if permissive_counts || outcome.is_some_and(|outcome| !outcome.permissive) => {
@@ -144,7 +147,7 @@ impl Client {
         }
     }
 
-    /// The address as it may stand in a report.
+    /// Returns the address as a report may show it.
     pub(super) fn source_ip(self) -> Option<IpAddr> {
         match self {
             Self::External(ip) => Some(ip),
@@ -153,7 +156,9 @@ impl Client {
     }
 }
 
-/// The name in HELO, when SPF had no domain to judge and this is one: a report has it in place of that domain.
+/// Returns the name in HELO if SPF had no domain to judge and HELO is a domain.
+///
+/// A report has the name in place of that domain.
 pub(super) fn unjudged_helo(subject: &SpfSubject, envelope: &Envelope) -> Option<Domain> {
     match subject.known_domain() {
         Some(_) => None,
@@ -161,7 +166,7 @@ pub(super) fn unjudged_helo(subject: &SpfSubject, envelope: &Envelope) -> Option
     }
 }
 
-/// MAIL FROM's domain for a report.
+/// Returns MAIL FROM's domain for a report.
 pub(super) fn envelope_from(envelope: &Envelope) -> Option<EnvelopeFrom> {
     match &envelope.mail_from {
         MailFrom::Unknown => None,

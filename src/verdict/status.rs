@@ -1,4 +1,4 @@
-//! SES's statuses (E.3; Decisions: dkimVerdict).
+//! Chooses SES's statuses (E.3; Decisions: dkimVerdict).
 
 use super::gather::{DmarcFindings, Gathered};
 use crate::auth::cause::{DkimWeight, SesStatus};
@@ -7,7 +7,7 @@ use crate::auth::dmarc::{Alignment, AlignmentMode, DmarcResult};
 use crate::config::DkimVerdictRule;
 use crate::dns::{Domain, suffix};
 
-/// dmarcVerdict.
+/// Returns dmarcVerdict.
 pub(super) fn dmarc(result: DmarcResult) -> SesStatus {
     match result {
         DmarcResult::Pass => SesStatus::Pass,
@@ -17,8 +17,10 @@ pub(super) fn dmarc(result: DmarcResult) -> SesStatus {
     }
 }
 
-/// dkimVerdict: the first that is there of aligned pass, aligned temperror, any failure, unaligned temperror, malformed
-/// signatures only, unaligned pass, none.
+/// Returns dkimVerdict, by the first of these that is there.
+///
+/// They are: an aligned pass, an aligned temperror, any failure, an unaligned temperror,
+/// malformed signatures without any pass, an unaligned pass, nothing.
 pub(super) fn dkim(gathered: &Gathered, author: Option<&Domain>, rule: DkimVerdictRule) -> SesStatus {
     let weights =
         |wanted: DkimWeight| gathered.dkim.iter().enumerate().filter(move |(_, signature)| signature.cause.weight() == wanted);
@@ -40,7 +42,10 @@ pub(super) fn dkim(gathered: &Gathered, author: Option<&Domain>, rule: DkimVerdi
     }
 }
 
-/// Whether a signature's d= is aligned: by DMARC's decision, or without a record in force by the suffix list, for this status only.
+/// Returns whether a signature's d= is aligned, for this status only.
+///
+/// DMARC's decision says so. Where it did not look, or where no record is in force, the suffix list
+/// decides.
 fn signature_aligned(dmarc: Option<&DmarcFindings>, author: Option<&Domain>, index: usize, signature: &SignatureOutcome) -> bool {
     let (Some(findings), Some(author), Some(domain)) = (dmarc, author, &signature.domain) else { return false };
     let decision = &findings.decision;
