@@ -1,4 +1,4 @@
-//! The table of causes: why an SPF or DKIM result is what it is, and the word for it wherever it is written.
+//! The table of the causes of SPF and DKIM results, with the word and the text of each.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +18,11 @@ pub enum ResultWord {
 }
 
 impl ResultWord {
-    /// All of them, in the order of their declaration.
+    /// All words, in the order of their declaration.
     pub const ALL: [Self; 8] =
         [Self::None, Self::Pass, Self::Fail, Self::SoftFail, Self::Policy, Self::Neutral, Self::TempError, Self::PermError];
 
-    /// The word.
+    /// Returns the word as the standards write it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -43,32 +43,34 @@ impl std::fmt::Display for ResultWord {
     }
 }
 
-/// What one signature contributes to SES's dkimVerdict; the verdict module puts them in order (Decisions: dkimVerdict).
+/// The weight of one signature in SES's dkimVerdict.
+///
+/// The verdict module puts the weights in order (Decisions: dkimVerdict).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DkimWeight {
     /// A valid signature.
     Pass,
-    /// Nothing could be learned.
+    /// A signature for whose key DNS gave no answer.
     TempError,
-    /// fail, policy or permerror.
+    /// A signature with the result fail, policy or permerror.
     Failed,
-    /// The signature cannot be read.
+    /// A signature that cannot be read.
     Malformed,
-    /// As if it were not there.
+    /// A signature that counts as if it were not there.
     Absent,
 }
 
-/// Why a DKIM signature got its result.
+/// The cause of a DKIM signature's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DkimCause {
-    /// Verified.
+    /// The signature is valid.
     Valid,
-    /// Verified, with a key in testing mode that the settings count.
+    /// The signature is valid. Its key is in testing mode, and the settings count such keys.
     ValidTestingKey,
-    /// Verified, its t= lies more than ten minutes after arrival.
+    /// The signature is valid. Its t= is more than ten minutes after arrival.
     ValidSignedInFuture,
-    /// A required tag is missing or doubled, base64 is broken, v is not 1, or d= or s= is no name.
+    /// A required tag is missing or doubled, base64 is broken, v= is not 1, or d= or s= is no name.
     Malformed,
     /// h= does not name From (RFC 6376 5.4).
     FromNotSigned,
@@ -76,7 +78,7 @@ pub enum DkimCause {
     UnusableAlgorithm,
     /// c= or q= is not known.
     UnusableMethod,
-    /// i= is not d= or below it, or t=s in the key forbids below.
+    /// i= is neither d= nor below it, or it is below although the key says t=s.
     IdentityMismatch,
     /// l= is larger than the body.
     LengthBeyondBody,
@@ -86,44 +88,44 @@ pub enum DkimCause {
     Expired,
     /// The body was changed.
     BodyHashMismatch,
-    /// The signature does not verify: a signed field was changed, or the key is another.
+    /// The signature does not verify: a signed field was changed, or the key is a different one.
     SignatureMismatch,
-    /// No key: NXDOMAIN or no TXT record.
+    /// There is no key: DNS says NXDOMAIN, or has no TXT record.
     KeyNotFound,
-    /// The key could not be had for now.
+    /// DNS gave no answer for the key.
     KeyUnanswered,
-    /// The key's record cannot be read, or the answer was unusable.
+    /// The key's record cannot be read, or the answer from DNS is unusable.
     KeyMalformed,
-    /// The key is revoked: empty p=.
+    /// The key is revoked: its p= is empty.
     KeyRevoked,
     /// The key's h=, s= or k= does not permit this signature.
     KeyNotForThis,
-    /// An RSA key under 1024 or over 4096 bits.
+    /// The RSA key has fewer than 1024 or more than 4096 bits.
     KeySize,
-    /// A failure, or with `literal` any result, under a key in testing mode.
+    /// The key is in testing mode: a failure does not count, and with `literal` no result does.
     TestingKey,
-    /// Not evaluated: more signatures than the limit.
+    /// The signature was not evaluated: there are more signatures than the limit.
     SignatureLimit,
-    /// Not evaluated: the field is too long or h= names too many fields.
+    /// The signature was not evaluated: its field is too long, or h= names too many fields.
     SizeLimit,
-    /// Not evaluated: the header section is over its limits.
+    /// The signature was not evaluated: the header section is over its limits.
     HeaderLimit,
-    /// Not evaluated: the budget of key questions was used up.
+    /// The signature was not evaluated: the budget of key questions was used up.
     KeyBudget,
 }
 
 impl DkimCause {
-    /// The word for Authentication-Results and for reports.
+    /// Returns the word for Authentication-Results and for reports.
     pub fn word(self) -> ResultWord {
         self.row().0
     }
 
-    /// What it contributes to dkimVerdict.
+    /// Returns the weight of the signature in SES's dkimVerdict.
     pub fn weight(self) -> DkimWeight {
         self.row().1
     }
 
-    /// A text for people: lower case, no characters that need quoting.
+    /// Returns a text for people: lower case, and without characters that need quoting.
     pub fn text(self) -> &'static str {
         self.row().2
     }
@@ -160,24 +162,24 @@ impl DkimCause {
     }
 }
 
-/// A status of Amazon SES.
+/// A status word of Amazon SES.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SesStatus {
-    /// It passed.
+    /// The check passed.
     Pass,
-    /// It failed.
+    /// The check failed.
     Fail,
     /// There is no policy or signature.
     Gray,
-    /// It could not be evaluated.
+    /// The check could not be evaluated.
     ProcessingFailed,
-    /// Not looked at, for spam and viruses only.
+    /// The check is not made. Only the statuses of spam and viruses say so.
     Disabled,
 }
 
 impl SesStatus {
-    /// The word.
+    /// Returns the word as Amazon SES writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
@@ -189,7 +191,7 @@ impl SesStatus {
     }
 }
 
-/// Why SPF got its result.
+/// The cause of an SPF result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpfCause {
@@ -213,11 +215,11 @@ pub enum SpfCause {
     ClientNotExternal,
     /// MAIL FROM is not known.
     MailFromUnknown,
-    /// HELO is not known, and the null path or a macro `%{h}` takes it.
+    /// HELO is not known, but the null path or a macro `%{h}` needs it.
     HeloUnknown,
-    /// The sender is authenticated: not evaluated.
+    /// SPF was not evaluated: the sender is authenticated.
     AuthenticatedSubmission,
-    /// A fault of this software: not evaluated.
+    /// SPF was not evaluated: this software has a fault.
     InternalError,
     /// DNS did not answer.
     DnsUnanswered,
@@ -229,32 +231,32 @@ pub enum SpfCause {
     IncludedNone,
     /// A DNS answer is unusable.
     InvalidAnswer,
-    /// More terms that ask DNS than allowed.
+    /// More terms ask DNS than are allowed.
     LookupLimit,
-    /// More lookups without answer than allowed.
+    /// More lookups found nothing than are allowed.
     VoidLimit,
-    /// A term looked up more names than allowed.
+    /// A term looked up more names than are allowed.
     NamesLimit,
-    /// The budget of questions was used up.
+    /// The budget of DNS questions was used up.
     QueryBudget,
-    /// A record is longer than allowed.
+    /// A record is longer than is allowed.
     RecordLimit,
-    /// `include` and `redirect` are nested deeper than allowed.
+    /// `include` and `redirect` are nested deeper than is allowed.
     DepthLimit,
 }
 
 impl SpfCause {
-    /// The word for Authentication-Results, Received-SPF and reports.
+    /// Returns the word for Authentication-Results, Received-SPF and reports.
     pub fn word(self) -> ResultWord {
         self.row().0
     }
 
-    /// Whether it says that the envelope lacks something, so that SPF cannot be evaluated (A1).
+    /// Returns whether the envelope lacks something, so that SPF cannot be evaluated (A1).
     pub fn is_of_envelope(self) -> bool {
         matches!(self, Self::ClientUnknown | Self::ClientNotExternal | Self::MailFromUnknown | Self::HeloUnknown)
     }
 
-    /// SES's spfVerdict (E.3).
+    /// Returns SES's spfVerdict (E.3).
     pub fn status(self) -> SesStatus {
         match self.word() {
             ResultWord::Pass => SesStatus::Pass,
@@ -264,7 +266,7 @@ impl SpfCause {
         }
     }
 
-    /// A text for people: lower case, no characters that need quoting.
+    /// Returns a text for people: lower case, and without characters that need quoting.
     pub fn text(self) -> &'static str {
         self.row().1
     }

@@ -1,15 +1,19 @@
-//! Records by their text. What a text says never changes, so keeping what was read only saves work: setting up the arithmetic of an
-//! RSA key costs about as much as a verification.
+//! Keeps records that were read, by their text.
+//!
+//! The meaning of a text never changes, so keeping its record only saves work.
+//! Setting up the arithmetic of an RSA key costs about as much as a verification.
 
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 
-/// Longer records are read each time, which bounds what is kept. A key of 4096 bits needs about 750 octets.
+/// The longest text in octets whose record is kept, which limits the memory.
+///
+/// Longer texts are read each time. A key of 4096 bits needs about 750 octets.
 const MAX_OCTETS: usize = 1024;
-/// Records that are kept, of each kind.
+/// The number of records that are kept of each kind.
 const RECORDS: usize = 4096;
 
-/// What texts were read as; `S` are the settings that they were read with.
+/// Records by the text, and by the settings `S`, from which they were read.
 pub(super) struct Kept<S, R>(Cache<(Arc<[u8]>, S), Arc<R>>);
 
 impl<S: Copy + Eq + std::hash::Hash, R> Kept<S, R> {
@@ -17,7 +21,9 @@ impl<S: Copy + Eq + std::hash::Hash, R> Kept<S, R> {
         Self(Cache::new(RECORDS))
     }
 
-    /// What `read` made or makes of `text`.
+    /// Returns the record that was kept for `text`, or reads it with `read` and keeps it.
+    ///
+    /// Returns `None` if `read` does.
     pub(super) fn read(&self, text: &Arc<[u8]>, settings: S, read: impl FnOnce(&[u8], S) -> Option<R>) -> Option<Arc<R>> {
         if text.len() > MAX_OCTETS {
             return read(text, settings).map(Arc::new);

@@ -1,12 +1,13 @@
-//! SPF, DKIM, ARC and DMARC: values in, values out, given a [`crate::dns::Session`] and a clock.
+//! Evaluates SPF, DKIM, ARC and DMARC from values, given a [`crate::dns::Session`] and a clock.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `cause` | every cause of an SPF or DKIM result, with its words for Authentication-Results, reports and SES |
+//! | `cause` | the causes of SPF and DKIM results, with their words for fields, reports and SES |
 //! | `spf/` | RFC 7208 |
 //! | `dkim/` | RFC 6376, 8301, 8463 |
 //! | `arc` | RFC 8617 |
 //! | `dmarc/` | RFC 9989: record, discovery, alignment, decision |
+//! | `kept` | records that were read before |
 
 pub mod arc;
 pub mod cause;

@@ -1,4 +1,4 @@
-//! ARC chain validation (RFC 8617 5.2). Informational: it never changes a DMARC result (F-30).
+//! Validates ARC chains (RFC 8617 5.2). The outcome never changes a DMARC result (F-30).
 
 mod set;
 mod trust;
@@ -18,23 +18,25 @@ use set::{ArcSet, Structure};
 
 pub use trust::Vouched;
 
-/// What a message's ARC chain came to.
+/// The outcome of validating a message's ARC chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArcOutcome {
-    /// none, pass, fail, policy (a limit) or temperror (a key could not be had for now).
+    /// The result: none, pass, fail, policy (a limit) or temperror (DNS gave no answer for a key).
     pub word: ResultWord,
-    /// d= of the seals, from the newest to the oldest; empty unless the chain passes.
+    /// The d= domains of the seals, from the newest to the oldest; empty unless the chain passes.
     pub sealers: Vec<Domain>,
-    /// The lowest instance from which up every message signature verifies; 0 when all do, and unless the chain passes (RFC 8617 5.2).
+    /// The lowest instance from which upwards every message signature verifies (RFC 8617 5.2).
+    /// It is 0 when all of them verify, and when the chain does not pass.
     pub oldest_pass: u32,
-    /// Why, for people: lower case, no characters that need quoting.
+    /// The explanation for people: lower case, and without characters that need quoting.
     pub text: &'static str,
-    /// The word of trusted sealers about the message, when the chain passes and the newest sealer is one.
+    /// The results that trusted sealers vouch for.
+    /// There are some only when the chain passes and the newest sealer is trusted.
     pub vouched: Option<Vouched>,
 }
 
 impl ArcOutcome {
-    /// No chain.
+    /// Returns the outcome for a message without a chain.
     pub fn none() -> Self {
         Self::new(ResultWord::None, "no ARC sets")
     }
@@ -44,10 +46,11 @@ impl ArcOutcome {
     }
 }
 
-/// Validates the chain of a message.
+/// Validates the ARC chain of a message.
 ///
-/// `bodies` holds the hashes of this section's body, which DKIM may have computed already. Of `parameters` the arrival and the limits
-/// count. `trusted` are the sealers whose results may speak for the message.
+/// `bodies` holds the hashes of this section's body, which DKIM may have computed already.
+/// Of `parameters`, only the arrival and the limits are used.
+/// `trusted` are the sealers whose results may speak for the message.
 pub async fn verify(
     session: &Session<'_>,
     section: &HeaderSection<'_>,
@@ -76,10 +79,10 @@ pub async fn verify(
     outcome
 }
 
-/// Keys of a set: of its message signature and of its seal.
+/// The keys of a set: first the one of its message signature, then the one of its seal.
 type SetKeys = [Result<KeyRecords, DkimCause>; 2];
 
-/// Asks for all keys at the same time, of the newest set first.
+/// Asks DNS for all keys at the same time, beginning with those of the newest set.
 async fn keys(session: &Session<'_>, sets: &[ArcSet<'_>]) -> Vec<SetKeys> {
     let ask = |selector: &Domain, domain: &Domain| {
         let answer = key_name(selector, domain).map(|name| session.ask(Purpose::ArcKey, Question::txt(name)));
@@ -91,7 +94,7 @@ async fn keys(session: &Session<'_>, sets: &[ArcSet<'_>]) -> Vec<SetKeys> {
         }
     };
     let questions = sets.iter().rev().map(|set| {
-        // Both are made here, so that the budget is charged in this order.
+        // Both questions are put here, so that the budget is charged in this order.
         let seal = ask(&set.seal.selector, &set.seal.domain);
         let message = set.message.as_ref().ok().map(|signature| ask(&signature.selector, &signature.domain));
         async move {
@@ -109,7 +112,7 @@ async fn keys(session: &Session<'_>, sets: &[ArcSet<'_>]) -> Vec<SetKeys> {
     keys
 }
 
-/// A chain whose structure is right, from instance 1 up.
+/// A chain whose structure is correct, from instance 1 upwards.
 struct Chain<'c, 'm> {
     sets: &'c [ArcSet<'m>],
     keys: &'c [SetKeys],
@@ -123,7 +126,7 @@ impl Chain<'_, '_> {
         let instances = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
         let mut scratch = Vec::new();
         let messages = self.sets.iter().zip(self.keys).rev().map(|(set, keys)| self.message_verifies(set, keys, &mut scratch));
-        // From the newest down to the first that does not verify.
+        // The results from the newest set down to the first that does not verify.
         let verified: Vec<_> =
             messages.scan(true, |going, result| std::mem::replace(going, result.is_ok()).then_some(result)).collect();
         let newest = verified.first().copied().unwrap_or(Err(DkimCause::Malformed));
@@ -154,9 +157,10 @@ impl Chain<'_, '_> {
         records.try_each(|record| signature.verified_by(record, &self.index, scratch)).1
     }
 
-    /// Verifies every seal. Each signs the sets up to its own, so one running hash serves all (RFC 8617 5.1.1).
+    /// Verifies every seal.
     ///
-    /// A seal that is wrong outweighs one whose key could not be had.
+    /// Each seal signs the sets up to its own, so one running hash serves all (RFC 8617 5.1.1).
+    /// A seal that is wrong outweighs one for whose key DNS gave no answer.
     fn seals_verify(&self, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
         let mut running = Context::new(&SHA256);
         let mut result = Ok(());

@@ -1,4 +1,4 @@
-//! ARC sets: the three fields of each instance, and the rules about their structure (RFC 8617 4.1, 5.2 steps 1 to 3).
+//! Sorts ARC fields into sets and checks their structure (RFC 8617 4.1, 5.2 steps 1 to 3).
 
 use crate::auth::cause::{DkimCause, ResultWord};
 use crate::auth::dkim::algorithm::Algorithm;
@@ -10,21 +10,21 @@ use crate::dns::Domain;
 use crate::message::{Field, HeaderSection};
 use std::ops::Range;
 
-/// The fields of one instance.
+/// The three ARC fields of one instance.
 #[derive(Debug)]
 pub(super) struct ArcSet<'m> {
-    /// ARC-Authentication-Results.
+    /// The ARC-Authentication-Results field.
     pub(super) results: Field<'m>,
-    /// ARC-Message-Signature.
+    /// The ARC-Message-Signature field.
     pub(super) message_field: Field<'m>,
-    /// What it says, or which rule it breaks.
+    /// The signature in that field, or the cause that makes it unusable.
     pub(super) message: Result<Signature<'m>, DkimCause>,
-    /// ARC-Seal.
+    /// The ARC-Seal field.
     pub(super) seal: Seal<'m>,
 }
 
 impl ArcSet<'_> {
-    /// What the results say, behind the instance.
+    /// Returns the results after the instance; empty if there are none.
     pub(super) fn results_value(&self) -> &[u8] {
         let value = value_without_line_end(&self.results);
         memchr::memchr(b';', value).and_then(|end| value.get(end + 1..)).unwrap_or_default()
@@ -40,11 +40,11 @@ pub(super) struct Seal<'m> {
     pub(super) selector: Domain,
     pub(super) octets: Vec<u8>,
     pub(super) status: ChainStatus,
-    /// Where the value of b= stands in the field's value.
+    /// The position of the value of b= in the field's value.
     pub(super) blank: Range<usize>,
 }
 
-/// cv=.
+/// The value of cv=.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChainStatus {
     None,
@@ -52,19 +52,21 @@ pub(super) enum ChainStatus {
     Fail,
 }
 
-/// What the ARC fields of a section make up.
+/// The structure that the ARC fields of a section make up.
 pub(super) enum Structure<'m> {
-    /// There are none.
+    /// The section has no ARC fields.
     None,
-    /// Instances 1 to n, complete and unique, with the right cv=.
+    /// The fields make up the instances 1 to n, complete and unique, with the right cv=.
     Sets(Vec<ArcSet<'m>>),
-    /// They are no chain.
+    /// The fields make up no chain.
     Broken { word: ResultWord, text: &'static str },
 }
 
 const NAMES: [&str; 3] = ["ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"];
 
-/// Sorts the ARC fields into sets. Nothing is read of more fields than the limit of sets allows.
+/// Sorts the ARC fields into sets.
+///
+/// If there are more fields than the limit of sets allows, no field is read.
 pub(super) fn read<'m>(section: &HeaderSection<'m>, limits: &Limits) -> Structure<'m> {
     let fields: Vec<_> = section
         .fields()
@@ -93,13 +95,15 @@ pub(super) fn read<'m>(section: &HeaderSection<'m>, limits: &Limits) -> Structur
     }
 }
 
-/// The first set says cv=none, every later one cv=pass.
+/// Returns whether the first set says cv=none and every later one cv=pass.
 fn statuses_are_right(sets: &[ArcSet]) -> bool {
     let expected = std::iter::once(ChainStatus::None).chain(std::iter::repeat(ChainStatus::Pass));
     sets.iter().zip(expected).all(|(set, status)| set.seal.status == status)
 }
 
-/// The three slots of each instance filled with one field each, or nothing.
+/// Fills the three slots of each instance with one field each.
+///
+/// Returns `None` if a field is missing, doubled or malformed.
 fn sets<'m>(fields: &[(usize, usize, Field<'m>)], count: usize, limits: &Limits) -> Option<Vec<ArcSet<'m>>> {
     let mut slots: Vec<(Option<Field>, Option<MessageSignature>, Option<Seal>)> = Vec::new();
     slots.resize_with(count, Default::default);
@@ -143,6 +147,8 @@ fn sets<'m>(fields: &[(usize, usize, Field<'m>)], count: usize, limits: &Limits)
 type MessageSignature<'m> = (Field<'m>, Result<Signature<'m>, DkimCause>);
 
 impl<'m> Seal<'m> {
+    /// Reads a seal. Returns `None` if it is malformed.
+    ///
     /// A seal signs the fields of ARC and no others, so h= must not be there.
     fn read(field: Field<'m>, tags: &TagList<'m>) -> Option<Self> {
         if tags.get("h").is_some() || tags.number("t").is_err() {
@@ -165,13 +171,15 @@ impl<'m> Seal<'m> {
     }
 }
 
-/// One or two digits, not zero.
+/// Reads an instance, a number of one or two digits that is not zero.
 fn instance(text: &[u8]) -> Option<usize> {
     let instance = number(text).ok().filter(|_| text.len() <= 2)?;
     usize::try_from(instance).ok().filter(|instance| *instance > 0)
 }
 
-/// The instance at the start of ARC-Authentication-Results: `i=1;` (RFC 8617 4.1.1). Comments are not expected there.
+/// Reads the instance at the start of ARC-Authentication-Results: `i=1;` (RFC 8617 4.1.1).
+///
+/// Also returns `None` if a comment is there.
 fn results_instance(value: &[u8]) -> Option<usize> {
     let end = memchr::memchr(b';', value)?;
     let (tag, number) = value.split_at_checked(end)?.0.split_at_checked(memchr::memchr(b'=', value)?)?;

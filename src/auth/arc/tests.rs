@@ -1,4 +1,4 @@
-//! The suite of ValiMail, and rules that it does not touch.
+//! Tests of ARC: ValiMail's suite, and the rules that the suite does not cover.
 
 use super::{ArcOutcome, verify};
 use crate::auth::cause::{DkimCause, ResultWord};
@@ -46,7 +46,7 @@ fn zone() -> TxtZone {
     TxtZone::default().with(NAME, &[&TestKey::Rsa.record()])
 }
 
-/// `message` with one more set, whose fields say `message_tags` and `seal_tags` besides i= and cv=.
+/// Returns `message` with one more set, whose fields have the given tags besides i= and cv=.
 fn sealed(message: &[u8], instance: usize, message_tags: &str, seal_tags: &str) -> Vec<u8> {
     sealed_with(message, instance, message_tags, seal_tags, "none")
 }
@@ -58,7 +58,9 @@ fn sealed_with(message: &[u8], instance: usize, message_tags: &str, seal_tags: &
     seal(&[results.as_bytes(), &signed].concat(), &format!("i={instance}; cv={status}; {seal_tags}"), TestKey::Rsa)
 }
 
-/// A chain of sets sealed by these domains from instance 1 up, each of which says that DMARC passed for its own name.
+/// Returns a message with a set of each of `sealers`, from instance 1 upwards.
+///
+/// Each set says that DMARC passed for the name of its own sealer.
 fn chain_of(sealers: &[&str]) -> Vec<u8> {
     sealers.iter().zip(1..).fold(MESSAGE.to_vec(), |message, (sealer, instance)| {
         let by = |tags: &str| tags.replace("d=example.com", &format!("d={sealer}"));

@@ -1,7 +1,8 @@
-//! How far trust in sealers reaches, and what the set where it ends says (Decisions: trusted sealers).
+//! Decides how far trust in sealers reaches, and reads the oldest set within it.
 //!
-//! An attacker can put a genuine set of a trusted sealer under one of his own. So trust begins at the newest set and ends above the
-//! first sealer that is not trusted; what stands below is anybody's word.
+//! An attacker can put a genuine set of a trusted sealer under a set of the attacker's own.
+//! So trust begins at the newest set and ends above the first sealer that is not trusted.
+//! Anybody may have written the sets below (Decisions: trusted sealers).
 
 use super::set::ArcSet;
 use crate::dns::Domain;
@@ -10,14 +11,17 @@ use crate::message::{Passed, passes};
 /// The oldest set that trust reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouched {
-    /// Its instance.
+    /// The instance of the set.
     pub instance: u32,
-    /// What passed according to its ARC-Authentication-Results.
+    /// The checks that passed according to the set's ARC-Authentication-Results.
     pub passed: Vec<Passed>,
 }
 
-/// The word of trusted sealers about a message whose chain `sets`, from instance 1 up, passes. The newest message signature has to cover
-/// From: otherwise it says nothing about this author domain.
+/// Returns the oldest set that trust reaches, or `None` if the newest sealer is not trusted.
+///
+/// `sets` is a chain that passes, from instance 1 upwards.
+/// The newest message signature must cover From: otherwise the chain says nothing about this
+/// author domain, and the result is `None` too.
 pub(super) fn vouched(sets: &[ArcSet<'_>], trusted: &[Domain]) -> Option<Vouched> {
     let newest = sets.last()?;
     if !newest.message.as_ref().is_ok_and(|signature| signature.signs("from")) {

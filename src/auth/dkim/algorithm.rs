@@ -1,19 +1,19 @@
-//! The algorithms of signatures, `a=`.
+//! Reads the algorithms of signatures and seals, `a=`.
 
 use super::tags::TagList;
 use crate::auth::cause::DkimCause;
 
-/// The algorithms that count. rsa-sha1 is none of them (RFC 8301 3.1, G3).
+/// An accepted algorithm. rsa-sha1 is not accepted (RFC 8301 3.1, G3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
-    /// RFC 6376 3.3.2.
+    /// RSA with SHA-256 (RFC 6376 3.3.2).
     RsaSha256,
-    /// RFC 8463 3.
+    /// Ed25519 with SHA-256 (RFC 8463 3).
     Ed25519Sha256,
 }
 
 impl Algorithm {
-    /// The algorithm in `a=`.
+    /// Reads the algorithm in `a=`. Returns a cause if it is missing or not accepted.
     pub(crate) fn read(tags: &TagList) -> Result<Self, DkimCause> {
         match tags.get("a").ok_or(DkimCause::Malformed)? {
             [] => Err(DkimCause::Malformed),

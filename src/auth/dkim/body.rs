@@ -1,6 +1,7 @@
-//! Body canonicalisation (RFC 6376 3.4.3, 3.4.4) and its hashes, each computed at most once a message.
+//! Canonicalizes and hashes bodies (RFC 6376 3.4.3, 3.4.4), each form at most once a message.
 //!
-//! Only CRLF ends a line. A CR or LF alone is an octet like any other, so that inserting one breaks the signature (G2).
+//! Only CRLF ends a line.
+//! A bare CR or LF is an octet like any other, so that inserting one breaks the signature (G2).
 
 use super::canonicalization::Canonicalization;
 use super::relaxed::relaxed;
@@ -9,16 +10,17 @@ use aws_lc_rs::digest::{Context, SHA256};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// SHA-256 of one canonical form of the body.
+/// The SHA-256 hash of one canonical form of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyHash {
-    /// The digest.
+    /// The digest of the canonical form.
     pub digest: [u8; 32],
-    /// Octets of the canonical form: what `l=` counts.
+    /// The length of the canonical form in octets, which `l=` counts.
     pub length: u64,
 }
 
-/// The hashes of one message's body, shared by everything that signs it: one hash a canonicalisation (G14).
+/// The hashes of one message's body, one for each canonicalization, which all signatures share
+/// (G14).
 #[derive(Debug)]
 pub struct BodyHashes<'m> {
     body: &'m [u8],
@@ -29,7 +31,7 @@ pub struct BodyHashes<'m> {
 }
 
 impl<'m> BodyHashes<'m> {
-    /// Hashes of `body`; nothing is computed before it is asked for.
+    /// Creates the hashes of `body`, none of which is computed before it is asked for.
     pub fn new(body: &'m [u8]) -> Self {
         Self {
             body,
@@ -40,7 +42,7 @@ impl<'m> BodyHashes<'m> {
         }
     }
 
-    /// The hash of the whole canonical body.
+    /// Returns the hash of the whole canonical body.
     pub fn hash(&self, canonicalization: Canonicalization) -> BodyHash {
         let cell = match canonicalization {
             Canonicalization::Simple => &self.simple,
@@ -55,7 +57,9 @@ impl<'m> BodyHashes<'m> {
         })
     }
 
-    /// Octets of the canonical body, without hashing it: what `l=` is compared with.
+    /// Returns the length of the canonical body in octets, which `l=` is compared with.
+    ///
+    /// It does not hash the body.
     pub fn length(&self, canonicalization: Canonicalization) -> u64 {
         match canonicalization {
             Canonicalization::Simple => without_trailing_lines(self.body).len() as u64 + 2,
@@ -70,7 +74,7 @@ impl<'m> BodyHashes<'m> {
         }
     }
 
-    /// Octets hashed so far, for tests and metrics.
+    /// Returns the number of octets hashed so far, for tests and metrics.
     pub fn hashed_octets(&self) -> u64 {
         self.hashed.load(Ordering::Relaxed)
     }

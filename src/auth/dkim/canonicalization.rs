@@ -1,11 +1,11 @@
-//! The canonicalizations of RFC 6376 3.4, and the white space that the relaxed one reduces.
+//! Names the canonicalizations of RFC 6376 3.4 and the white space that the relaxed one reduces.
 
-/// How octets are made comparable before they are signed (RFC 6376 3.4).
+/// The way in which octets are made comparable before they are signed (RFC 6376 3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canonicalization {
-    /// As they are.
+    /// The octets stay as they are.
     Simple,
-    /// Without differences in white space.
+    /// Differences in white space are removed.
     Relaxed,
 }
 
@@ -19,7 +19,7 @@ impl Canonicalization {
     }
 }
 
-/// Whether an octet is white space within a line.
+/// Returns whether an octet is white space within a line.
 pub(super) fn is_wsp(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }

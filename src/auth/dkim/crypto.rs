@@ -1,32 +1,36 @@
-//! Public keys as aws-lc-rs keeps them parsed, and verification of a digest with one.
+//! Parses public keys with aws-lc-rs, and verifies digests with them.
 
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY};
 use std::ops::RangeInclusive;
 
-/// Sizes of RSA keys that are used (RFC 8301 3.2; above, verification costs more than a message may).
+/// The accepted sizes of RSA keys in bits (RFC 8301 3.2).
+///
+/// Verification with a larger key costs more than one message may.
 const RSA_BITS: RangeInclusive<u32> = 1024..=4096;
 
-/// A key that can verify. RSA keys are costly to parse and set up, so they are kept parsed.
+/// A public key. It is kept parsed, because an RSA key is costly to parse and set up.
 #[derive(Debug)]
 pub(crate) enum PublicKey {
-    /// PKCS #1 v1.5 with SHA-256, and the size in bits.
+    /// A key for PKCS #1 v1.5 with SHA-256, and its size in bits.
     Rsa(ParsedPublicKey, u32),
-    /// Ed25519 over the SHA-256 digest (RFC 8463 3).
+    /// A key for Ed25519 over the SHA-256 digest (RFC 8463 3).
     Ed25519(ParsedPublicKey),
 }
 
-/// Why octets give no usable key.
+/// The reason why octets give no usable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unusable {
-    /// They are no key.
+    /// The octets are no key.
     Malformed,
-    /// An RSA key of this many bits.
+    /// The octets are an RSA key of this many bits, which is not accepted.
     Size(u32),
 }
 
 impl PublicKey {
-    /// An RSA key, as SubjectPublicKeyInfo or RSAPublicKey. Its size is judged before the key is parsed.
+    /// Parses an RSA key, as SubjectPublicKeyInfo or RSAPublicKey.
+    ///
+    /// The size is judged before the key is parsed.
     pub(crate) fn rsa(der: &[u8]) -> Result<Self, Unusable> {
         let bits = modulus_bits(der).ok_or(Unusable::Malformed)?;
         if !RSA_BITS.contains(&bits) {
@@ -37,7 +41,7 @@ impl PublicKey {
             .map_err(|_| Unusable::Malformed)
     }
 
-    /// An Ed25519 key, 32 octets.
+    /// Parses an Ed25519 key, which has 32 octets.
     pub(crate) fn ed25519(octets: &[u8]) -> Result<Self, Unusable> {
         if octets.len() != 32 {
             return Err(Unusable::Malformed);
@@ -45,7 +49,7 @@ impl PublicKey {
         ParsedPublicKey::new(&ED25519, octets).map(Self::Ed25519).map_err(|_| Unusable::Malformed)
     }
 
-    /// Size of an RSA key.
+    /// Returns the size of an RSA key in bits, and `None` for Ed25519.
     pub(crate) fn bits(&self) -> Option<u32> {
         match self {
             Self::Rsa(_, bits) => Some(*bits),
@@ -53,7 +57,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether `signature` signs `digest`, a SHA-256 digest.
+    /// Returns whether `signature` is a signature of `digest`, a SHA-256 digest.
     pub(crate) fn verifies(&self, digest: &Digest, signature: &[u8]) -> bool {
         match self {
             Self::Rsa(key, _) => key.verify_digest_sig(digest, signature).is_ok(),
@@ -62,7 +66,9 @@ impl PublicKey {
     }
 }
 
-/// Size of the modulus in an RSAPublicKey, alone or inside SubjectPublicKeyInfo.
+/// Returns the size in bits of the modulus in an RSAPublicKey or in a SubjectPublicKeyInfo.
+///
+/// Returns `None` if `der` is neither.
 fn modulus_bits(der: &[u8]) -> Option<u32> {
     const INTEGER: u8 = 0x02;
     const BIT_STRING: u8 = 0x03;
@@ -80,7 +86,9 @@ fn modulus_bits(der: &[u8]) -> Option<u32> {
     Some(bits - modulus.first().map_or(0, |octet| octet.leading_zeros()))
 }
 
-/// The content of the DER element with this tag at the start of `der`, and what follows it.
+/// Returns the content of the DER element at the start of `der`, and the octets after it.
+///
+/// Returns `None` if there is no element with this tag.
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = der.strip_prefix(&[tag])?.split_first()?;
     let (length, rest) = if length < 0x80 {

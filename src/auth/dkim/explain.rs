@@ -1,4 +1,4 @@
-//! What is wrong with a signature in particular, for people. Made only for signatures that do not pass.
+//! Explains to people what exactly is wrong with a signature. Used only when it does not pass.
 
 use super::body::BodyHashes;
 use super::canonicalization::Canonicalization;
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use std::fmt::{self, Display, Formatter};
 
-/// The tag that breaks a rule about the field itself, and what is wrong with it.
+/// Names the tag that breaks a rule about the field itself, and says what is wrong with it.
 pub(super) fn broken(broken: Broken, tags: &TagList) -> Detail {
     let Broken { cause, tag } = broken;
     let Some(value) = tags.get(tag) else { return Detail::new(format_args!("{tag}= is missing")) };
@@ -34,7 +34,9 @@ pub(super) fn broken(broken: Broken, tags: &TagList) -> Detail {
     Detail::new(format_args!("{tag}={} {problem}", quoted(value)))
 }
 
-/// How a signature does not agree with the body or with the time of arrival.
+/// Says how a signature disagrees with the body or with the time of arrival.
+///
+/// Returns `None` for any other cause.
 pub(super) fn body_or_clock(cause: DkimCause, signature: &Signature, bodies: &BodyHashes, arrival: i64) -> Option<Detail> {
     let body = signature.body_canonicalization;
     match (cause, signature.length, signature.expires_at) {
@@ -61,7 +63,7 @@ pub(super) fn body_or_clock(cause: DkimCause, signature: &Signature, bodies: &Bo
     }
 }
 
-/// Why an answer holds no key record.
+/// Says why an answer holds no key record. Returns `None` for any cause but `KeyMalformed`.
 pub(super) fn no_key(cause: DkimCause, answer: &Answer) -> Option<Detail> {
     if cause != DkimCause::KeyMalformed {
         return None;
@@ -75,13 +77,13 @@ pub(super) fn no_key(cause: DkimCause, answer: &Answer) -> Option<Detail> {
     Some(if faults.is_empty() { Detail::new("the DNS answer cannot be used") } else { Detail::new(faults.join("; ")) })
 }
 
-/// A signature that no key of its name could verify.
+/// A signature that no key at its name verifies.
 pub(super) struct Failure<'f, 'm> {
     pub(super) signature: &'f Signature<'m>,
     pub(super) records: &'f KeyRecords,
-    /// The record that came closest.
+    /// The record that came closest to verifying the signature.
     pub(super) record: &'f KeyRecord,
-    /// What was found before the key was there.
+    /// The detail that was found before the key was known.
     pub(super) before: Option<Detail>,
 }
 
@@ -129,7 +131,7 @@ impl Display for Name {
     }
 }
 
-/// A time, or its number of seconds when no calendar goes so far.
+/// Returns Unix seconds as a time, or as a number when the calendar does not reach so far.
 fn time(seconds: u64) -> String {
     let timestamp = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     timestamp.map_or_else(|| seconds.to_string(), |timestamp| timestamp.to_string())

@@ -1,4 +1,5 @@
-//! Which fields a signature covers (RFC 6376 5.4.2) and their canonical form (3.4.1, 3.4.2).
+//! Chooses the fields that a signature covers (RFC 6376 5.4.2), and canonicalizes them
+//! (RFC 6376 3.4.1, 3.4.2).
 
 use super::canonicalization::{Canonicalization, is_wsp};
 use crate::message::Field;
@@ -6,17 +7,20 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// The fields of a section by name.
+/// An index of the fields of a section by name.
 #[derive(Debug)]
 pub(crate) struct NameIndex<'s, 'm> {
     fields: &'s [Field<'m>],
-    /// The first octets of each name.
+    /// The first octets of each field's name, in the order of the fields.
     first: Vec<u64>,
-    /// First octets of the name and position, in the order of name and position. Made when it is worth it.
+    /// The first octets of each name with the position of its field, sorted by name and position.
+    /// The list is made at the first choice that is larger than [`FEW`].
     order: OnceLock<Vec<(u64, usize)>>,
 }
 
-/// Names times fields up to which looking at each field is faster than sorting them. Beyond, choosing is linear in `h=`.
+/// The product of names and fields up to which it is faster to look at each field than to sort.
+///
+/// Beyond it, the sorted list keeps the choice linear in the length of `h=`.
 const FEW: usize = 4096;
 
 impl<'s, 'm> NameIndex<'s, 'm> {
@@ -25,13 +29,16 @@ impl<'s, 'm> NameIndex<'s, 'm> {
         Self { fields, first, order: OnceLock::new() }
     }
 
-    /// The signed fields in the order of `names`: for each name the lowest field not yet taken, nothing when there is none
-    /// left. The signature itself, at position `own`, is never among them: it was not there when it was made.
+    /// Returns the signed fields, in the order of `names`.
+    ///
+    /// For each name it takes the lowest field that is not yet taken, or none if no field is left.
+    /// It never takes the signature itself, at position `own`.
+    /// That field was not there when the signature was made.
     pub(crate) fn signed(&self, names: &[&[u8]], own: usize) -> Vec<&'s Field<'m>> {
         if names.len().saturating_mul(self.fields.len()) <= FEW { self.found(names, own) } else { self.looked_up(names, own) }
     }
 
-    /// [`Self::signed`] by looking at each field for each name.
+    /// Does the work of [`Self::signed`] by looking at each field for each name.
     pub(super) fn found(&self, names: &[&[u8]], own: usize) -> Vec<&'s Field<'m>> {
         let mut free = vec![true; self.fields.len()];
         if let Some(own) = free.get_mut(own) {
@@ -52,7 +59,7 @@ impl<'s, 'm> NameIndex<'s, 'm> {
         signed
     }
 
-    /// [`Self::signed`] by the order of names.
+    /// Does the work of [`Self::signed`] with the sorted list of names.
     pub(super) fn looked_up(&self, names: &[&[u8]], own: usize) -> Vec<&'s Field<'m>> {
         let order = self.order.get_or_init(|| ordered(self.fields, &self.first));
         let mut taken = vec![0_usize; order.len()];
@@ -71,7 +78,7 @@ impl<'s, 'm> NameIndex<'s, 'm> {
         names.iter().filter_map(lowest).collect()
     }
 
-    /// The entries of `order` with this name.
+    /// Returns the range of the entries of `order` that have this name.
     fn group(&self, order: &[(u64, usize)], name: &[u8]) -> Range<usize> {
         let first = first_octets(name);
         let compare = |&(other, at): &(u64, usize)| other.cmp(&first).then_with(|| compare_names(name_at(self.fields, at), name));
@@ -94,15 +101,17 @@ fn name_at<'m>(fields: &[Field<'m>], at: usize) -> &'m [u8] {
     fields.get(at).map(Field::name).unwrap_or_default()
 }
 
-/// Octets of a name that [`NameIndex`] compares as one number.
+/// The number of octets of a name that [`NameIndex`] compares as one number.
 const FIRST: usize = size_of::<u64>();
 
-/// Compares names whose first octets are the same.
+/// Compares two names whose first octets are the same.
 fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().skip(FIRST).map(u8::to_ascii_lowercase).cmp(b.iter().skip(FIRST).map(u8::to_ascii_lowercase))
 }
 
-/// The first octets in lower case, as a number in the order of names. A name has no octet 0, so that shorter ones differ.
+/// Returns the first octets of a name in lower case, as a number that sorts as the names do.
+///
+/// No name has an octet 0, so a shorter name gives a different number.
 fn first_octets(name: &[u8]) -> u64 {
     let octets = name.first_chunk().copied().unwrap_or_else(|| {
         let mut octets = [0; FIRST];
@@ -112,12 +121,12 @@ fn first_octets(name: &[u8]) -> u64 {
     u64::from_be_bytes(octets.map(|octet| octet.to_ascii_lowercase()))
 }
 
-/// Appends the canonical form of a field.
+/// Appends the canonical form of a field to `out`.
 pub(crate) fn put_field(field: &Field, canonicalization: Canonicalization, out: &mut Vec<u8>) {
     match canonicalization {
         Canonicalization::Simple => {
             out.extend_from_slice(field.raw);
-            // A message may end in its last field, without the line end that the field was signed with.
+            // A message may end in its last field, without the line end that the signer saw.
             if !field.raw.ends_with(b"\r\n") {
                 out.extend_from_slice(b"\r\n");
             }
@@ -129,8 +138,10 @@ pub(crate) fn put_field(field: &Field, canonicalization: Canonicalization, out: 
     }
 }
 
-/// Appends the canonical form of a signature's own field: the value of `b=`, which stands at `blank` in the field's value,
-/// is left out with the white space around it, and so is the final CRLF (RFC 6376 3.7).
+/// Appends the canonical form of a signature's own field to `out` (RFC 6376 3.7).
+///
+/// It leaves out the final CRLF, and the value of `b=` with the white space around it, which
+/// is at `blank` in the field's value.
 pub(crate) fn put_signature(field: &Field, blank: &Range<usize>, canonicalization: Canonicalization, out: &mut Vec<u8>) {
     let value = value_without_line_end(field);
     let before = value.get(..blank.start).unwrap_or_default();
@@ -146,13 +157,16 @@ pub(crate) fn put_signature(field: &Field, blank: &Range<usize>, canonicalizatio
     }
 }
 
-/// A field's value without its final CRLF.
+/// Returns a field's value without its final CRLF.
 pub(crate) fn value_without_line_end<'m>(field: &Field<'m>) -> &'m [u8] {
     let value = field.value();
     value.strip_suffix(b"\r\n").unwrap_or(value)
 }
 
-/// RFC 6376 3.4.2: the name in lower case, the value unfolded, white space reduced to one space and trimmed.
+/// Appends the relaxed form of a field to `out` (RFC 6376 3.4.2).
+///
+/// The name is in lower case, and the value is unfolded.
+/// White space in the value is reduced to one space, and trimmed at both ends.
 fn put_relaxed(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.reserve(name.len() + value.len() + 3);
     out.extend(name.iter().map(u8::to_ascii_lowercase));
@@ -169,7 +183,9 @@ fn put_relaxed(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// White space is space, tab and CRLF; a CR or LF alone is an octet like any other (G2).
+/// Returns `text` without the white space at its start.
+///
+/// White space is space, tab and CRLF. A bare CR or LF is an octet like any other (G2).
 fn skip_white_space(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [b'\r', b'\n', rest @ ..] = text {
         text = rest;

@@ -1,4 +1,4 @@
-//! Key records (RFC 6376 3.6.1, RFC 8463 4) and how one is had from DNS.
+//! Reads key records (RFC 6376 3.6.1, RFC 8463 4) from the answers of DNS.
 
 use super::algorithm::Algorithm;
 use super::crypto::{PublicKey, Unusable};
@@ -8,14 +8,14 @@ use crate::auth::kept::Kept;
 use crate::dns::{Answer, Domain, Outcome, QueryName, Unanswered};
 use std::sync::{Arc, LazyLock};
 
-/// A key record that could be read; whether its key can be used is another question.
+/// A key record that could be read. Its key may still be unusable.
 #[derive(Debug)]
 pub(crate) struct KeyRecord {
-    /// t=y: the domain is testing DKIM.
+    /// True when the record says t=y: the domain is testing DKIM.
     pub(crate) testing: bool,
-    /// t=s: i= must be d= itself.
+    /// True when the record says t=s: i= must be d= itself.
     pub(crate) strict: bool,
-    /// What the record does not permit, if anything.
+    /// The use that the record does not permit, if there is one.
     not_for: Option<NotFor>,
     key_type: KeyType,
     key: Result<PublicKey, UnusableKey>,
@@ -28,7 +28,7 @@ enum KeyType {
     Unknown,
 }
 
-/// What a record may withhold.
+/// A use that a record may not permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum NotFor {
     #[error("h= of the key does not permit sha256")]
@@ -37,7 +37,7 @@ enum NotFor {
     Mail,
 }
 
-/// Why a text is no key record.
+/// The reason why a text is no key record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum KeyRecordError {
     #[error("{0}")]
@@ -48,7 +48,7 @@ pub(crate) enum KeyRecordError {
     NoKey,
 }
 
-/// Why the key of a record cannot be used.
+/// The reason why the key of a record cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnusableKey {
     #[error("p= is empty: the key is revoked")]
@@ -79,7 +79,7 @@ impl UnusableKey {
 }
 
 impl KeyRecord {
-    /// Reads a record. `g=`, which RFC 6376 dropped, and `n=` are ignored.
+    /// Reads a key record. Ignores `n=`, and `g=`, which RFC 6376 dropped.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, KeyRecordError> {
         let tags = TagList::parse(text)?;
         if let Some(version) = tags.get("v")
@@ -112,7 +112,7 @@ impl KeyRecord {
         })
     }
 
-    /// The key, when it may be used for a signature of this kind.
+    /// Returns the key, or a cause if a signature with this algorithm may not use it.
     pub(crate) fn key_for(&self, algorithm: Algorithm) -> Result<&PublicKey, DkimCause> {
         match &self.key {
             Err(UnusableKey::Revoked) => Err(DkimCause::KeyRevoked),
@@ -122,7 +122,7 @@ impl KeyRecord {
         }
     }
 
-    /// Why [`Self::key_for`] has no key for a signature of this kind, for people.
+    /// Explains to people why [`Self::key_for`] has no key for a signature with this algorithm.
     pub(super) fn refusal(&self, algorithm: Algorithm) -> String {
         match (&self.key, self.not_for) {
             (Err(unusable @ UnusableKey::Revoked), _) => unusable.to_string(),
@@ -133,7 +133,9 @@ impl KeyRecord {
         }
     }
 
-    /// Size of an RSA key in bits, also of one that is not used for its size.
+    /// Returns the size of an RSA key in bits, even of one that is refused for its size.
+    ///
+    /// Returns `None` for any other key.
     pub(crate) fn bits(&self) -> Option<u32> {
         match &self.key {
             Ok(key) => key.bits(),
@@ -168,29 +170,31 @@ fn read_key(text: &[u8], key_type: KeyType) -> Result<PublicKey, UnusableKey> {
     }
 }
 
-/// What stands before an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410 4).
+/// The octets before an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410 4).
 const ED25519_HEADER: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// The name at which a key stands (RFC 6376 3.6.2.1); none when DNS cannot hold it.
+/// Returns the name that holds a key (RFC 6376 3.6.2.1), or `None` if DNS cannot hold it.
 pub(crate) fn key_name(selector: &Domain, domain: &Domain) -> Option<QueryName> {
     QueryName::new(&[selector.as_str(), "._domainkey.", domain.as_str()].concat())
 }
 
-/// Most records at one name that are tried for a signature.
+/// The largest number of records at one name that are tried for a signature.
 pub(super) const MAX_RECORDS: usize = 3;
 
-/// The key records of an answer, in octet order, so that the order in which they came does not matter. At least one.
+/// The key records of an answer, at least one.
+///
+/// They are in octet order, so that the order in which they came does not matter.
 pub(crate) struct KeyRecords {
     first: Arc<KeyRecord>,
-    /// What follows it, nearly always nothing.
+    /// The records after the first; nearly always there are none.
     others: Vec<Arc<KeyRecord>>,
 }
 
 impl KeyRecords {
-    /// The records in an answer, at most three.
+    /// Returns the readable records of an answer, at most [`MAX_RECORDS`].
     ///
     /// # Errors
-    /// Why there are none.
+    /// Returns the cause if there is no such record.
     pub(crate) fn of(answer: &Answer) -> Result<Self, DkimCause> {
         match &answer.outcome {
             Outcome::Records(_) => {}
@@ -208,8 +212,9 @@ impl KeyRecords {
         Ok(Self { first, others: records.take(MAX_RECORDS - 1).collect() })
     }
 
-    /// Tries one record after the other (RFC 6376 6.1.2). Returns the first that succeeds, otherwise the one that came closest, with
-    /// its result.
+    /// Tries one record after the other (RFC 6376 6.1.2).
+    ///
+    /// Returns the first record that succeeds, or else the one that came closest, with its result.
     pub(crate) fn try_each<T>(
         &self,
         mut attempt: impl FnMut(&KeyRecord) -> Result<T, DkimCause>,
@@ -225,13 +230,16 @@ impl KeyRecords {
         best
     }
 
-    /// How many records are tried.
+    /// Returns the number of records that are tried.
     pub(crate) fn count(&self) -> usize {
         1 + self.others.len()
     }
 }
 
-/// A key that was used says more than one that could not be, and one that a domain is testing says least.
+/// Returns a number that is larger the closer an attempt came to a pass.
+///
+/// A key that was used says more than one that could not be used.
+/// A key that its domain is testing says least.
 fn closeness(cause: DkimCause) -> u8 {
     match cause {
         DkimCause::TestingKey => 0,
@@ -240,7 +248,7 @@ fn closeness(cause: DkimCause) -> u8 {
     }
 }
 
-/// The TXT records of an answer in octet order.
+/// Returns the TXT records of an answer in octet order.
 pub(super) fn sorted_texts(answer: &Answer) -> Vec<&Arc<[u8]>> {
     let mut texts: Vec<_> = answer.texts().collect();
     texts.sort_unstable();

@@ -1,19 +1,19 @@
-//! DKIM by RFC 6376, 8301 and 8463.
+//! Verifies DKIM signatures (RFC 6376, 8301 and 8463).
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
 //! | `tags` | tag lists |
 //! | `algorithm` | the algorithms of signatures |
 //! | `canonicalization` | the two canonicalizations |
-//! | `signature` | what a signature says, and the rules about it |
+//! | `signature` | the content of a signature, and the rules about it |
 //! | `header` | the signed fields and their canonical form |
 //! | `body` | the canonical body and its hashes |
 //! | `relaxed` | the relaxed canonical body |
-//! | `sink` | where canonical octets go |
+//! | `sink` | the target of canonical octets |
 //! | `octets` | finding octets with wide registers |
 //! | `key` | key records |
 //! | `crypto` | public keys and verification |
-//! | `explain` | what is wrong in particular, for people |
+//! | `explain` | texts for people that say what exactly is wrong |
 
 pub(crate) mod algorithm;
 mod body;
@@ -46,50 +46,51 @@ use signature::{Kind, Signature};
 use std::cmp::Reverse;
 use tags::{TagList, without_fws};
 
-/// What one DKIM-Signature field came to, in header order.
+/// The outcome of one DKIM-Signature field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureOutcome {
-    /// The result and why.
+    /// The cause of the result, which also gives the result word.
     pub cause: DkimCause,
-    /// d=, when it is a name.
+    /// The domain in d=, if it is a name.
     pub domain: Option<Domain>,
-    /// s=, when it is a name (it may have several labels).
+    /// The selector in s=, if it is a name. It may have several labels.
     pub selector: Option<Domain>,
-    /// a= as written, lower case, at most 64 printable characters.
+    /// The value of a= in lower case, at most 64 characters, if it is printable.
     pub algorithm: Option<String>,
-    /// i= as written, when present and printable, at most 320 characters.
+    /// The value of i= without white space, at most 320 characters, if it is printable.
     pub identity: Option<String>,
-    /// The first characters of b=, at least eight when it has them (RFC 6008).
+    /// The first characters of b=, eight if it has so many (RFC 6008).
     pub signature_start: Option<String>,
-    /// t= in Unix seconds.
+    /// The time in t=, in Unix seconds.
     pub signed_at: Option<u64>,
-    /// x= in Unix seconds.
+    /// The time in x=, in Unix seconds.
     pub expires_at: Option<u64>,
-    /// Size of the RSA key in bits, when a key was read.
+    /// The size of the RSA key in bits, if a key was read.
     pub key_bits: Option<u32>,
-    /// The key says t=y.
+    /// True when the key says t=y.
     pub testing_key: bool,
-    /// What is wrong in particular.
+    /// The text for people that says what exactly is wrong.
     pub detail: Option<Detail>,
 }
 
-/// What bears on DKIM besides the message.
+/// The parameters of DKIM besides the message.
 #[derive(Debug, Clone, Copy)]
 pub struct DkimParameters<'a> {
-    /// The author domain, when there is one: signatures that could align are taken before others.
+    /// The author domain, if there is one. Signatures that could align with it are taken first.
     pub author: Option<&'a Domain>,
-    /// Arrival in Unix seconds: t= and x= are judged by it.
+    /// The time of arrival in Unix seconds, with which t= and x= are compared.
     pub arrival: i64,
-    /// What a key in testing mode means.
+    /// The meaning of a key in testing mode.
     pub testing_key: TestingKey,
-    /// Limits on signatures.
+    /// The limits on signatures.
     pub limits: &'a Limits,
 }
 
-/// Verifies every DKIM-Signature field within the limits; one outcome a field, in header order.
+/// Verifies every DKIM-Signature field within the limits.
 ///
-/// `bodies` holds the hashes of this section's body, so that ARC need not hash it again. Keys are asked for in a fixed order,
-/// those first whose d= could align, all at the same time.
+/// Returns one outcome for each field, in header order.
+/// `bodies` holds the hashes of this section's body, so that ARC need not hash it again.
+/// Keys are asked for in a fixed order, all at the same time, first those whose d= could align.
 pub async fn verify(
     session: &Session<'_>,
     section: &HeaderSection<'_>,
@@ -123,9 +124,11 @@ pub async fn verify(
     candidates.into_iter().map(|candidate| candidate.outcome).collect()
 }
 
-/// Applies every rule that needs no key. Returns the positions of the candidates whose key must be asked for, in that order:
-/// first those that can pass, those before others whose d= shares more with the author domain; then those that failed,
-/// because under a key in testing mode a failure is none.
+/// Applies every rule that needs no key.
+///
+/// Returns the positions of the candidates whose key must be asked for, in the order of asking.
+/// First come those that can pass, sorted by how much their d= shares with the author domain.
+/// Then come those that failed, because a failure under a key in testing mode does not count.
 fn settle_without_keys(candidates: &mut [Candidate], bodies: &BodyHashes, parameters: &DkimParameters) -> Vec<usize> {
     let readable = |candidate: &Candidate| candidate.tags.is_some();
     let mut order: Vec<_> = (0..candidates.len()).filter(|&at| candidates.get(at).is_some_and(readable)).collect();
@@ -156,15 +159,15 @@ fn settle_without_keys(candidates: &mut [Candidate], bodies: &BodyHashes, parame
     open
 }
 
-/// One DKIM-Signature field on its way to an outcome.
+/// One DKIM-Signature field whose outcome is being decided.
 struct Candidate<'m> {
     position: usize,
     field: Field<'m>,
-    /// None when the field is too large or no tag list.
+    /// The tags, or `None` if the field is too large or holds no tag list.
     tags: Option<TagList<'m>>,
-    /// What was read, when no rule about the field itself is broken.
+    /// The signature, if no rule about the field itself is broken.
     signature: Option<Signature<'m>>,
-    /// The cause is final unless the key changes it.
+    /// The outcome so far. Its cause is final unless the key changes it.
     outcome: SignatureOutcome,
 }
 
@@ -188,6 +191,8 @@ impl<'m> Candidate<'m> {
     }
 
     /// Reads the signature and applies the rules that need no key.
+    ///
+    /// Returns the cause of the first broken rule.
     fn check(&mut self, bodies: &BodyHashes, parameters: &DkimParameters) -> Result<(), DkimCause> {
         let tags = self.tags.as_ref().ok_or(DkimCause::Malformed)?;
         let names = parameters.limits.dkim_signed_names;
@@ -196,7 +201,7 @@ impl<'m> Candidate<'m> {
             self.outcome.detail = Some(explain::broken(broken, tags));
             broken.cause
         })?;
-        // A name that DNS cannot hold has no key; the other rules come first.
+        // If DNS cannot hold the key's name, there is no key. All other rules come first.
         self.outcome.cause = DkimCause::KeyNotFound;
         let signature = self.signature.insert(signature);
         signature.check_body_and_clock(bodies, parameters.arrival).inspect_err(|cause| {
@@ -257,7 +262,7 @@ impl SignatureOutcome {
         }
     }
 
-    /// What can be told of a signature before it is judged.
+    /// Returns the parts of the outcome that the tags give before the signature is judged.
     fn describe(tags: &TagList) -> Self {
         Self {
             domain: signature::name(tags, "d"),
@@ -272,13 +277,15 @@ impl SignatureOutcome {
     }
 }
 
-/// The first eight characters that are not white space.
+/// Returns the first eight characters that are not white space, if they are printable.
 fn signature_start(text: &[u8]) -> Option<String> {
     let start: Vec<u8> = text.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).take(8).collect();
     printable(&start, 8)
 }
 
-/// The text when it is not empty, has at most `limit` characters and no control characters.
+/// Returns the first `limit` characters of `text`.
+///
+/// Returns `None` if they are not UTF-8, if there are none, or if a control character is there.
 fn printable(text: &[u8], limit: usize) -> Option<String> {
     let text = std::str::from_utf8(text.get(..text.len().min(limit * 4))?).ok()?;
     (!text.is_empty() && text.chars().all(|character| !character.is_control())).then(|| text.chars().take(limit).collect())

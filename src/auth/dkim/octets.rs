@@ -1,22 +1,24 @@
-//! Where an octet stands in a block of 64, as a bit each, the first in the lowest: with registers as wide as the processor has them.
+//! Finds an octet in a block of 64 octets, with registers as wide as the processor has them.
+//!
+//! The result has one bit for each octet of the block; the lowest bit stands for the first octet.
 
 #![expect(clippy::inline_always, reason = "inlined, so that it is compiled for the registers of the caller")]
 
 use wide::u8x16;
 
-/// Octets in a block.
+/// The size of a block in octets.
 pub(super) const BLOCK: usize = 64;
 
-/// Work over blocks, which is compiled once for each width of registers.
+/// Work on blocks, which is compiled once for each width of registers.
 pub(super) trait Work {
     fn run(self, finder: impl Fn(&[u8; BLOCK], u8) -> u64);
 }
 
-/// Does `work` with the widest registers.
+/// Runs `work` with the widest registers that the processor has.
 pub(super) fn widest(work: impl Work) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has what the function is compiled for.
+        // SAFETY: the processor has the feature that the function is compiled for.
         #[expect(unsafe_code, reason = "halves the time that canonicalisation takes")]
         unsafe {
             avx2(work);
@@ -36,7 +38,7 @@ fn avx2(work: impl Work) {
             let wanted = _mm256_set1_epi8(octet.cast_signed());
             let (lanes, _) = block.as_chunks::<32>();
             lanes.iter().rev().fold(0, |bits, lanes| {
-                // SAFETY: `lanes` is 32 octets, as many as are loaded, and may stand at any address.
+                // SAFETY: `lanes` has 32 octets, as many as are loaded, at any address.
                 #[expect(unsafe_code, reason = "loads are by pointer")]
                 let lanes = unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) };
                 bits << 32 | u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(lanes, wanted)).cast_unsigned())

@@ -1,4 +1,6 @@
-//! The relaxed canonical body (RFC 6376 3.4.4): what most signatures cover, and after hashing the largest part of the work.
+//! Writes the relaxed canonical body (RFC 6376 3.4.4).
+//!
+//! Most signatures cover this form, and after hashing it is the largest part of the work.
 
 #![expect(clippy::inline_always, reason = "inlined, so that it is compiled for the registers of the caller")]
 
@@ -6,13 +8,17 @@ use super::canonicalization::is_wsp;
 use super::octets::{BLOCK, Work, widest};
 use super::sink::Sink;
 
-/// Small pieces are gathered up to this size, because a call of the hash costs more than copying them.
+/// The size in octets up to which small pieces are gathered.
+///
+/// A call to the hash costs more than copying them.
 const GATHERED: usize = 4096;
-/// A run at least this long goes to the sink from where it stands.
+/// The length in octets from which a run goes to the sink without being copied.
 const LONG_RUN: usize = 512;
 
-/// Writes the canonical form of `body` into `sink`. Blocks in which nothing changes cost a few comparisons; in the others only
-/// what changes is looked at one by one.
+/// Writes the canonical form of `body` into `sink`.
+///
+/// A block in which nothing changes costs a few comparisons.
+/// In the other blocks, only the octets that change are looked at one by one.
 pub(super) fn relaxed(body: &[u8], sink: &mut impl Sink) {
     let content = without_trailing_blank_lines(body);
     if !content.is_empty() {
@@ -20,7 +26,7 @@ pub(super) fn relaxed(body: &[u8], sink: &mut impl Sink) {
     }
 }
 
-/// Ends behind the last octet that is neither white space nor part of a trailing empty line (G1).
+/// Returns `body` without the white space and the empty lines at its end (G1).
 fn without_trailing_blank_lines(mut body: &[u8]) -> &[u8] {
     loop {
         while let [rest @ .., b' ' | b'\t'] = body {
@@ -72,8 +78,11 @@ impl<S: Sink> Work for Relaxed<'_, '_, S> {
     }
 }
 
-/// Which octets of a block go, and which are tabs; none when there is no white space. Of a run of white space the last octet
-/// stays, as a space, unless CRLF follows it. `after` is what follows the block.
+/// Returns the octets of a block that are left out, and the tabs, as one bit for each octet.
+///
+/// Of a run of white space the last octet stays, as a space, unless CRLF follows it.
+/// `after` returns the octets after the block.
+/// Returns `None` if the block has no white space.
 #[inline(always)]
 fn changes<'c>(
     block: &[u8; BLOCK],
@@ -96,10 +105,10 @@ fn changes<'c>(
     Some((gone, tabs))
 }
 
-/// Room for the gathered pieces and one copy of fixed size behind them.
+/// The size in octets that holds the gathered pieces, and one copy of fixed size after them.
 const ROOM: usize = GATHERED + BLOCK;
 
-/// What goes to the sink, gathered.
+/// The octets for the sink, gathered into larger pieces.
 struct Pieces<'c, 's, S> {
     content: &'c [u8],
     gathered: [u8; ROOM],
@@ -108,14 +117,14 @@ struct Pieces<'c, 's, S> {
 }
 
 impl<S: Sink> Pieces<'_, '_, S> {
-    /// Hands on `from..to` of the content.
+    /// Passes `from..to` of the content on to the sink.
     #[inline(always)]
     fn put(&mut self, from: usize, to: usize) {
         let length = to - from;
         if self.length + length > GATHERED || length >= LONG_RUN {
             self.flush();
         }
-        // A copy of fixed size is cheaper than one of the right size.
+        // A copy of fixed size is cheaper than one of the exact size.
         let (source, target) = (self.content.get(from..from + BLOCK), self.gathered.get_mut(self.length..self.length + BLOCK));
         if let (true, Some(source), Some(target)) = (length <= BLOCK, source, target) {
             target.copy_from_slice(source);

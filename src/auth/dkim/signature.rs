@@ -1,4 +1,5 @@
-//! What a signature field says, and the rules that need neither body nor key (RFC 6376 3.5, 6.1.1).
+//! Reads signature fields, and applies the rules about their tags, the body and the clock
+//! (RFC 6376 3.5, 6.1.1).
 
 use super::algorithm::Algorithm;
 use super::body::BodyHashes;
@@ -13,15 +14,17 @@ use crate::message::Field;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use std::ops::Range;
 
-/// A rule about the field itself that is broken, and the tag that breaks it.
+/// A broken rule about the field itself, and the tag that breaks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) cause: DkimCause,
     pub(crate) tag: &'static str,
 }
 
-/// The name in `d=` or `s=`: labels that DNS can hold, of letters, digits and underscores with hyphens between, U-labels
-/// converted (F-14, RFC 8616).
+/// Returns the name in `d=` or `s=`, or `None` if it is no name that DNS can hold.
+///
+/// Its labels consist of letters, digits and underscores, with hyphens between them.
+/// U-labels are converted (F-14, RFC 8616).
 pub(crate) fn name(tags: &TagList, tag: &str) -> Option<Domain> {
     let text = std::str::from_utf8(tags.get(tag)?).ok()?;
     if text.ends_with('.') {
@@ -32,19 +35,20 @@ pub(crate) fn name(tags: &TagList, tag: &str) -> Option<Domain> {
     (hyphens_inside && name.query_name().is_some()).then_some(name)
 }
 
-/// The two fields that sign a message, and what they do not have in common.
+/// The kind of a field that signs a message, with the rules in which the two kinds differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// DKIM-Signature: v=1, From must be signed, i= is an identity.
     Dkim,
-    /// ARC-Message-Signature: v= is ignored, ARC-Seal must not be signed, i= is an instance (RFC 8617 4.1.2).
+    /// ARC-Message-Signature: v= is ignored, ARC-Seal must not be signed, i= is an instance
+    /// (RFC 8617 4.1.2).
     Arc,
 }
 
-/// A signature over body and header fields that could verify.
+/// A signature over body and header fields that breaks no rule about its own field.
 #[derive(Debug)]
 pub(crate) struct Signature<'m> {
-    /// Position of the field in the section.
+    /// The position of the field in the section.
     position: usize,
     field: Field<'m>,
     pub(crate) algorithm: Algorithm,
@@ -57,7 +61,7 @@ pub(crate) struct Signature<'m> {
     pub(super) header_canonicalization: Canonicalization,
     pub(super) body_canonicalization: Canonicalization,
     pub(super) signed_names: Vec<&'m [u8]>,
-    /// Where the value of b= stands in the field's value.
+    /// The position of the value of b= in the field's value.
     blank: Range<usize>,
     pub(super) length: Option<u64>,
     pub(super) signed_at: Option<u64>,
@@ -65,8 +69,9 @@ pub(crate) struct Signature<'m> {
 }
 
 impl<'m> Signature<'m> {
-    /// Reads a field whose tag list is `tags`; `domains` are the [`name`]s in d= and s=. At most `names` names in h=. The first
-    /// rule that is broken is the error.
+    /// Reads a field whose tag list is `tags`. Returns the first broken rule as the error.
+    ///
+    /// `domains` are the [`name`]s in d= and s=. h= may have at most `names` names.
     pub(crate) fn read(
         kind: Kind,
         (position, field): (usize, Field<'m>),
@@ -115,7 +120,9 @@ impl<'m> Signature<'m> {
         })
     }
 
-    /// The rules about the body and the clock. l= is compared without hashing (F-17); the body is hashed when all else holds.
+    /// Checks the rules about the body and the clock.
+    ///
+    /// l= is compared without hashing (F-17). The body is hashed only if all other rules hold.
     pub(crate) fn check_body_and_clock(&self, bodies: &BodyHashes, arrival: i64) -> Result<(), DkimCause> {
         if let Some(length) = self.length {
             match length.cmp(&bodies.length(self.body_canonicalization)) {
@@ -140,19 +147,21 @@ impl<'m> Signature<'m> {
         })
     }
 
-    /// Whether h= names this field.
+    /// Returns whether h= names this field.
     pub(crate) fn signs(&self, name: &str) -> bool {
         self.signed_names.iter().any(|signed| signed.eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    /// Whether t= lies more than ten minutes after arrival.
+    /// Returns whether t= is more than ten minutes after arrival.
     pub(crate) fn is_signed_in_future(&self, arrival: i64) -> bool {
         const TOLERANCE: i64 = 600;
         self.signed_at
             .is_some_and(|signed| i64::try_from(signed).map_or(true, |signed| signed > arrival.saturating_add(TOLERANCE)))
     }
 
-    /// Verifies the signature under the key of a record, which has to be one for this signature. `scratch` is overwritten.
+    /// Verifies the signature with the key of a record, which must permit this signature.
+    ///
+    /// It overwrites `scratch`.
     pub(crate) fn verified_by(&self, record: &KeyRecord, index: &NameIndex, scratch: &mut Vec<u8>) -> Result<(), DkimCause> {
         let key = record.key_for(self.algorithm)?;
         if record.strict && self.identity.as_ref().is_some_and(|identity| *identity != self.domain) {
@@ -161,7 +170,7 @@ impl<'m> Signature<'m> {
         self.verifies(key, index, scratch).then_some(()).ok_or(DkimCause::SignatureMismatch)
     }
 
-    /// Whether the signature verifies under `key`. `scratch` is overwritten.
+    /// Returns whether the signature verifies with `key`. It overwrites `scratch`.
     fn verifies(&self, key: &PublicKey, index: &NameIndex, scratch: &mut Vec<u8>) -> bool {
         key.verifies(&self.header_digest(index, scratch), &self.octets)
     }
@@ -176,7 +185,10 @@ impl<'m> Signature<'m> {
     }
 }
 
-/// The names in h=, counted before they are read. Empty names name no field.
+/// Returns the names in h= without empty ones, which name no field.
+///
+/// The names are counted before they are read. Returns a cause if there are more than `limit`,
+/// if a DKIM signature does not name From, or if a signature of ARC names ARC-Seal.
 fn signed_names(kind: Kind, list: &[u8], limit: usize) -> Result<Vec<&[u8]>, DkimCause> {
     let count = memchr::memchr_iter(b':', list).count() + 1;
     if count > limit {
@@ -192,7 +204,9 @@ fn signed_names(kind: Kind, list: &[u8], limit: usize) -> Result<Vec<&[u8]>, Dki
     }
 }
 
-/// The canonicalisations of header and body in c=, when they are known and q= offers DNS; otherwise the tag.
+/// Returns the canonicalizations of header and body in c=.
+///
+/// Returns the tag `q` or `c` as the error if q= does not offer DNS, or if c= is not known.
 fn methods(kind: Kind, tags: &TagList) -> Result<(Canonicalization, Canonicalization), &'static str> {
     if tags.get("q").is_some_and(|list| !elements(list).any(|method| method.eq_ignore_ascii_case(b"dns/txt"))) {
         return Err("q");
@@ -200,7 +214,8 @@ fn methods(kind: Kind, tags: &TagList) -> Result<(Canonicalization, Canonicaliza
     let Some(text) = tags.get("c") else {
         return Ok(match kind {
             Kind::Dkim => (Canonicalization::Simple, Canonicalization::Simple),
-            // RFC 8617 takes DKIM's default over, but what seals in practice, and its test suite, mean relaxed as in ARC-Seal.
+            // RFC 8617 adopts DKIM's default.
+            // But real sealers, and ARC's test suite, mean relaxed as in ARC-Seal.
             Kind::Arc => (Canonicalization::Relaxed, Canonicalization::Relaxed),
         });
     };
@@ -210,7 +225,7 @@ fn methods(kind: Kind, tags: &TagList) -> Result<(Canonicalization, Canonicaliza
     Ok((header, body))
 }
 
-/// The domain in i=, which must be d= or lie below it (RFC 6376 6.1.1).
+/// Returns the domain in i=, which must be d= or lie below it (RFC 6376 6.1.1).
 fn identity(tags: &TagList, domain: &Domain) -> Result<Option<Domain>, DkimCause> {
     let Some(text) = tags.get("i") else {
         return Ok(None);

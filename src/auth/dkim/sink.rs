@@ -1,6 +1,6 @@
-//! Where canonical octets go.
+//! Defines the target that canonical octets are written into.
 
-/// Where canonical octets go.
+/// A target of canonical octets.
 pub(super) trait Sink {
     fn put(&mut self, octets: &[u8]);
 }

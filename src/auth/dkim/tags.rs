@@ -1,4 +1,4 @@
-//! Tag lists (RFC 6376 3.2), read strictly: of signatures, of keys and of ARC's fields.
+//! Reads tag lists strictly (RFC 6376 3.2): those of signatures, of keys and of ARC's fields.
 
 use crate::detail::quoted;
 use base64::Engine;
@@ -17,43 +17,43 @@ pub(crate) struct TagList<'a> {
 struct Tag<'a> {
     name: &'a [u8],
     value: &'a [u8],
-    /// Where the value stands in the text, with the white space around it.
+    /// The position of the value in the text, with the white space around it.
     span: Range<usize>,
 }
 
-/// Why a text is no tag list.
+/// The reason why a text is no tag list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TagListError {
-    /// An octet that no value may hold.
+    /// The text has an octet that no value may hold.
     #[error("octet {octet:#04x} at position {at} may not stand in a tag list")]
     Octet {
         /// The octet.
         octet: u8,
-        /// Where it stands, from 0.
+        /// The position of the octet, from 0.
         at: usize,
     },
-    /// A semicolon follows another, or nothing.
+    /// A semicolon follows another one, or is at the beginning.
     #[error("nothing stands before the semicolon at position {at}")]
     Empty {
-        /// Where it stands, from 0.
+        /// The position of the semicolon, from 0.
         at: usize,
     },
-    /// A part without `=`, or with something else than a name before it.
+    /// A part has no `=`, or something other than a name before it.
     #[error("{part} is not a tag with its value")]
     NotATag {
         /// The part, quoted.
         part: String,
     },
-    /// A tag stands twice (F-42).
+    /// A tag occurs twice (F-42).
     #[error("the tag {name} stands twice")]
     Doubled {
-        /// Its name, quoted.
+        /// The name of the tag, quoted.
         name: String,
     },
 }
 
 impl<'a> TagList<'a> {
-    /// Reads `text`, a field's value without its final CRLF, or a DNS record.
+    /// Reads `text`, which is a field's value without its final CRLF, or a DNS record.
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, TagListError> {
         if let Some(at) = invalid_octet(text) {
             return Err(TagListError::Octet { octet: text.get(at).copied().unwrap_or_default(), at });
@@ -86,22 +86,25 @@ impl<'a> TagList<'a> {
         }
     }
 
-    /// The value of a tag, without white space around it. Names are case-sensitive.
+    /// Returns the value of a tag without white space around it. Names are case-sensitive.
     pub(crate) fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.tag(name).map(|tag| tag.value)
     }
 
-    /// Where the value of a tag stands in the text, with the white space around it.
+    /// Returns the position of a tag's value in the text, with the white space around it.
     pub(crate) fn span(&self, name: &str) -> Option<Range<usize>> {
         self.tag(name).map(|tag| tag.span.clone())
     }
 
-    /// The name of the first tag.
+    /// Returns the name of the first tag.
     pub(crate) fn first_name(&self) -> Option<&'a [u8]> {
         self.tags.first().map(|tag| tag.name)
     }
 
-    /// The number in a tag: none when it is absent, an error when it is not made of digits. What is too large is the largest number.
+    /// Returns the number in a tag, or `None` if the tag is absent.
+    ///
+    /// Returns an error if the value is not made of digits.
+    /// A number that is too large becomes the largest one.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, InvalidNumber> {
         self.get(name).map(number).transpose()
     }
@@ -111,7 +114,7 @@ impl<'a> TagList<'a> {
     }
 }
 
-/// A tag that should hold a decimal number holds something else.
+/// The error for a tag that should hold a decimal number and holds something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidNumber;
 
@@ -122,10 +125,11 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, InvalidNumber> {
     Ok(digits.iter().fold(0_u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))))
 }
 
-/// The position of the first octet that no value may hold: values hold visible octets and folding white space; octets above 127 come
-/// with RFC 8616.
+/// Returns the position of the first octet that no value may hold.
+///
+/// Values hold visible octets, folding white space, and by RFC 8616 octets above 127.
 fn invalid_octet(text: &[u8]) -> Option<usize> {
-    // Counting without an early end takes a few instructions for many octets.
+    // Counting without an early exit takes only a few instructions for many octets.
     let bad = |octet: u8| usize::from((octet < b' ' && octet != b'\t') || octet == 0x7f);
     let is_valid = |run: &[u8]| run.iter().map(|&octet| bad(octet)).sum::<usize>() == 0;
     let mut rest = text;
@@ -147,7 +151,7 @@ fn is_tag_name(name: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(|&octet| octet.is_ascii_alphanumeric() || octet == b'_')
 }
 
-/// A name that two tags have.
+/// Returns a name that two tags have.
 fn doubled<'a>(tags: &[Tag<'a>]) -> Option<&'a [u8]> {
     const FEW: usize = 24;
     if tags.len() <= FEW {
@@ -163,7 +167,7 @@ fn is_fws(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Without the folding white space around it.
+/// Returns `text` without the folding white space around it.
 pub(crate) fn trim_fws(text: &[u8]) -> &[u8] {
     let mut text = trim_fws_start(text);
     while let [rest @ .., last] = text
@@ -183,7 +187,9 @@ fn trim_fws_start(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Without the folding white space in it. A value of a tag list holds CR and LF only in folds.
+/// Returns `text` without the folding white space in it.
+///
+/// A value of a tag list holds CR and LF only in folds.
 pub(crate) fn without_fws(text: &[u8]) -> Cow<'_, [u8]> {
     let next = |text: &[u8]| memchr::memchr3(b' ', b'\t', b'\r', text);
     let Some(mut end) = next(text) else { return Cow::Borrowed(text) };
@@ -201,7 +207,7 @@ pub(crate) fn without_fws(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(kept)
 }
 
-/// The elements of a colon-separated list, without the white space around them.
+/// Returns the elements of a colon-separated list, without the white space around them.
 pub(crate) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&octet| octet == b':').map(trim_fws)
 }
@@ -211,7 +217,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
-/// Decodes base64 with white space in it, as `base64string` of RFC 6376 3.5 permits: with padding or without. Never empty.
+/// Decodes base64 with or without padding, and with white space in it.
+///
+/// `base64string` of RFC 6376 3.5 permits that. Returns `None` if the text is invalid or empty.
 pub(crate) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     BASE64.decode(without_fws(text)).ok().filter(|octets| !octets.is_empty())
 }

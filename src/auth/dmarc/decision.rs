@@ -1,4 +1,4 @@
-//! The result of DMARC, with what is unknown counted only where it could change it (A43).
+//! Decides the result of DMARC. An unknown answer counts only where it could change it (A43).
 
 use super::judgement::{Alignment, DmarcFlag, Identifier, Pair};
 use super::knowledge::{DiscoveryRules, Knowledge, RecordProblem, Stop};
@@ -10,13 +10,13 @@ use crate::dns::Domain;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The result words of DMARC.
+/// A result word of DMARC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DmarcResult {
     /// An authenticated identifier is aligned.
     Pass,
-    /// None is.
+    /// No authenticated identifier is aligned.
     Fail,
     /// There is no policy.
     None,
@@ -27,7 +27,7 @@ pub enum DmarcResult {
 }
 
 impl DmarcResult {
-    /// The word.
+    /// Returns the word as the standard writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -39,32 +39,32 @@ impl DmarcResult {
     }
 }
 
-/// What DMARC came to.
+/// The outcome of DMARC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The result.
     pub result: DmarcResult,
-    /// Where the record in force stands.
+    /// The policy domain: the name that holds the record in force.
     pub policy_domain: Option<Domain>,
     /// The record in force.
     pub record: Option<Arc<Record>>,
-    /// The author's organizational domain, when it had to be found.
+    /// The author's organizational domain, if it had to be found.
     pub organizational_domain: Option<Domain>,
     /// The published policy that applies to this author domain.
     pub published: Option<Policy>,
-    /// The same after `t=y` (A27).
+    /// The published policy, lowered if the record says `t=y` (A27).
     pub effective: Option<Policy>,
-    /// For each identifier given, how it relates to the author domain.
+    /// The relation of each given identifier to the author domain.
     pub alignment: Vec<Alignment>,
-    /// What a reader should see.
+    /// The flags that a reader of the verdict should see.
     pub flags: Vec<DmarcFlag>,
-    /// What was wrong with records.
+    /// The faults of records.
     pub faults: Vec<RecordFault>,
-    /// The same in particular, and TXT records that were ignored.
+    /// The faults in detail, with the TXT records that were ignored.
     pub details: Vec<(RecordProblem, Detail)>,
 }
 
-/// Decides, or says which question is open.
+/// Decides, or returns the question that is open as the error.
 pub(super) fn decide(
     author: &Domain,
     identifiers: &[Identifier],

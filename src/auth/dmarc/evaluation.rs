@@ -1,4 +1,6 @@
-//! The questions that a decision needs, asked one after the other: every question is one that the result hangs on.
+//! Asks the questions that a decision needs, one after the other.
+//!
+//! Each question is one on which the result depends.
 
 use super::decision::{Decision, DmarcResult, decide};
 use super::judgement::{Alignment, Identifier};
@@ -7,23 +9,23 @@ use super::walk::{InForce, policy};
 use super::{DmarcFlag, knowledge::Assumed};
 use crate::dns::{Domain, Purpose, Question, RecordType, Session};
 
-/// DMARC for one author domain.
+/// The evaluation of DMARC for one author domain.
 pub struct Dmarc<'s, 'r> {
     session: &'s Session<'r>,
     author: Domain,
     rules: DiscoveryRules,
-    /// Distinct domains that may be walked for alignment.
+    /// The number of distinct domains that may be walked for alignment.
     alignment_walks: usize,
     knowledge: Knowledge,
 }
 
 impl<'s, 'r> Dmarc<'s, 'r> {
-    /// DMARC for `author`, its questions asked through `session`.
+    /// Creates the evaluation for `author`, which asks its questions through `session`.
     pub fn new(session: &'s Session<'r>, author: Domain, rules: DiscoveryRules, alignment_walks: usize) -> Self {
         Self { session, author, rules, alignment_walks, knowledge: Knowledge::default() }
     }
 
-    /// Policy discovery alone, so that it can go on while identifiers are being authenticated.
+    /// Does policy discovery alone, which can proceed while identifiers are being authenticated.
     pub async fn discover(&mut self) {
         loop {
             let open = {
@@ -34,7 +36,7 @@ impl<'s, 'r> Dmarc<'s, 'r> {
                 }
             };
             match open {
-                // What is unknown is weighed with the identifiers.
+                // The decision weighs unknown answers together with the identifiers.
                 None | Some(Stop::Branch(_)) => return,
                 Some(stop) => self.ask(stop).await,
             }
@@ -49,7 +51,7 @@ impl<'s, 'r> Dmarc<'s, 'r> {
             })
     }
 
-    /// Decides with these identifiers, asking for what alignment needs.
+    /// Decides with these identifiers, and asks the questions that alignment needs.
     pub async fn decide(&mut self, identifiers: &[Identifier]) -> Decision {
         let (identifiers, kept, over_limit) = self.within_limit(identifiers);
         loop {
@@ -68,18 +70,23 @@ impl<'s, 'r> Dmarc<'s, 'r> {
         }
     }
 
-    /// What is known already decides with these identifiers, without another question.
+    /// Decides with these identifiers and the answers so far.
+    ///
+    /// Returns `None` if that needs another question.
     pub fn decided(&self, identifiers: &[Identifier]) -> Option<Decision> {
         decide(&self.author, identifiers, &self.knowledge, self.rules).ok()
     }
 
-    /// The identifiers whose domains are within the limit of distinct domains, and for each given one whether it is.
+    /// Applies the limit on distinct domains to the identifiers.
+    ///
+    /// Returns the identifiers within the limit, for each given one whether it is within the limit,
+    /// and whether any is over it.
     fn within_limit(&self, identifiers: &[Identifier]) -> (Vec<Identifier>, Vec<bool>, bool) {
         let mut domains: Vec<&Domain> = Vec::new();
         let kept: Vec<bool> = identifiers
             .iter()
             .map(|identifier| match &identifier.domain {
-                // These cost no walk.
+                // An unknown domain costs no walk, and neither do the next ones.
                 None => true,
                 Some(domain)
                     if *domain == self.author || domain.common_labels(&self.author) == 0 || domains.contains(&domain) =>

@@ -1,4 +1,4 @@
-//! Alignment, and the policy in force, under what is known and assumed (RFC 9989 4.4, 5.3).
+//! Judges alignment and the policy in force, under what is known and assumed (RFC 9989 4.4, 5.3).
 
 use super::knowledge::{Assumed, Existence, Stop};
 use super::policy::{AlignmentMode, Policy};
@@ -6,27 +6,27 @@ use super::record::Record;
 use super::walk::{InForce, organization, policy};
 use crate::dns::Domain;
 
-/// Whether an identifier is authenticated.
+/// The certainty with which an identifier is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Certainty {
-    /// It passed.
+    /// The identifier passed.
     Authenticated,
-    /// What is unknown could have made it pass.
+    /// The identifier did not pass, but an unknown answer could have made it pass.
     Possible,
 }
 
-/// An identifier that passed or could have (A40).
+/// An identifier that passed or could have passed (A40).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identifier {
-    /// Its domain; none when that is unknown too, so that it could be any.
+    /// The domain of the identifier. `None` means that it is unknown and could be any domain.
     pub domain: Option<Domain>,
-    /// `aspf` or `adkim` decides.
+    /// The mechanism, which selects `aspf` or `adkim`.
     pub mechanism: Mechanism,
-    /// Whether it passed.
+    /// The certainty with which the identifier passed.
     pub certainty: Certainty,
 }
 
-/// Where an identifier comes from.
+/// The mechanism that an identifier comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mechanism {
     /// SPF: the domain of MAIL FROM, or HELO for the null path.
@@ -35,41 +35,43 @@ pub enum Mechanism {
     Dkim,
 }
 
-/// Something about the decision that a reader of the verdict should see.
+/// A property of the decision that a reader of the verdict should see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DmarcFlag {
-    /// The guard took a record at a public suffix for the suffix's own (A30).
+    /// The guard treated a record at a public suffix as the suffix's own (A30).
     Guarded,
-    /// Whether the author domain exists is unknown: the milder of np and sp applies (A26).
+    /// It is unknown whether the author domain exists: the milder of np and sp applies (A26).
     ExistenceUnknown,
-    /// An identifier was not walked because of its budget: it counts as not aligned.
+    /// The budget did not suffice to walk an identifier, which counts as not aligned.
     AlignmentBudget,
 }
 
-/// How an identifier relates to the author domain.
+/// The relation of an identifier to the author domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alignment {
-    /// It passed and is aligned.
+    /// The identifier passed and is aligned.
     Aligned,
-    /// It is aligned, and what is unknown could have made it pass.
+    /// The identifier is aligned, and an unknown answer could have made it pass.
     PossiblyAligned,
-    /// It is not aligned.
+    /// The identifier is not aligned.
     NotAligned,
-    /// The result was settled without it.
+    /// The result was settled without the identifier.
     NotLookedAt,
 }
 
-/// DMARC's word and the effective policy: the pair that all completions must agree on, a pass included (Decisions: unknown answers).
+/// The DMARC word and the effective policy.
+///
+/// All completions must agree on this pair, even when it is a pass (Decisions: unknown answers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pair {
     NoPolicy,
     Pass(Policy),
     Fail(Policy),
-    /// It hangs on something unknown by itself.
+    /// The word or the policy is unknown even under this completion.
     Open,
 }
 
-/// One completion judged.
+/// The judgement under one set of completions.
 pub(super) struct Judged<'k> {
     pub(super) pair: Pair,
     pub(super) in_force: Option<InForce<'k>>,
@@ -80,7 +82,9 @@ pub(super) struct Judged<'k> {
     pub(super) flags: Vec<DmarcFlag>,
 }
 
-/// Judges under what is known and assumed.
+/// Judges the author domain under what is known and assumed.
+///
+/// Returns the question that is open as the error.
 pub(super) fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Assumed<'k>) -> Result<Judged<'k>, Stop> {
     let mut judged = Judged {
         pair: Pair::NoPolicy,
@@ -96,7 +100,8 @@ pub(super) fn judge<'k>(author: &Domain, identifiers: &[Identifier], known: &Ass
         judged.flags.push(DmarcFlag::Guarded);
     }
     let Some(record) = in_force.record else {
-        // Alignment is not looked at: an assumed record could hold any policy, so that no pair is sure under it.
+        // An assumed record could hold any policy, so no pair is certain under it.
+        // Alignment is not looked at.
         judged.pair = if in_force.assumed_malformed { Pair::NoPolicy } else { Pair::Open };
         judged.in_force = Some(in_force);
         return Ok(judged);
@@ -131,7 +136,7 @@ fn organization_of(author: &Domain, known: &Assumed<'_>) -> Option<Domain> {
     organization(author, known).ok().map(|organization| organization.domain)
 }
 
-/// The policy of a record that stands above the author domain (A25, A26).
+/// Returns the policy that applies from a record above the author domain (A25, A26).
 fn applicable(record: &Record, known: &Assumed<'_>, flags: &mut Vec<DmarcFlag>) -> Result<Option<Policy>, Stop> {
     let (existing, nonexistent) = (record.subdomain_policy(), record.nonexistent_policy());
     if existing == nonexistent {
@@ -148,7 +153,7 @@ fn applicable(record: &Record, known: &Assumed<'_>, flags: &mut Vec<DmarcFlag>) 
     }
 }
 
-/// Alignment of all identifiers under one record (A41, A24).
+/// The alignment of all identifiers under one record (A41, A24).
 struct Alignments {
     rows: Vec<Alignment>,
     organization: Option<Domain>,
@@ -158,7 +163,8 @@ struct Alignments {
 impl Alignments {
     fn of(author: &Domain, identifiers: &[Identifier], record: &Record, known: &Assumed<'_>) -> Result<Self, Stop> {
         let mut alignment = Self { rows: vec![Alignment::NotLookedAt; identifiers.len()], organization: None, flags: Vec::new() };
-        // What passed comes first: once something is aligned, the possible ones cannot matter and cost no question.
+        // The identifiers that passed come first.
+        // Once one of them is aligned, the possible ones do not matter and cost no question.
         for certainty in [Certainty::Authenticated, Certainty::Possible] {
             if certainty == Certainty::Possible && alignment.certain() {
                 break;
@@ -195,7 +201,7 @@ impl Alignments {
         mode: AlignmentMode,
         known: &Assumed<'_>,
     ) -> Result<bool, Stop> {
-        // A domain that is not known could be the author's.
+        // An unknown domain could be the author's.
         let Some(domain) = domain else { return Ok(true) };
         if domain == author {
             return Ok(true);
@@ -209,6 +215,7 @@ impl Alignments {
             self.flags.push(DmarcFlag::Guarded);
         }
         // An organizational domain is the name itself or a parent of it.
+        // So a domain that is not at or below the author's is not aligned.
         if !home.refused && !domain.is_at_or_below(&home.domain) {
             return Ok(false);
         }

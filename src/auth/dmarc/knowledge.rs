@@ -1,4 +1,5 @@
-//! What is known of the `_dmarc` names and of the author domain's existence, while a message is judged.
+//! Holds what is known of the `_dmarc` names and of the author domain's existence, while a message
+//! is judged.
 
 use super::record::ignored;
 use super::{Psd, Record, RecordFault, is_dmarc};
@@ -10,32 +11,34 @@ use std::sync::{Arc, LazyLock};
 
 static KNOWN: LazyLock<Kept<usize, Record>> = LazyLock::new(Kept::new);
 
-/// How organizational domains are found.
+/// The rules by which organizational domains are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiscoveryRules {
-    /// Tree walk or public suffix list.
+    /// The way of discovery: the tree walk or the public suffix list.
     pub discovery: Discovery,
-    /// Treat a record without `psd` at a public suffix as the suffix's own (A30).
+    /// True when a record without `psd` at a public suffix is treated as the suffix's own (A30).
     pub psl_guard: bool,
-    /// Reporting addresses looked at in a record.
+    /// The number of reporting addresses that are looked at in a record.
     pub report_addresses: usize,
 }
 
-/// What stands at `_dmarc.<name>`.
+/// The content of `_dmarc.<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AtName {
     /// No record, or several that were discarded.
     Absent,
     /// One record.
     Record(Arc<Record>),
-    /// The question was not answered, or not usably (A44).
+    /// The question got no answer, or an unusable one (A44).
     Unknown,
     /// The budget refused the question.
     Refused,
 }
 
 impl AtName {
-    /// Reads the answer to the TXT question at `_dmarc.<name>`; whether several records were discarded comes with it (A11, A12).
+    /// Reads the answer to the TXT question at `_dmarc.<name>` (A11, A12).
+    ///
+    /// Also returns whether several records were discarded.
     fn read(answer: &Answer, max_addresses: usize) -> (Self, bool) {
         match &answer.outcome {
             Outcome::NoData | Outcome::NxDomain => (Self::Absent, false),
@@ -55,10 +58,10 @@ impl AtName {
     }
 }
 
-/// Most TXT records that are told of because they were ignored.
+/// The largest number of ignored TXT records that are described.
 const MAX_IGNORED: usize = 8;
 
-/// Whether the author domain exists (A26).
+/// The existence of the author domain (A26).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existence {
     Exists,
@@ -76,18 +79,18 @@ impl Existence {
     }
 }
 
-/// How an unknown name might turn out (A43).
+/// A possible content of an unknown name (A43).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completion {
     NoRecord,
-    /// A valid record of any policy.
+    /// A valid record, with any policy.
     Valid(Psd),
     /// A record that gives no DMARC.
     Malformed,
 }
 
 impl Completion {
-    /// The completions of an unknown name: at a public suffix with the guard on, `psd=n` is not one.
+    /// Returns the completions of an unknown name. With the guard, a public suffix has no `psd=n`.
     pub(super) fn of(name: &Domain, rules: DiscoveryRules) -> &'static [Self] {
         const ALL: [Completion; 5] = [
             Completion::NoRecord,
@@ -100,25 +103,26 @@ impl Completion {
     }
 }
 
-/// What the pure decision asks for when it cannot go on.
+/// The answer or assumption that the pure decision lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The record at this name was not asked for yet.
+    /// The record at this name, which was not asked for yet.
     Ask(Domain),
-    /// Whether the author domain exists was not asked yet.
+    /// The existence of the author domain, which was not asked for yet.
     AskExistence,
-    /// This name is unknown, and no completion is assumed yet.
+    /// The content of this unknown name, for which no completion is assumed yet.
     Branch(Domain),
 }
 
-/// Answers so far.
+/// The answers so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Knowledge {
     names: Vec<(Domain, AtName)>,
     pub(super) existence: Option<Existence>,
-    /// Record errors, for diagnostics and the report's `error` (A12).
+    /// The names at which several records were discarded, for diagnostics and the report's `error`
+    /// (A12).
     several_records_at: Vec<Domain>,
-    /// TXT records that were meant to be DMARC records and are none.
+    /// The TXT records that were meant to be DMARC records and are none.
     ignored: Vec<Detail>,
 }
 
@@ -127,7 +131,7 @@ impl Knowledge {
         self.names.push((name, at));
     }
 
-    /// Learns what the answer to the TXT question at `_dmarc.<name>` says.
+    /// Learns the answer to the TXT question at `_dmarc.<name>`.
     pub(super) fn learn_from(&mut self, name: Domain, answer: &Answer, max_addresses: usize) {
         let (at, several) = AtName::read(answer, max_addresses);
         for text in answer.texts() {
@@ -147,12 +151,12 @@ impl Knowledge {
         self.names.iter().find(|(known, _)| known == name).map(|(_, at)| at)
     }
 
-    /// The names whose question was not answered, or not usably.
+    /// Returns the names whose question got no answer, or an unusable one.
     pub(super) fn unknown(&self) -> impl Iterator<Item = &Domain> {
         self.names.iter().filter(|(_, at)| *at == AtName::Unknown).map(|(name, _)| name)
     }
 
-    /// Faults of the record in force and of the names passed on the way.
+    /// Returns the faults of the record in force, and of the names on the way to it.
     pub(super) fn faults(&self, record: Option<&Record>) -> Vec<RecordFault> {
         let several = (!self.several_records_at.is_empty()).then_some(RecordFault::SeveralRecords);
         let mut faults: Vec<_> =
@@ -162,7 +166,7 @@ impl Knowledge {
         faults
     }
 
-    /// The same in particular, with the TXT records that were ignored.
+    /// Returns the same faults in detail, with the TXT records that were ignored.
     pub(super) fn details(&self, record: Option<&Record>) -> Vec<(RecordProblem, Detail)> {
         let several = self.several_records_at.iter().map(|name| {
             (
@@ -176,10 +180,10 @@ impl Knowledge {
     }
 }
 
-/// What may be wrong at a `_dmarc` name.
+/// A kind of problem at a `_dmarc` name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordProblem {
-    /// Several records stand there (A12).
+    /// There are several records (A12).
     Several,
     /// The record in force has faults.
     Malformed,
@@ -187,18 +191,18 @@ pub enum RecordProblem {
     Ignored,
 }
 
-/// What a name is taken to hold while one set of completions is tried.
+/// The content that a name is taken to have while one set of completions is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum View<'k> {
     Absent,
     Record(&'k Arc<Record>),
-    /// A record that is only assumed: its policy could be any.
+    /// An assumed record, which could have any policy.
     Assumed(Completion),
-    /// Never to be asked, because the budget is used up.
+    /// Nothing, because the budget is used up and the name will not be asked for.
     Refused,
 }
 
-/// The knowledge, with what unknown names are assumed to hold.
+/// The knowledge, and the assumed contents of unknown names.
 pub(super) struct Assumed<'k> {
     pub(super) knowledge: &'k Knowledge,
     pub(super) completions: Vec<(Domain, Completion)>,

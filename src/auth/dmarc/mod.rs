@@ -1,14 +1,14 @@
-//! DMARC by RFC 9989.
+//! Evaluates DMARC (RFC 9989).
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
 //! | `policy` | the words of a record |
-//! | `record` | a record and what is wrong with it (A11 to A19) |
-//! | `report_address` | its reporting addresses (A17) |
-//! | `knowledge` | what is known of the `_dmarc` names so far |
+//! | `record` | a record and its faults (A11 to A19) |
+//! | `report_address` | the reporting addresses of a record (A17) |
+//! | `knowledge` | the answers about the `_dmarc` names so far |
 //! | `walk` | tree walk, organizational domain, policy domain (A20 to A30) |
-//! | `judgement` | alignment and the policy in force, under what is known and assumed (A24 to A26, A40, A41) |
-//! | `survey` | which results unknown answers could bring about (A43) |
+//! | `judgement` | alignment and policy in force, as known and assumed (A24 to A26, A40, A41) |
+//! | `survey` | the results that unknown answers could bring about (A43) |
 //! | `decision` | the result, unknown answers included (A40 to A45) |
 //! | `evaluation` | the questions that the decision needs, asked one after the other |
 

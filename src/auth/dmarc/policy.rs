@@ -2,20 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a domain owner asks for mail that fails, from mild to strict.
+/// The policy that a domain owner asks for when mail fails, from mild to strict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
-    /// Nothing.
+    /// Take no action.
     None,
-    /// Treat as suspicious.
+    /// Treat the message as suspicious.
     Quarantine,
-    /// Reject.
+    /// Reject the message.
     Reject,
 }
 
 impl Policy {
-    /// The word, in lower case.
+    /// Returns the word in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -24,12 +24,12 @@ impl Policy {
         }
     }
 
-    /// Reads the word in any case (A14).
+    /// Reads the word in any case (A14). Returns `None` for any other word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::None, Self::Quarantine, Self::Reject].into_iter().find(|policy| word.eq_ignore_ascii_case(policy.as_str()))
     }
 
-    /// One level milder, as `t=y` asks (A27).
+    /// Returns the policy that is one level milder, as `t=y` asks (A27).
     pub fn lowered(self) -> Self {
         match self {
             Self::Reject => Self::Quarantine,
@@ -44,30 +44,30 @@ impl std::fmt::Display for Policy {
     }
 }
 
-/// How exactly an authenticated identifier must agree with the author domain.
+/// The mode of alignment: how exactly an identifier must agree with the author domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[allow(missing_docs)] // the words of the standard
 pub enum AlignmentMode {
-    /// The organizational domains are equal.
+    /// The organizational domains must be equal.
     #[default]
     #[serde(rename = "r")]
     Relaxed,
-    /// The domains are equal.
+    /// The domains must be equal.
     #[serde(rename = "s")]
     Strict,
 }
 
-/// The `psd` tag.
+/// The value of the `psd` tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Psd {
-    /// `u`: not said.
+    /// `u`: the record does not say.
     #[default]
     #[serde(rename = "u")]
     Unknown,
-    /// `y`: a public suffix domain.
+    /// `y`: the name is a public suffix domain.
     #[serde(rename = "y")]
     Yes,
-    /// `n`: an organizational domain.
+    /// `n`: the name is an organizational domain.
     #[serde(rename = "n")]
     No,
 }

@@ -1,4 +1,4 @@
-//! A DMARC policy record (RFC 9989 4.7 and 4.8).
+//! Reads DMARC policy records (RFC 9989 4.7 and 4.8).
 
 use super::{AlignmentMode, Policy, Psd, report_address};
 use crate::auth::dmarc::ReportAddress;
@@ -6,54 +6,56 @@ use crate::detail::{Detail, quoted};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
-/// What a record asks for, its defaults filled in (A13 to A19).
+/// The content of a DMARC record, with defaults for absent tags (A13 to A19).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The text as found, octets that are not UTF-8 replaced.
+    /// The text as it was found, with octets that are not UTF-8 replaced.
     pub text: String,
-    /// The policies.
+    /// The policies for the name itself and for names below it.
     pub policies: Policies,
-    /// `adkim`.
+    /// The value of `adkim`.
     pub adkim: AlignmentMode,
-    /// `aspf`.
+    /// The value of `aspf`.
     pub aspf: AlignmentMode,
-    /// `psd`.
+    /// The value of `psd`.
     pub psd: Psd,
-    /// `t=y`.
+    /// True when the record says `t=y`.
     pub testing: bool,
-    /// `fo` as published, lower case; `0` when absent or invalid (A18).
+    /// The value of `fo` in lower case; `0` when it is absent or invalid (A18).
     pub failure_options: String,
-    /// Where aggregate reports are asked for, in the order of the record.
+    /// The addresses that ask for aggregate reports, in the order of the record.
     pub report_addresses: Vec<ReportAddress>,
-    /// What was wrong with it, each kind once.
+    /// The kinds of faults of the record, each once.
     pub faults: Vec<RecordFault>,
-    /// What was wrong with it in particular, at most eight things.
+    /// The faults of the record in detail, at most eight.
     pub details: Vec<Detail>,
 }
 
 /// The policy tags of a record, taken together (A16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policies {
-    /// All that are there are valid.
+    /// All policy tags of the record are valid, and `p` is there.
     Published {
-        /// `p`.
+        /// The policy in `p`.
         p: Policy,
-        /// `sp`.
+        /// The policy in `sp`.
         sp: Option<Policy>,
-        /// `np`.
+        /// The policy in `np`.
         np: Option<Policy>,
     },
-    /// `p` is missing, or one of them is invalid, and a reporting address is valid: the record means `p=none` for all names.
+    /// `p` is missing or a policy tag is invalid, but a reporting address is valid.
+    /// The record means `p=none` for all names.
     Monitoring,
-    /// The same without reporting address: there is no DMARC for this message.
+    /// `p` is missing or a policy tag is invalid, and no reporting address is valid.
+    /// There is no DMARC for this message.
     Unusable,
 }
 
-/// Something wrong with a record; none of them stops its evaluation by itself.
+/// A fault of a record. No fault stops the evaluation on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordFault {
-    /// Several DMARC records at the name: all were discarded.
+    /// The name has several DMARC records: all were discarded.
     SeveralRecords,
     /// `p` is missing.
     MissingPolicy,
@@ -61,23 +63,24 @@ pub enum RecordFault {
     InvalidPolicy,
     /// `adkim`, `aspf`, `fo`, `psd` or `t` is invalid: its default counts.
     InvalidTag,
-    /// A tag stands twice: the first counts.
+    /// A tag occurs twice: the first counts.
     DuplicateTag,
     /// A part is not `name=value`: it was left out.
     DroppedPart,
     /// A reporting address is invalid or not `mailto:`.
     InvalidReportAddress,
-    /// More reporting addresses than are looked at.
+    /// The record has more reporting addresses than are looked at.
     ReportAddressLimit,
 }
 
-/// Whether a TXT record is a DMARC record at all: `v=DMARC1` comes first, and only white space before a semicolon or the end
-/// follows it (A11, RFC 9989 4.7).
+/// Returns whether a TXT record is a DMARC record at all (A11, RFC 9989 4.7).
+///
+/// It begins with `v=DMARC1`, and only white space may follow before a semicolon or the end.
 pub fn is_dmarc(text: &[u8]) -> bool {
     split_version(text).is_some()
 }
 
-/// What follows the version; none when the text is no DMARC record.
+/// Returns the text after the version, or `None` if the text is no DMARC record.
 fn split_version(text: &[u8]) -> Option<&[u8]> {
     let rest = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V"))?;
     let rest = trim_wsp_start(rest).strip_prefix(b"=")?;
@@ -85,10 +88,12 @@ fn split_version(text: &[u8]) -> Option<&[u8]> {
     matches!(rest.first(), None | Some(b';')).then_some(rest)
 }
 
-/// Octets at the beginning of a TXT record in which a version is looked for.
+/// The number of octets at the beginning of a TXT record in which a version is looked for.
 const VERSION_WITHIN: usize = 32;
 
-/// Why a TXT record that was meant to be a DMARC record is none (A11); none when it is one, or was meant to be something else.
+/// Says why a TXT record that was meant to be a DMARC record is none (A11).
+///
+/// Returns `None` for a DMARC record, and for a text that was meant to be something else.
 pub(super) fn ignored(text: &[u8]) -> Option<&'static str> {
     let start = text.get(..VERSION_WITHIN).unwrap_or(text).to_ascii_lowercase();
     let word = memchr::memmem::find(&start, b"dmarc1")?;
@@ -122,7 +127,7 @@ fn trim_wsp(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// The tags of a record before they are judged.
+/// The values of a record's tags before they are judged.
 #[derive(Default)]
 struct Tags<'t> {
     p: Option<&'t str>,
@@ -178,7 +183,7 @@ impl<'t> Tags<'t> {
     }
 }
 
-/// Most things wrong with a record that are told in particular.
+/// The largest number of faults of one record that are described in detail.
 const MAX_DETAILS: usize = 8;
 
 #[derive(Default)]
@@ -197,7 +202,7 @@ impl Faults {
         }
     }
 
-    /// The value of a tag, or its default with a note when it is invalid (A14).
+    /// Reads the value of a tag. Notes an invalid value and returns the default (A14).
     fn or_default<T: Default>(&mut self, tag: &str, value: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> T {
         let Some(value) = value else { return T::default() };
         read(value).unwrap_or_else(|| {
@@ -208,8 +213,9 @@ impl Faults {
 }
 
 impl Record {
-    /// Reads one TXT record; none when it is no DMARC record (A11). Total: any octets give a record or none.
+    /// Reads one TXT record. Returns `None` if it is no DMARC record (A11).
     ///
+    /// Any octets give a record or `None`.
     /// At most `max_addresses` reporting addresses are looked at (F.1).
     pub fn parse(text: &[u8], max_addresses: usize) -> Option<Self> {
         let rest = split_version(text)?;
@@ -260,7 +266,7 @@ impl Record {
         if any_valid_uri { Policies::Monitoring } else { Policies::Unusable }
     }
 
-    /// The policy for the name that holds this record.
+    /// Returns the policy for the name that holds this record. `None` means that there is no DMARC.
     pub fn policy(&self) -> Option<Policy> {
         match self.policies {
             Policies::Published { p, .. } => Some(p),
@@ -269,7 +275,7 @@ impl Record {
         }
     }
 
-    /// The policy for an existing name below (A25).
+    /// Returns the policy for a name below that exists (A25).
     pub fn subdomain_policy(&self) -> Option<Policy> {
         match self.policies {
             Policies::Published { p, sp, .. } => Some(sp.unwrap_or(p)),
@@ -277,7 +283,7 @@ impl Record {
         }
     }
 
-    /// The policy for a name below that does not exist (A25).
+    /// Returns the policy for a name below that does not exist (A25).
     pub fn nonexistent_policy(&self) -> Option<Policy> {
         match self.policies {
             Policies::Published { p, sp, np } => Some(np.or(sp).unwrap_or(p)),
@@ -311,7 +317,9 @@ fn yes_or_no(value: &str) -> Option<bool> {
     }
 }
 
-/// `0` and `1` exclude each other, every letter at most once (A18).
+/// Reads the value of `fo` (A18).
+///
+/// Returns `None` if it has both `0` and `1`, or if an option is unknown or doubled.
 fn failure_options(value: &str) -> Option<FailureOptions> {
     let mut options = Vec::new();
     for option in value.split(':').map(trim_wsp) {

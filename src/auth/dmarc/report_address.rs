@@ -1,18 +1,18 @@
-//! The reporting addresses of a record (A17).
+//! Reads the reporting addresses of a record (A17).
 
 use crate::dns::Domain;
 use crate::message::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longest local part in octets (RFC 5321 4.5.3.1.1).
+/// The longest local part in octets (RFC 5321 4.5.3.1.1).
 const MAX_LOCAL_PART: usize = 64;
 
-/// One `mailto:` address of a `rua` tag, decoded.
+/// One decoded `mailto:` address of a `rua` tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReportAddress {
-    /// The local part as RFC 5321 writes it: a dot-string, or a quoted-string where it needs quotes.
+    /// The local part in the form of RFC 5321: a dot-string, or a quoted-string if it needs quotes.
     pub local_part: String,
-    /// The domain.
+    /// The domain of the address.
     pub domain: Domain,
 }
 
@@ -46,12 +46,12 @@ impl schemars::JsonSchema for ReportAddress {
     }
 }
 
-/// What a `rua` tag holds.
+/// The content of a `rua` tag.
 pub(super) struct List<'v> {
     pub(super) addresses: Vec<ReportAddress>,
-    /// At least one URI is valid, of whatever scheme (A16).
+    /// True when at least one URI is valid, whatever its scheme is (A16).
     pub(super) any_valid: bool,
-    /// The first that is not, or is of a scheme that is not supported.
+    /// The first URI that is invalid, or whose scheme is not supported.
     pub(super) invalid: Option<&'v str>,
     pub(super) over_limit: bool,
 }
@@ -80,7 +80,9 @@ pub(super) fn read_list(value: &str, max: usize) -> List<'_> {
     list
 }
 
-/// The URI without the one size that RFC 7489 allowed behind it: `!`, digits, a unit or none.
+/// Returns the URI without the one size that RFC 7489 allowed after it.
+///
+/// The size is a `!`, digits, and perhaps a unit.
 fn without_size(uri: &str) -> &str {
     let Some((before, size)) = uri.rsplit_once('!') else { return uri };
     let digits = size.strip_suffix(['k', 'm', 'g', 't', 'K', 'M', 'G', 'T']).unwrap_or(size);
@@ -111,12 +113,15 @@ fn read_uri(uri: &str) -> Uri {
     }
 }
 
-/// RFC 3986 characters but `!`, which must be percent-encoded (A17); U-labels in the domain are tolerated (H14).
+/// Returns whether a URI may hold `byte`.
+///
+/// That is any character of RFC 3986 but `!`, which must be percent-encoded (A17).
+/// Octets of U-labels in the domain are tolerated (H14).
 fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@$&'()*+,;=%".contains(&byte) || !byte.is_ascii()
 }
 
-/// Percent-decoding, once.
+/// Percent-decodes `text` once. Returns `None` if an escape is invalid or the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -142,7 +147,9 @@ fn read_address(address: &str) -> Option<ReportAddress> {
     usable.then_some(ReportAddress { local_part, domain: path.domain })
 }
 
-/// A local part that is no dot-string is written as a quoted-string; it holds no second `@`.
+/// Reads an address whose local part is no dot-string, and writes that part as a quoted-string.
+///
+/// Returns `None` if the address has a second `@`.
 fn quoted(address: &str) -> Option<Path> {
     let (local, domain) = address.split_once('@')?;
     if local.is_empty() || domain.contains('@') || local.contains(['<', '>', '"', '\\']) {
@@ -151,7 +158,9 @@ fn quoted(address: &str) -> Option<Path> {
     Path::parse_strictly(format!("\"{local}\"@{domain}").as_bytes())
 }
 
-/// Whether mail can go to this domain: a host name (RFC 1123 2.1), and no address in disguise.
+/// Returns whether mail can go to this domain.
+///
+/// It must be a host name (RFC 1123 2.1), and not an IP address.
 fn is_mail_host(domain: &Domain) -> bool {
     let is_host_label = |label: &str| {
         let ends = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());

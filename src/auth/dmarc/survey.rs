@@ -1,13 +1,17 @@
-//! Which results the answers that are unknown could bring about (A43), without trying every combination of them.
+//! Surveys the results that unknown answers could bring about (A43), without trying every
+//! combination of answers.
 //!
-//! Each unknown name has up to five completions, so that seven such names have 78 125 combinations. Far fewer tell apart, because a
-//! walk goes from the longest name to the shortest and keeps nothing but the shortest record that it has met:
+//! An unknown name has up to five completions, so seven such names have 78 125 combinations.
+//! Far fewer of them can give different results, because a walk goes from the longest name to the
+//! shortest, and keeps only the shortest record that it has met:
 //!
-//! - On the author's own walk one name at a time decides: one that ends the walk makes all that is shorter unread, and of the
-//!   records that do not end it only the shortest counts. So at most one of these names is taken to hold a record.
-//! - All other unknown names stand where an identifier's walk has not met the author's yet. What they hold can keep an identifier
-//!   from being aligned, which `psd=y` always does, and can never align it. So either none of them holds a record, which aligns as
-//!   much as can be, or all of them hold `psd=y`, which aligns as little as can be.
+//! - On the author's own walk, one name decides. A record that ends the walk leaves all shorter
+//!   names unread. Of the records that do not end the walk, only the shortest counts.
+//!   So at most one of these names is assumed to hold a record.
+//! - All other unknown names are on an identifier's walk, before it meets the author's walk.
+//!   Their records can keep the identifier from being aligned, which `psd=y` always does.
+//!   They can never align it. So either none of these names holds a record, which aligns as much
+//!   as possible, or all of them hold `psd=y`, which aligns as little as possible.
 
 use super::judgement::{Identifier, Judged, Pair, judge};
 use super::knowledge::{Assumed, Completion, DiscoveryRules, Knowledge, Stop};
@@ -16,11 +20,12 @@ use crate::dns::Domain;
 
 /// The results under all completions of the unknown names.
 pub(super) struct Survey<'k> {
-    /// The judgement where every unknown name holds no record.
+    /// The judgement if no unknown name holds a record.
     pub(super) first: Judged<'k>,
-    /// Every completion gives the pair of the first one, and nothing is open by itself.
+    /// True when every completion gives the pair of the first judgement, and that pair is not open.
     pub(super) agree: bool,
-    /// Completions that were judged: at most two for each record that a name of the author's walk could hold, and two more.
+    /// The number of completions that were judged.
+    /// It is at most two for each record that a name of the author's walk could hold, and two more.
     pub(super) steps: usize,
 }
 
@@ -28,7 +33,7 @@ impl<'k> Survey<'k> {
     /// Judges completions until two disagree.
     ///
     /// # Errors
-    /// The question that has to be asked first.
+    /// Returns the question that must be asked first.
     pub(super) fn of(
         author: &Domain,
         identifiers: &[Identifier],
@@ -51,19 +56,19 @@ impl<'k> Survey<'k> {
     }
 }
 
-/// What is taken to differ from the completion under which no unknown name holds a record.
+/// A difference from the completion under which no unknown name holds a record.
 #[derive(Clone, Copy)]
 struct Deviation {
-    /// One of the names on the author's walk, by its place among the unknown ones, and what it holds.
+    /// The position of a name of the author's walk among the unknown names, and its content.
     on_walk: Option<(usize, Completion)>,
-    /// What every name beside the author's walk holds.
+    /// The content of every unknown name beside the author's walk.
     beside: Completion,
 }
 
 /// The unknown names, with a completion for each.
 struct Unknown<'k> {
     assumed: Assumed<'k>,
-    /// For each of the completions, whether its name is on the author's walk.
+    /// For each of the completions, true when its name is on the author's walk.
     on_walk: Vec<bool>,
 }
 
@@ -74,7 +79,7 @@ impl<'k> Unknown<'k> {
         Self { assumed: Assumed { knowledge, completions, rules }, on_walk }
     }
 
-    /// Every deviation that could lead to a result of its own.
+    /// Returns every deviation that could lead to a result of its own.
     fn deviations(&self) -> Vec<Deviation> {
         let mut beside = vec![Completion::NoRecord];
         if self.on_walk.contains(&false) {
@@ -89,7 +94,7 @@ impl<'k> Unknown<'k> {
             .collect();
         let all =
             beside.into_iter().flat_map(|beside| records.iter().map(move |on_walk| Deviation { on_walk: *on_walk, beside }));
-        // Without any deviation it is the first judgement again.
+        // Without any deviation, the first judgement would be repeated.
         all.filter(|deviation| deviation.on_walk.is_some() || deviation.beside != Completion::NoRecord).collect()
     }
 

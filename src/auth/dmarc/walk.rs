@@ -1,4 +1,4 @@
-//! The tree walk: organizational domain and policy domain (RFC 9989 4.10).
+//! Walks the DNS tree to find the organizational domain and the policy domain (RFC 9989 4.10).
 
 use super::knowledge::{Assumed, Completion, Stop, View};
 use super::{Psd, Record};
@@ -6,27 +6,29 @@ use crate::config::Discovery;
 use crate::dns::{Domain, suffix};
 use std::sync::Arc;
 
-/// Most names that one walk asks for.
+/// The largest number of names that one walk asks for.
 const MAX_QUERIES: usize = 8;
 
-/// The names of a walk, longest first: the start; below eight labels every parent, otherwise its rightmost seven labels and
-/// their parents (A20). Never more than eight.
+/// Returns the names of a walk, the longest first, and never more than eight (A20).
+///
+/// The first name is the start. All parents follow a start with fewer than eight labels.
+/// Any other start is followed by its rightmost seven labels and their parents.
 pub fn walk_names(start: &Domain) -> impl Iterator<Item = Domain> + '_ {
     let labels = start.label_count();
     let next = (labels - 1).min(MAX_QUERIES - 1);
     std::iter::once(start.clone()).chain((1..=next).rev().map(|count| start.rightmost(count)))
 }
 
-/// What a walk for one name came to.
+/// The outcome of a walk for one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Organization {
     /// The organizational domain.
     pub(super) domain: Domain,
-    /// The public suffix domain above it that published a record.
+    /// The public suffix domain above it that published a record, if there is one.
     pub(super) suffix_domain: Option<Domain>,
-    /// The guard took a record without `psd` for the suffix's own (A30).
+    /// True when the guard treated a record without `psd` as the suffix's own (A30).
     pub(super) guarded: bool,
-    /// The budget refused a question on the way: the result is not to be relied on.
+    /// True when the budget refused a question on the way: then the outcome is unreliable.
     pub(super) refused: bool,
 }
 
@@ -36,7 +38,9 @@ impl Organization {
     }
 }
 
-/// The organizational domain of `start` (A23, A30).
+/// Finds the organizational domain of `start` (A23, A30).
+///
+/// Returns the question or assumption that is missing as the error.
 pub(super) fn organization(start: &Domain, known: &Assumed<'_>) -> Result<Organization, Stop> {
     if known.rules.discovery == Discovery::Psl {
         return Ok(Organization {
@@ -54,14 +58,16 @@ pub(super) fn organization(start: &Domain, known: &Assumed<'_>) -> Result<Organi
             View::Assumed(Completion::Valid(psd)) => psd,
             View::Assumed(_) => Psd::Unknown,
         };
-        // Above a suffix of a wildcard rule lies a name that is none itself (`kobe.jp`), but it is nobody's organization either.
+        // A name above the suffixes of a wildcard rule, such as `kobe.jp`, is no suffix itself.
+        // But it is nobody's organization either.
         let guarded = psd == Psd::Unknown && name.label_count() <= suffix_labels;
         match psd {
             Psd::No => return Ok(Organization { domain: name, ..Organization::itself(start) }),
             Psd::Unknown if !guarded => shortest = Some(name),
             // A walk that begins at a public suffix domain ends there: it is its own organization.
             _ if name == *start => return Ok(Organization { guarded, ..Organization::itself(start) }),
-            // A guarded suffix may have longer suffixes below it (`uk` and `co.uk`), which are no organizations either.
+            // A guarded suffix may have longer suffixes below it, such as `uk` and `co.uk`.
+            // They are no organizations either.
             _ => {
                 let above = if guarded { suffix_labels } else { name.label_count() };
                 let domain = start.rightmost(above + 1);
@@ -75,16 +81,19 @@ pub(super) fn organization(start: &Domain, known: &Assumed<'_>) -> Result<Organi
 /// The record in force for an author domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InForce<'k> {
-    /// Where it stands: the policy domain.
+    /// The policy domain: the name that holds the record.
     pub(super) domain: Domain,
-    /// The record; none when it is only assumed.
+    /// The record, or `None` if it is only assumed.
     pub(super) record: Option<&'k Arc<Record>>,
-    /// An assumed record gives no DMARC.
+    /// True when the record is assumed, and gives no DMARC.
     pub(super) assumed_malformed: bool,
     pub(super) guarded: bool,
 }
 
-/// Policy discovery (A22): the author domain's record, else the organizational domain's, else the public suffix domain's.
+/// Finds the record in force by policy discovery (A22).
+///
+/// That is the author domain's record, or else the organizational domain's, or else the public
+/// suffix domain's. Returns `None` if there is no record.
 pub(super) fn policy<'k>(author: &Domain, known: &Assumed<'k>) -> Result<Option<InForce<'k>>, Stop> {
     if let Some(found) = at(author, known, false)? {
         return Ok(Some(found));

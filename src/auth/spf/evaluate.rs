@@ -1,4 +1,5 @@
-//! `check_host()`: records fetched, mechanisms matched, limits held (RFC 7208 sections 4 to 6).
+//! Implements `check_host()`: fetches records, matches mechanisms and applies the limits
+//! (RFC 7208 sections 4 to 6).
 
 use super::identity::Identity;
 use super::macros::{DomainSpec, Values, reverse_name};
@@ -13,20 +14,21 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Longest prefixes that permit nearly everybody (F-22).
+/// The longest IPv4 prefix, in bits, that permits nearly everybody (F-22).
 const PERMISSIVE_V4: u8 = 8;
+/// The longest IPv6 prefix, in bits, that permits nearly everybody (F-22).
 const PERMISSIVE_V6: u8 = 16;
-/// Longest text of a matched mechanism.
+/// The longest text of a matched mechanism, in bytes.
 const MECHANISM_BYTES: usize = 256;
 
-/// What a domain's record says about the client.
+/// The finding of a domain's record about the client.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// There is no record, or no such domain.
+    /// There is no record, or the domain does not exist.
     NoRecord,
     /// A mechanism matched.
     Matched { qualifier: Qualifier, mechanism: String, permissive: bool },
-    /// None did.
+    /// No mechanism matched.
     NothingMatched,
 }
 
@@ -34,9 +36,9 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Stop {
     pub(super) cause: SpfCause,
-    /// The domain that brought it about.
+    /// The domain that caused the end.
     pub(super) at: QueryName,
-    /// What is wrong in particular, where that shows at once.
+    /// The text that says what exactly is wrong, if that is known at once.
     pub(super) detail: Option<Detail>,
 }
 
@@ -49,7 +51,9 @@ impl Stop {
         Self { cause, at: at.clone(), detail: None }
     }
 
-    /// The stop that an answer without answer is; none for records and for definite negative answers (A44).
+    /// Returns the stop for a failed or unusable answer.
+    ///
+    /// Returns `None` for records and for definite negative answers (A44).
     fn for_answer(answer: &Answer, at: &QueryName) -> Option<Self> {
         let cause = match answer.outcome {
             Outcome::Records(_) | Outcome::NoData | Outcome::NxDomain => return None,
@@ -61,25 +65,25 @@ impl Stop {
     }
 }
 
-/// Whether a mechanism matches.
+/// The outcome of matching a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Match {
     Yes {
         permissive: bool,
     },
     No,
-    /// It does not, and its lookup found nothing: a void lookup (RFC 7208 4.6.4).
+    /// The mechanism does not match, and its lookup was void: it found nothing (RFC 7208 4.6.4).
     Void,
 }
 
-/// One evaluation, over all the records that it comes to.
+/// One evaluation, with the records that it includes and redirects to.
 pub(super) struct Evaluation<'e> {
     session: &'e Session<'e>,
     identity: &'e Identity<'e>,
     limits: &'e Limits,
     lookup_terms: usize,
     void_lookups: usize,
-    /// Notes for people; none in an evaluation that nobody asks about.
+    /// The notes for an explanation. `None` in an evaluation that nobody wants explained.
     trace: Option<Trace>,
 }
 
@@ -88,7 +92,7 @@ impl<'e> Evaluation<'e> {
         Self { session, identity, limits, lookup_terms: 0, void_lookups: 0, trace: None }
     }
 
-    /// The same evaluation from its beginning, with notes.
+    /// Returns the same evaluation from its beginning, with notes.
     pub(super) fn traced(&self) -> Self {
         Self { trace: Some(Trace::default()), ..Self::new(self.session, self.identity, self.limits) }
     }
@@ -107,8 +111,9 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// Evaluates the record of `domain`, which is `depth` includes and redirects below the identity's own, and those that it
-    /// redirects to.
+    /// Evaluates the record of `domain`, and the records that it redirects to.
+    ///
+    /// `domain` is `depth` includes and redirects below the identity's own domain.
     pub(super) async fn check(&mut self, mut domain: QueryName, mut depth: usize) -> Result<Found, Stop> {
         let mut redirected = false;
         loop {
@@ -133,12 +138,14 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// [`Self::check`] for an included domain, boxed because it recurs.
+    /// Calls [`Self::check`] for an included domain. The future is boxed because it recurs.
     fn check_included(&mut self, domain: QueryName, depth: usize) -> BoxFuture<'_, Result<Found, Stop>> {
         Box::pin(self.check(domain, depth))
     }
 
-    /// The only SPF record among the TXT records of `domain` (RFC 7208 4.5), in whatever order they came.
+    /// Returns the only SPF record among the TXT records of `domain` (RFC 7208 4.5).
+    ///
+    /// Their order does not matter. Returns `None` if there is no SPF record.
     fn select<'a>(&self, answer: &'a Answer, domain: &QueryName) -> Result<Option<&'a [u8]>, Stop> {
         let mut records = answer.texts().filter(|text| has_version(text));
         match (records.next(), records.next()) {
@@ -192,7 +199,9 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The domain that an `include` or `redirect` goes to. A name that no domain has is one without record, hence a permerror
+    /// Returns the domain that an `include` or `redirect` names.
+    ///
+    /// A name that no domain can have counts as one without a record, which is a permerror
     /// (RFC 7208 4.3, 5.2 and 6.1).
     async fn descend(&mut self, spec: &DomainSpec<'_>, domain: &QueryName, depth: usize) -> Result<QueryName, Stop> {
         self.count_term(domain)?;
@@ -222,8 +231,12 @@ impl<'e> Evaluation<'e> {
         })
     }
 
-    /// A match by any host wins, whatever became of the others: it does not hang on their order. The term is void when it found
-    /// nothing at all, not for every host without an address of the client's family: the limit is one on terms.
+    /// Matches the mechanism `mx`.
+    ///
+    /// A match by any host wins, whatever the other lookups gave. So the order of hosts does not
+    /// matter.
+    /// The term is void once if it found nothing at all, and not once for each host without an
+    /// address of the client's family: the limit is one on terms.
     async fn mx(&mut self, target: Option<&DomainSpec<'_>>, cidr: DualCidr, domain: &QueryName) -> Result<Match, Stop> {
         self.count_term(domain)?;
         let Some(target) = self.target(target, domain).await? else { return Ok(Match::No) };
@@ -248,7 +261,9 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// DNS errors make no match here (RFC 7208 5.5), but a used-up budget ends the evaluation.
+    /// Matches the mechanism `ptr`.
+    ///
+    /// DNS errors give no match here (RFC 7208 5.5), but a used-up budget ends the evaluation.
     async fn ptr(&mut self, target: Option<&DomainSpec<'_>>, domain: &QueryName) -> Result<Match, Stop> {
         self.count_term(domain)?;
         let Some(target) = self.target(target, domain).await? else { return Ok(Match::No) };
@@ -258,7 +273,9 @@ impl<'e> Evaluation<'e> {
         Ok(if validated.is_empty() { Match::No } else { Match::Yes { permissive: false } })
     }
 
-    /// Asks for A records whatever the client's family (RFC 7208 5.7).
+    /// Matches the mechanism `exists`.
+    ///
+    /// It asks for A records, whatever the client's family is (RFC 7208 5.7).
     async fn exists(&mut self, target: &DomainSpec<'_>, domain: &QueryName) -> Result<Match, Stop> {
         self.count_term(domain)?;
         let Some(target) = self.expand(target, domain).await? else { return Ok(Match::No) };
@@ -275,7 +292,9 @@ impl<'e> Evaluation<'e> {
         Ok(())
     }
 
-    /// The name that a mechanism looks at; none when DNS cannot hold it, which is no match and no lookup (F-26).
+    /// Returns the name that a mechanism looks up.
+    ///
+    /// `None` means that DNS cannot hold the name: there is no match and no lookup (F-26).
     async fn target(&self, spec: Option<&DomainSpec<'_>>, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
         match spec {
             None => Ok(Some(domain.clone())),
@@ -284,7 +303,8 @@ impl<'e> Evaluation<'e> {
     }
 
     async fn expand(&self, spec: &DomainSpec<'_>, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
-        // What the name would be, and so whether the term matches, is not known: no result is better founded than another (A1).
+        // Without HELO the name is unknown, and so is whether the term matches.
+        // No result is better founded than another (A1).
         if self.identity.helo.is_none() && spec.needs_helo() {
             return Err(Stop::new(SpfCause::HeloUnknown, domain));
         }
@@ -293,14 +313,18 @@ impl<'e> Evaluation<'e> {
         Ok(spec.expand(&Values { identity: self.identity, domain, validated }))
     }
 
-    /// `%{p}`: a validated name of the client, by preference `domain`, then one below it (RFC 7208 7.3).
+    /// Returns the value of `%{p}`: a validated name of the client (RFC 7208 7.3).
+    ///
+    /// It prefers `domain`, then a name below `domain`.
     async fn validated_name(&self, domain: &QueryName) -> Result<Option<QueryName>, Stop> {
         let names = self.client_names(domain).await?.unwrap_or_default();
         let validated = self.validated(names).await?;
         Ok(validated.into_iter().min_by_key(|name| (name != domain, !is_at_or_below(name, domain))))
     }
 
-    /// The names that the client's address points to, sorted, as many as are looked at; none when it points to none.
+    /// Returns the names that the client's address points to, sorted, up to the limit.
+    ///
+    /// Returns `None` if it points to no name, and an empty list if DNS fails.
     async fn client_names(&self, domain: &QueryName) -> Result<Option<Vec<QueryName>>, Stop> {
         let Some(reverse) = QueryName::new(&reverse_name(self.identity.client_ip)) else { return Ok(None) };
         let answer = self.session.ask(Purpose::Spf, Question::new(reverse, RecordType::Ptr)).await;
@@ -318,7 +342,9 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// Those of `names` that have the client's address.
+    /// Returns those of `names` that have the client's address.
+    ///
+    /// Returns an error if there are none and the budget refused one of the questions.
     async fn validated(&self, mut names: Vec<QueryName>) -> Result<Vec<QueryName>, Stop> {
         let answers = self.ask_addresses(&names).await;
         let refused = answers.iter().position(|answer| answer.outcome == Outcome::TempError(Unanswered::Budget));
@@ -331,12 +357,12 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The type of the client's address: the other family is never asked for.
+    /// Returns the record type of the client's address. The other family is never asked for.
     fn address_type(&self) -> RecordType {
         if self.identity.client_ip.is_ipv4() { RecordType::A } else { RecordType::Aaaa }
     }
 
-    /// Whether the client is in a network of `cidr` around one of the addresses.
+    /// Returns whether the client is in a network of `cidr` around one of the addresses.
     fn has_client(&self, answer: &Answer, cidr: DualCidr) -> bool {
         let client = self.identity.client_ip;
         answer.records().iter().any(|record| {
@@ -363,7 +389,9 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The addresses of all of `names`, asked for at the same time; the budget is charged in their order.
+    /// Asks for the addresses of all `names` at the same time.
+    ///
+    /// The budget is charged in the order of the names.
     async fn ask_addresses(&self, names: &[QueryName]) -> Vec<Arc<Answer>> {
         let rtype = self.address_type();
         join_all(names.iter().map(|name| self.session.ask(Purpose::Spf, Question::new(name.clone(), rtype)))).await
@@ -384,7 +412,7 @@ fn pointer(record: &DnsRecord) -> Option<&str> {
     }
 }
 
-/// The names that DNS can hold, each once, in this order.
+/// Returns the names that DNS can hold, each once, in this order.
 fn distinct<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<QueryName> {
     let mut distinct: Vec<QueryName> = Vec::new();
     for name in names.into_iter().filter_map(QueryName::new) {

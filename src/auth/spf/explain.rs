@@ -1,7 +1,7 @@
-//! Why an evaluation ended in a permerror, term by term, for people.
+//! Explains to people, term by term, why an evaluation ended in a permerror.
 //!
-//! The evaluation that ended keeps no notes, because nearly all mail does without. It runs once more over the same answers, which the
-//! session holds, and notes what it does.
+//! The evaluation that ended kept no notes, because nearly all mail does without them.
+//! It runs once more over the same answers, which the session holds, and notes its steps.
 
 use super::evaluate::{Evaluation, Stop};
 use super::trace::{Term, Trace};
@@ -10,11 +10,13 @@ use crate::detail::{Detail, escaped};
 use crate::dns::QueryName;
 
 impl Evaluation<'_> {
-    /// What brought about the end `stop` of this evaluation, which began at `domain`.
+    /// Explains the end `stop` of this evaluation, which began at `domain`.
+    ///
+    /// Returns `None` for a cause that its own detail explains.
     pub(super) async fn explain(&mut self, domain: QueryName, stop: &Stop) -> Option<Detail> {
         let limits = self.limits();
         let mut again = self.traced();
-        // The same answers bring about the same end.
+        // The same answers lead to the same end.
         let _ = again.check(domain, 0).await;
         let Trace { term, lookups, voids } = again.into_trace();
         let term = term.map(|term| list(&[term])).unwrap_or_default();
@@ -46,7 +48,7 @@ impl Evaluation<'_> {
     }
 }
 
-/// The terms, with the domain once for those that follow each other in its record.
+/// Lists the terms. After terms that follow each other in a record, it names its domain once.
 fn list(terms: &[Term]) -> String {
     let records = terms.chunk_by(|a, b| a.domain == b.domain).map(|terms| {
         let texts: Vec<_> = terms.iter().map(|term| format!("`{}`", term.text)).collect();

@@ -1,21 +1,24 @@
-//! What SPF is asked about.
+//! Defines the client and the identity that SPF checks.
 
 use crate::dns::Domain;
 use std::net::IpAddr;
 
-/// What SPF is asked about: one client and one identity.
+/// The input of SPF: one client and one identity.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    /// The client; an IPv4-mapped address counts as IPv4 (A2).
+    /// The client's address. An IPv4-mapped address counts as IPv4 (A2).
     pub client_ip: IpAddr,
-    /// HELO as given, any octets; `%{h}` only. None when unknown: a term that takes it ends the evaluation without result.
+    /// HELO as it was given, in any octets; used only by `%{h}`.
+    /// `None` means unknown: a term that needs it ends the evaluation without a result.
     pub helo: Option<&'a [u8]>,
-    /// The local part of the sender, `postmaster` for the null path (RFC 7208 4.3), as which an empty one counts too. Any octets.
+    /// The local part of the sender, in any octets.
+    /// It is `postmaster` for the null path (RFC 7208 4.3), and an empty one counts as that too.
     pub local_part: &'a [u8],
-    /// The domain of the sender: of MAIL FROM, or HELO for the null path.
+    /// The domain of the sender: that of MAIL FROM, or HELO for the null path.
     pub domain: &'a Domain,
-    /// This receiver's name, for `%{r}`, which only explanations may hold (RFC 7208 7.2); those are never fetched.
+    /// This receiver's name, for `%{r}`.
+    /// Only explanations may hold that macro (RFC 7208 7.2), and they are never fetched.
     pub receiver: &'a str,
-    /// Arrival in Unix seconds, for `%{t}`; as `receiver`.
+    /// The arrival in Unix seconds, for `%{t}`, which only explanations may hold too.
     pub arrival: i64,
 }

@@ -1,4 +1,4 @@
-//! Domain-specs and their macros (RFC 7208 section 7).
+//! Reads domain-specs and expands their macros (RFC 7208 section 7).
 
 use super::identity::Identity;
 use crate::dns::QueryName;
@@ -6,36 +6,40 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-/// Longest sender value that is put into a name: no SMTP command line carries more octets (RFC 5321 4.5.3.1.4). It bounds
-/// the work that a record full of macros can cause.
+/// The longest value of the sender that is put into a name, in octets.
+///
+/// No SMTP command line carries more octets (RFC 5321 4.5.3.1.4).
+/// The limit bounds the work that a record full of macros can cause.
 const MAX_VALUE_OCTETS: usize = 512;
 
-/// A domain-spec of correct syntax, not yet expanded.
+/// A domain-spec of correct syntax that is not yet expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DomainSpec<'r> {
     text: &'r str,
     has_macros: bool,
 }
 
-/// What macros stand for, in one record.
+/// The values that macros stand for in one record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Values<'a> {
     /// The identity under evaluation.
     pub(super) identity: &'a Identity<'a>,
-    /// `%{d}`: the domain whose record this is.
+    /// The value of `%{d}`: the domain whose record this is.
     pub(super) domain: &'a QueryName,
-    /// `%{p}`: the client's validated name.
+    /// The value of `%{p}`: the client's validated name.
     pub(super) validated: &'a str,
 }
 
 impl<'r> DomainSpec<'r> {
-    /// As written.
+    /// Returns the domain-spec as the record has it.
     pub(super) fn text(&self) -> &'r str {
         self.text
     }
 
-    /// Reads `domain-spec`: a macro-string that ends in a macro or in `.` and a top label. The letters c, r and t are for
-    /// explanation texts only (RFC 7208 7.2).
+    /// Reads a `domain-spec`: a macro-string that ends in a macro, or in `.` and a top label.
+    ///
+    /// Returns `None` if the text is something else.
+    /// The letters c, r and t are for texts of explanations only (RFC 7208 7.2).
     pub(super) fn parse(text: &'r str) -> Option<Self> {
         let mut has_macros = false;
         let mut last = None;
@@ -55,12 +59,12 @@ impl<'r> DomainSpec<'r> {
         ends_well.then_some(Self { text, has_macros })
     }
 
-    /// Whether expanding it takes the client's validated name, which costs lookups.
+    /// Returns whether its expansion needs the client's validated name, which costs lookups.
     pub(super) fn needs_validated_name(&self) -> bool {
         self.holds(Letter::Validated)
     }
 
-    /// Whether expanding it takes HELO, which may be unknown.
+    /// Returns whether its expansion needs HELO, which may be unknown.
     pub(super) fn needs_helo(&self) -> bool {
         self.holds(Letter::Helo)
     }
@@ -69,10 +73,11 @@ impl<'r> DomainSpec<'r> {
         self.has_macros && Tokens(self.text).any(|token| matches!(token, Ok(Token::Macro(found)) if found.letter == wanted))
     }
 
-    /// The name it stands for; none when DNS cannot hold it (F-26).
+    /// Returns the name that it stands for, or `None` if DNS cannot hold it (F-26).
     ///
-    /// A name over 253 octets loses labels on its left until it fits (RFC 7208 7.3), so it is put together from the right and no
-    /// further than that. A name with octets outside ASCII cannot exist either (RFC 8616 section 4).
+    /// A name over 253 octets loses labels on its left until it fits (RFC 7208 7.3).
+    /// So the name is put together from the right, and only until it is long enough.
+    /// A name with octets outside ASCII cannot exist either (RFC 8616 section 4).
     pub(super) fn expand(&self, values: &Values<'_>) -> Option<QueryName> {
         if !self.has_macros {
             return QueryName::new(without_excess_labels(self.text)?);
@@ -95,12 +100,14 @@ impl<'r> DomainSpec<'r> {
     }
 }
 
-/// Whether `text` is a macro-string (RFC 7208 7.1).
+/// Returns whether `text` is a macro-string (RFC 7208 7.1).
 pub(super) fn is_macro_string(text: &str) -> bool {
     Tokens(text).all(|token| token.is_ok())
 }
 
-/// The longest run of whole labels on the right of `name` that fits into DNS, without its final dot; none when two end it.
+/// Returns the longest run of whole labels on the right of `name` that fits into DNS.
+///
+/// The final dot is left out. Returns `None` if two dots end the name, or if no label fits.
 fn without_excess_labels(name: &str) -> Option<&str> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.ends_with('.') {
@@ -127,20 +134,20 @@ fn is_top_label(label: &[u8]) -> bool {
 /// A piece of a macro-string.
 #[derive(Debug, PartialEq, Eq)]
 enum Token<'r> {
-    /// Visible characters but `%`.
+    /// Visible characters other than `%`.
     Literal(&'r str),
-    /// What `%%`, `%_` or `%-` stands for.
+    /// The text that `%%`, `%_` or `%-` stands for.
     Fixed(&'static str),
-    /// `%{…}`.
+    /// A macro, `%{…}`.
     Macro(Macro<'r>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Macro<'r> {
     letter: Letter,
-    /// Upper case: the value is URL-escaped.
+    /// True when the letter is in upper case: the value is URL-escaped.
     escape: bool,
-    /// Number of right-hand parts to keep.
+    /// The number of parts on the right that are kept.
     keep: Option<usize>,
     reverse: bool,
     delimiters: &'r str,
@@ -156,15 +163,15 @@ enum Letter {
     Validated,
     Version,
     Helo,
-    /// c, r and t.
+    /// The letters c, r and t.
     ExplanationOnly,
 }
 
-/// Not a macro-string.
+/// The error for a text that is no macro-string.
 #[derive(Debug)]
 struct InvalidMacro;
 
-/// The pieces of a macro-string; ends after the first error.
+/// An iterator over the pieces of a macro-string. It ends after the first error.
 struct Tokens<'r>(&'r str);
 
 impl<'r> Iterator for Tokens<'r> {
@@ -202,7 +209,7 @@ impl<'r> Token<'r> {
 }
 
 impl<'r> Macro<'r> {
-    /// Reads what stands between the braces: a letter, digits, `r`, delimiters.
+    /// Reads the text between the braces: a letter, digits, `r`, delimiters.
     fn parse(inner: &'r str) -> Option<Self> {
         let mut characters = inner.chars();
         let written = characters.next()?;
@@ -254,7 +261,7 @@ impl<'r> Macro<'r> {
 }
 
 impl Letter {
-    /// None when the value is not known.
+    /// Returns the value of the letter, or `None` if it is not known.
     fn value<'a>(self, values: &Values<'a>) -> Option<Cow<'a, [u8]>> {
         let identity = values.identity;
         let domain = identity.domain.as_str().as_bytes();
@@ -275,12 +282,12 @@ impl Letter {
     }
 }
 
-/// A sender without local part is `postmaster` (RFC 7208 4.3).
+/// Returns the local part, which is `postmaster` for a sender without one (RFC 7208 4.3).
 fn local_part<'a>(identity: &Identity<'a>) -> &'a [u8] {
     if identity.local_part.is_empty() { b"postmaster" } else { identity.local_part }
 }
 
-/// The address as `%{i}`: octets, or nibbles for IPv6, with dots between.
+/// Returns the address as `%{i}` has it: octets, or nibbles for IPv6, with dots between them.
 fn dotted(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -295,7 +302,7 @@ fn dotted(address: IpAddr) -> String {
     }
 }
 
-/// The name under which the names of `address` stand, in in-addr.arpa or ip6.arpa.
+/// Returns the name in in-addr.arpa or ip6.arpa that holds the names of `address`.
 pub(super) fn reverse_name(address: IpAddr) -> String {
     let dotted = dotted(address);
     let labels: Vec<_> = dotted.rsplit('.').collect();
@@ -303,7 +310,7 @@ pub(super) fn reverse_name(address: IpAddr) -> String {
     format!("{}.{zone}.arpa", labels.join("."))
 }
 
-/// Everything but the unreserved characters of RFC 3986 as `%` and two digits (RFC 7208 7.3).
+/// Writes everything but RFC 3986's unreserved characters as `%` and two digits (RFC 7208 7.3).
 fn url_escaped(value: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(value.len());
     for &byte in value {

@@ -1,13 +1,13 @@
-//! SPF by RFC 7208: an evaluator of our own.
+//! Evaluates SPF (RFC 7208) with an evaluator of this crate.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `identity` | the client and the sender that SPF is asked about |
-//! | `record` | a record read into terms, strictly |
+//! | `identity` | the client and the sender that SPF checks |
+//! | `record` | the strict parser of records |
 //! | `macros` | domain-specs and their expansion |
 //! | `evaluate` | mechanisms, `include` and `redirect`, limits |
-//! | `trace` | notes on what an evaluation did |
-//! | `explain` | the terms that counted towards a limit, for people |
+//! | `trace` | the notes of an evaluation |
+//! | `explain` | the explanations for people, such as the terms that counted towards a limit |
 
 mod evaluate;
 mod explain;
@@ -26,34 +26,40 @@ use crate::config::Limits;
 use crate::detail::{Detail, quoted};
 use crate::dns::Session;
 
-/// What SPF found.
+/// The outcome of SPF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpfOutcome {
-    /// The result and why.
+    /// The cause of the result, which also gives the result word.
     pub cause: SpfCause,
-    /// The directive that matched as it stands in the record, at most 256 bytes, printable ASCII only. For a match inside an
-    /// included record it is the outermost `include`; for one behind `redirect` it stands in the record redirected to.
+    /// The directive that matched as the record has it, at most 256 bytes of printable ASCII.
+    ///
+    /// For a match inside an included record, it is the outermost `include`.
+    /// For a match through `redirect`, it is the directive of the record redirected to.
     pub mechanism: Option<String>,
-    /// The domain whose record or lookup ended the evaluation, when it is not the identity's own. Printable ASCII only.
+    /// The domain whose record or lookup ended the evaluation, in printable ASCII.
+    /// It is `None` if that is the identity's own domain.
     pub at: Option<String>,
-    /// On a pass: the record permits nearly everybody (`+all`, or a network of /8 or larger for IPv4, /16 for IPv6) (F-22).
+    /// True on a pass by a record that permits nearly everybody (F-22).
+    /// Such a record has `+all`, or a network of at least /8 for IPv4 or /16 for IPv6.
     pub permissive: bool,
-    /// What is wrong in particular: the term, or the terms that counted towards a limit.
+    /// The text for people that names the broken term, or the terms that counted towards a limit.
     pub detail: Option<Detail>,
 }
 
 impl SpfOutcome {
-    /// A result without particulars.
+    /// Returns an outcome with only a cause.
     pub fn of(cause: SpfCause) -> Self {
         Self { cause, mechanism: None, at: None, permissive: false, detail: None }
     }
 }
 
-/// `check_host()` of RFC 7208 section 4, within the session's budget and the limits of 4.6.4.
+/// Implements `check_host()` (RFC 7208 section 4) within the session's budget and the limits of
+/// 4.6.4.
 ///
-/// A used-up limit or budget is a permerror, DNS without answer a temperror. Explanations are never fetched (F-24).
+/// A used-up limit or budget is a permerror, and a failure of DNS is a temperror.
+/// Explanations are never fetched (F-24).
 pub async fn check_host(session: &Session<'_>, identity: &Identity<'_>, limits: &Limits) -> SpfOutcome {
-    // RFC 7208 4.3: a name too long for DNS and a single label have no result.
+    // A name too long for DNS has no result, and neither has a single label (RFC 7208 4.3).
     let Some(domain) = identity.domain.query_name().filter(|name| name.as_str().contains('.')) else {
         let problem = if identity.domain.label_count() == 1 { "is a single label" } else { "is too long for DNS" };
         let detail = Detail::new(format_args!("{} {problem}", quoted(identity.domain.as_str().as_bytes())));
@@ -85,7 +91,9 @@ pub async fn check_host(session: &Session<'_>, identity: &Identity<'_>, limits: 
     }
 }
 
-/// A name may hold what the sender wrote; what is not visible ASCII becomes `?`.
+/// Returns `name` with `?` for everything but visible ASCII.
+///
+/// A name may hold characters that the sender chose.
 fn printable(name: &str) -> String {
     name.chars().map(|character| if character.is_ascii_graphic() { character } else { '?' }).collect()
 }

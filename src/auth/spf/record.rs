@@ -1,27 +1,29 @@
-//! An SPF record read into terms (RFC 7208 sections 4.6.1, 5, 6 and 12), strictly: an error anywhere makes the whole record one.
+//! Reads SPF records into terms (RFC 7208 sections 4.6.1, 5, 6 and 12).
+//!
+//! The parser is strict: an error anywhere makes the whole record an error.
 
 use super::macros::{DomainSpec, is_macro_string};
 use crate::detail::quoted;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
-/// A record of correct syntax.
+/// An SPF record of correct syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'r> {
     pub(super) directives: Vec<Directive<'r>>,
     pub(super) redirect: Option<DomainSpec<'r>>,
 }
 
-/// A mechanism and what its match means.
+/// A mechanism and the meaning of its match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Directive<'r> {
     pub(super) qualifier: Qualifier,
     pub(super) mechanism: Mechanism<'r>,
-    /// The directive as written.
+    /// The directive as the record has it.
     pub(super) text: &'r str,
 }
 
-/// What a match means.
+/// The meaning of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Qualifier {
     Pass,
@@ -30,7 +32,9 @@ pub(super) enum Qualifier {
     Neutral,
 }
 
-/// RFC 7208 section 5. Where the domain-spec is optional, none stands for the record's own domain.
+/// A mechanism (RFC 7208 section 5).
+///
+/// Where the domain-spec is optional, `None` stands for the record's own domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mechanism<'r> {
     All,
@@ -43,7 +47,7 @@ pub(super) enum Mechanism<'r> {
     Exists(DomainSpec<'r>),
 }
 
-/// Prefix lengths for both families.
+/// The prefix lengths for both families of addresses, in bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DualCidr {
     v4: u8,
@@ -51,27 +55,27 @@ pub(super) struct DualCidr {
 }
 
 impl DualCidr {
-    /// Single addresses.
+    /// The prefix lengths of single addresses.
     pub(super) const SINGLE: Self = Self { v4: 32, v6: 128 };
 
-    /// The prefix length for addresses of `client`'s family.
+    /// Returns the prefix length for addresses of `client`'s family.
     pub(super) fn prefix_for(self, client: IpAddr) -> u8 {
         if client.is_ipv4() { self.v4 } else { self.v6 }
     }
 }
 
-/// The text is no SPF record. The domain's owner has to correct it.
+/// The error of a text that is no SPF record. The domain's owner has to correct it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxError {
-    /// It does not begin with the version.
+    /// The text does not begin with the version.
     #[error("an SPF record begins with `v=spf1`, followed by a space or nothing")]
     Version,
-    /// It holds something else than visible ASCII characters and spaces.
+    /// The text has a character other than visible ASCII characters and spaces.
     #[error("only visible ASCII characters and spaces may stand in an SPF record: {near} at position {position}")]
     Character {
-        /// The words around it, quoted.
+        /// The words around the character, quoted.
         near: String,
-        /// Where it stands, from 0.
+        /// The position of the character, from 0.
         position: usize,
     },
     /// A term is neither a mechanism nor a modifier of correct syntax.
@@ -79,30 +83,30 @@ pub enum SyntaxError {
     Term {
         /// The term, quoted.
         term: String,
-        /// What was probably meant.
+        /// A hint about the term that was probably meant.
         hint: Option<&'static str>,
     },
-    /// `redirect` or `exp` stands twice.
+    /// `redirect` or `exp` occurs twice.
     #[error("the modifier `{name}` may stand only once")]
     Repeated {
-        /// Which.
+        /// The name of the modifier.
         name: &'static str,
     },
 }
 
 const VERSION: &str = "v=spf1";
 
-/// Whether a TXT record is an SPF record, well-formed or not (RFC 7208 4.5).
+/// Returns whether a TXT record is an SPF record, well-formed or not (RFC 7208 4.5).
 pub(super) fn has_version(text: &[u8]) -> bool {
     text.split_at_checked(VERSION.len()).is_some_and(|(version, rest)| {
         version.eq_ignore_ascii_case(VERSION.as_bytes()) && matches!(rest.first(), None | Some(b' '))
     })
 }
 
-/// Reads a record. No lookups; linear in the text.
+/// Reads a record without lookups, in time linear in its length.
 ///
 /// # Errors
-/// The first thing that RFC 7208 section 12 does not permit.
+/// Returns the first thing that RFC 7208 section 12 does not permit.
 pub fn parse_record(text: &[u8]) -> Result<Record<'_>, SyntaxError> {
     if !has_version(text) {
         return Err(SyntaxError::Version);
@@ -132,7 +136,7 @@ pub fn parse_record(text: &[u8]) -> Result<Record<'_>, SyntaxError> {
     Ok(record)
 }
 
-/// The words of `text` that `position` is in or between.
+/// Returns the words of `text` that `position` is in or between.
 fn words_around(text: &[u8], position: usize) -> &[u8] {
     let (before, after) = text.split_at(position);
     let start = before.iter().rposition(|octet| *octet == b' ').map_or(0, |space| space + 1);
@@ -140,7 +144,7 @@ fn words_around(text: &[u8], position: usize) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
-/// What was probably meant by a term that cannot be read.
+/// Returns a hint about what a term that cannot be read was probably meant to be.
 fn hint(term: &str) -> Option<&'static str> {
     let bare = term.strip_prefix(['+', '-', '~', '?']).unwrap_or(term).to_ascii_lowercase();
     let (name, value) = bare.split_at(bare.find([':', '=', '/']).unwrap_or(bare.len()));
@@ -164,13 +168,13 @@ fn hint(term: &str) -> Option<&'static str> {
 enum Term<'r> {
     Directive(Directive<'r>),
     Redirect(DomainSpec<'r>),
-    /// Where the explanation would stand; it is never fetched (F-24).
+    /// The place of the explanation, which is never fetched (F-24).
     Explanation(DomainSpec<'r>),
     UnknownModifier,
 }
 
 impl<'r> Term<'r> {
-    /// What the first `=`, `:` or `/` is decides between modifier and mechanism.
+    /// Reads a term. The first `=`, `:` or `/` shows whether it is a modifier or a mechanism.
     fn parse(text: &'r str) -> Option<Self> {
         let name_end = text.bytes().position(|byte| matches!(byte, b'=' | b':' | b'/')).unwrap_or(text.len());
         let (name, argument) = text.split_at_checked(name_end)?;
@@ -246,7 +250,9 @@ fn network<Address: std::str::FromStr, Net, E>(
     net(address.parse().ok()?, prefix).ok()
 }
 
-/// `[ ":" domain-spec ] [ dual-cidr-length ]`. A domain-spec may hold slashes itself, so prefix lengths are cut off on the right.
+/// Reads `[ ":" domain-spec ] [ dual-cidr-length ]`.
+///
+/// A domain-spec may hold slashes itself, so the prefix lengths are cut off on the right.
 fn domain_and_cidr(argument: &str) -> Option<(Option<DomainSpec<'_>>, DualCidr)> {
     let mut cidr = DualCidr::SINGLE;
     let mut domain = argument;
@@ -266,12 +272,12 @@ fn domain_and_cidr(argument: &str) -> Option<(Option<DomainSpec<'_>>, DualCidr)>
     Some((optional_domain(domain)?, cidr))
 }
 
-/// What stands before and behind the last slash, when digits alone stand behind it.
+/// Returns the texts before and after the last slash, if only digits follow it.
 fn cut_digits(text: &str) -> Option<(&str, &str)> {
     text.rsplit_once('/').filter(|(_, digits)| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Nothing, or a colon and a domain-spec; the outer none is a syntax error.
+/// Reads nothing, or a colon and a domain-spec. The outer `None` means a syntax error.
 #[expect(clippy::option_option, reason = "the two meanings are a parse error and an absent optional part")]
 fn optional_domain(argument: &str) -> Option<Option<DomainSpec<'_>>> {
     if argument.is_empty() {
@@ -280,7 +286,7 @@ fn optional_domain(argument: &str) -> Option<Option<DomainSpec<'_>>> {
     DomainSpec::parse(argument.strip_prefix(':')?).map(Some)
 }
 
-/// Digits without leading zero, up to `longest`.
+/// Reads digits without a leading zero. Returns `None` if they exceed `longest`.
 fn prefix_length(digits: &str, longest: u8) -> Option<u8> {
     let canonical = digits == "0" || digits.bytes().next().is_some_and(|byte| matches!(byte, b'1'..=b'9'));
     let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());

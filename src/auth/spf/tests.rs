@@ -11,7 +11,7 @@ use crate::config::Limits;
 use crate::dns::{Budgets, Domain, Session};
 use zone::Zone;
 
-/// A sender and its client, with what most tests do not care about filled in.
+/// A sender and its client, with defaults for what most tests do not care about.
 #[derive(Debug, Clone, Copy)]
 struct Sender<'a> {
     ip: &'a str,
@@ -27,7 +27,7 @@ impl Default for Sender<'_> {
 }
 
 impl Sender<'_> {
-    /// The outcome with these limits; panics on a name that is no domain.
+    /// Returns the outcome within these limits. Panics on a name that is no domain.
     fn check_within(&self, zone: &Zone, limits: &Limits) -> SpfOutcome {
         let budgets = Budgets { discovery: 0, dkim_keys: 0, spf: limits.spf_questions, arc_keys: 0 };
         let session = Session::new(zone, budgets);
@@ -52,7 +52,9 @@ impl Sender<'_> {
     }
 }
 
-/// The cause for a client at 192.0.2.1 under one record at example.com and whatever else the zone holds.
+/// Returns the cause for a client at 192.0.2.1 and the domain example.com with this record.
+///
+/// `others` are further records of the zone.
 fn cause_of(record: &str, others: &[(&str, &str)]) -> SpfCause {
     Sender::default().cause(&Zone::with_record(record, others))
 }

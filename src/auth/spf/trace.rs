@@ -1,15 +1,15 @@
-//! Notes on what an evaluation did, for people.
+//! Keeps the notes of an evaluation, from which people get an explanation.
 
 use crate::dns::QueryName;
 
-/// What an evaluation did up to its end.
+/// The notes of an evaluation up to its end.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
-    /// The term under way, and the domain whose record holds it.
+    /// The current term, and the domain whose record holds it.
     pub(super) term: Option<Term>,
-    /// Terms that ask DNS.
+    /// The terms that ask DNS.
     pub(super) lookups: Vec<Term>,
-    /// Terms whose lookup found nothing.
+    /// The terms whose lookup found nothing.
     pub(super) voids: Vec<Term>,
 }
 

@@ -1,4 +1,4 @@
-//! Canonical bodies and their hashes.
+//! Tests of canonical bodies and their hashes.
 
 use super::signer::{TestKey, reference_body, sign};
 use super::support::Case;

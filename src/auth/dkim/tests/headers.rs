@@ -1,4 +1,4 @@
-//! Signed fields and their canonical form.
+//! Tests of the signed fields and their canonical form.
 
 use super::signer::{TestKey, reference_field, sign};
 use super::{MESSAGE, TAGS, cause_of, replaced};

@@ -1,4 +1,4 @@
-//! Key records and answers.
+//! Tests of key records and of the answers that hold them.
 
 use super::signer::{TestKey, sign};
 use super::support::{Case, TxtZone};
@@ -118,14 +118,14 @@ fn several_key_records_give_the_same_result_in_any_order() {
 #[test]
 fn rfc6376_6_1_2_three_key_records_are_tried() {
     let good = TestKey::Rsa.record();
-    // In octet order these stand before a record that begins with its version.
+    // In octet order these come before a record that begins with its version.
     let before = ["p=a", "p=b", "p=c"];
     assert_eq!(outcome(&TxtZone::default().with(NAME, &[before[0], before[1], &good]), TAGS).cause, DkimCause::Valid);
     let zone = TxtZone::default().with(NAME, &[&before[..], &[good.as_str()]].concat());
     assert_ne!(outcome(&zone, TAGS).cause, DkimCause::Valid);
 }
 
-/// An RSAPublicKey with a modulus of this many bits, all ones, and exponent 65537.
+/// Returns an RSAPublicKey with a modulus of `bits` bits, all ones, and the exponent 65537.
 fn rsa_public_key(bits: usize) -> Vec<u8> {
     let element = |tag: u8, content: &[u8]| {
         let length = u32::try_from(content.len()).unwrap().to_be_bytes();

@@ -1,4 +1,4 @@
-//! Limits, the order in which keys are asked for, and counted work.
+//! Tests of limits, of the order in which keys are asked for, and of counted work.
 
 use super::signer::{TestKey, sign};
 use super::support::{Case, TxtZone};
@@ -7,7 +7,7 @@ use crate::auth::cause::DkimCause;
 use crate::config::Limits;
 use crate::dns::Domain;
 
-/// `count` signatures of d=`prefix`N.junk.test with a broken b=.
+/// Returns `count` signatures whose d= is `jN.junk.test` and whose b= is broken.
 fn junk(count: usize) -> Vec<u8> {
     let field = |number| {
         format!("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=j{number}.junk.test; s=s; h=from; bh={{bh}}; b={{b}}")
@@ -108,7 +108,7 @@ fn h18_five_thousand_signatures_cost_no_question_and_no_hash() {
     let zone = zone();
     let message = [junk(5000), sign(MESSAGE, TAGS, TestKey::Rsa)].concat();
     let (outcomes, hashed) = Case::new(&zone).verify_counting(&message);
-    // Beyond the limit on fields two of each name are kept.
+    // Beyond the limit on fields, two fields of each name are kept.
     assert_eq!(outcomes.len(), 1002);
     assert!(outcomes.iter().all(|outcome| outcome.cause == DkimCause::HeaderLimit));
     assert_eq!((hashed, zone.asked().len()), (0, 0));

@@ -19,12 +19,12 @@ fn zone() -> TxtZone {
     TxtZone::default().with(NAME, &[&TestKey::Rsa.record()])
 }
 
-/// The cause of the only signature of `message`, with the key in its place.
+/// Returns the cause of the only signature of `message`, with the key in its place.
 fn cause_of(message: &[u8]) -> DkimCause {
     only(Case::new(&zone()).verify(message).iter().map(|outcome| outcome.cause))
 }
 
-/// The cause of a signature with these tags, which is right but for what they say.
+/// Returns the cause of a signature with these tags, which is right but for what they say.
 fn cause_with(tags: &str) -> DkimCause {
     cause_of(&sign(MESSAGE, tags, TestKey::Rsa))
 }

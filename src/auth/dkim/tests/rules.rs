@@ -1,4 +1,4 @@
-//! What a signature must say, and the clock.
+//! Tests of the rules about tags, and of the clock.
 
 use super::signer::{TestKey, sign};
 use super::support::{ARRIVAL, Case};

@@ -1,4 +1,6 @@
-//! Signing by the letter of RFC 6376, written plainly and apart from the verifier, so that both can be compared.
+//! Signs messages by the letter of RFC 6376.
+//!
+//! The code is plain and shares nothing with the verifier, so that the two can be compared.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -6,7 +8,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The keys of these tests; they sign nothing else.
+/// A key of these tests. It signs nothing else.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TestKey {
     Rsa,
@@ -24,7 +26,7 @@ fn ed25519_pair() -> Ed25519KeyPair {
 }
 
 impl TestKey {
-    /// What a key record holds behind `v=DKIM1; `.
+    /// Returns the tags of the key record after `v=DKIM1; `.
     pub(crate) fn public_tags(self) -> String {
         match self {
             Self::Rsa => format!("k=rsa; p={}", STANDARD.encode(rsa_pair().public_key().as_ref())),
@@ -49,7 +51,9 @@ impl TestKey {
     }
 }
 
-/// `message` with a field `name` on top that holds `tags`, in which `{bh}` and `{b}` stand for what is computed.
+/// Returns `message` with a field `name` on top that holds `tags`.
+///
+/// In `tags`, `{bh}` and `{b}` stand for the hash and the signature, which are computed.
 pub(crate) fn sign_as(name: &str, message: &[u8], tags: &str, key: TestKey) -> Vec<u8> {
     let tag = |name: &str| {
         tags.split(';')
@@ -80,12 +84,14 @@ pub(crate) fn sign_as(name: &str, message: &[u8], tags: &str, key: TestKey) -> V
     [field.as_bytes(), message].concat()
 }
 
-/// A DKIM signature on top of `message`.
+/// Returns `message` with a DKIM signature on top.
 pub(crate) fn sign(message: &[u8], tags: &str, key: TestKey) -> Vec<u8> {
     sign_as("DKIM-Signature", message, tags, key)
 }
 
-/// An ARC-Seal on top of a message whose ARC sets stand on top of each other, the newest without its seal (RFC 8617 5.1.1).
+/// Returns `message` with an ARC-Seal on top (RFC 8617 5.1.1).
+///
+/// The ARC sets of the message follow each other from the newest down. The newest has no seal yet.
 pub(crate) fn seal(message: &[u8], tags: &str, key: TestKey) -> Vec<u8> {
     let (head, _) = split(message);
     let names = [&b"ARC-Seal"[..], b"ARC-Message-Signature", b"ARC-Authentication-Results"];
@@ -125,7 +131,7 @@ fn name_of(field: &[u8]) -> &[u8] {
     field.split(|&octet| octet == b':').next().unwrap().trim_ascii_end()
 }
 
-/// RFC 6376 3.4.1 and 3.4.2, step by step.
+/// Canonicalizes a field step by step (RFC 6376 3.4.1 and 3.4.2).
 pub(crate) fn reference_field(field: &[u8], relaxed: bool) -> Vec<u8> {
     if !relaxed {
         return field.to_vec();
@@ -139,7 +145,7 @@ pub(crate) fn reference_field(field: &[u8], relaxed: bool) -> Vec<u8> {
     [&name_of(field).to_ascii_lowercase(), &b":"[..], value, b"\r\n"].concat()
 }
 
-/// RFC 6376 3.4.3 and 3.4.4, step by step.
+/// Canonicalizes a body step by step (RFC 6376 3.4.3 and 3.4.4).
 pub(crate) fn reference_body(body: &[u8], relaxed: bool) -> Vec<u8> {
     let mut lines = lines(body);
     if relaxed {

@@ -1,4 +1,4 @@
-//! The cases of dkimpy and mox.
+//! Runs the cases of dkimpy and mox.
 
 use super::support::{ARRIVAL, Case, TxtZone, message_of, suite};
 use crate::dns::Domain;

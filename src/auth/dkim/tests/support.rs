@@ -1,4 +1,4 @@
-//! A zone of TXT records that counts questions, and messages signed by mail-auth.
+//! A zone of TXT records that notes the questions, and evaluations of DKIM against it.
 
 use crate::auth::dkim::{BodyHashes, DkimParameters, SignatureOutcome, verify};
 use crate::config::{Limits, TestingKey};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// TXT answers by name; every other name is NXDOMAIN.
+/// A zone of TXT answers by name. Every other name is NXDOMAIN.
 #[derive(Default)]
 pub(crate) struct TxtZone {
     answers: BTreeMap<String, Outcome>,
@@ -29,12 +29,12 @@ impl TxtZone {
         self
     }
 
-    /// The names asked for, in the order of asking.
+    /// Returns the names asked for, in the order of asking.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The zone of a conformance case.
+    /// Returns the zone of a conformance case.
     pub(crate) fn of_case(zone: &Value) -> Self {
         let mut answers = BTreeMap::new();
         for (name, records) in zone.as_object().into_iter().flatten() {
@@ -70,10 +70,10 @@ impl Resolver for TxtZone {
     }
 }
 
-/// When the messages of these tests arrive.
+/// The arrival of the messages of these tests, in Unix seconds.
 pub(crate) const ARRIVAL: i64 = 1_700_000_000;
 
-/// One evaluation, with what it may depend on.
+/// One evaluation, with everything that it may depend on.
 pub(crate) struct Case<'a> {
     pub(crate) zone: &'a TxtZone,
     pub(crate) author: Option<Domain>,
@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
         self.verify_counting(message).0
     }
 
-    /// The outcomes, and how many octets of body were hashed.
+    /// Returns the outcomes, and the number of octets of the body that were hashed.
     pub(crate) fn verify_counting(&self, message: &[u8]) -> (Vec<SignatureOutcome>, u64) {
         let section = HeaderSection::parse(message, &self.limits);
         let bodies = BodyHashes::new(section.body());
@@ -115,12 +115,12 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The cases of a suite.
+/// Returns the cases of a suite.
 pub(crate) fn suite(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The message of a case.
+/// Returns the message of a case.
 pub(crate) fn message_of(case: &Value) -> Vec<u8> {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.decode(case["message_base64"].as_str().unwrap()).unwrap()

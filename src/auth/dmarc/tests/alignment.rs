@@ -75,7 +75,7 @@ fn a41_each_identifier_is_judged_in_its_own_row() {
                 let row = |mechanism| match (mechanism == aligned, of_aligned, of_other) {
                     (true, Authenticated, _) => Alignment::Aligned,
                     (true, Possible, _) => Alignment::PossiblyAligned,
-                    // The result is settled already.
+                    // The other identifier has settled the result.
                     (false, Authenticated, Possible) => Alignment::NotLookedAt,
                     (false, ..) => Alignment::NotAligned,
                 };
@@ -128,7 +128,7 @@ fn d20_the_guard_keeps_names_below_a_suffix_apart() {
 
 #[test]
 fn a30_a_record_above_the_suffixes_of_a_wildcard_rule_is_nobodys_organization() {
-    // `*.kobe.jp` makes suffixes of a.kobe.jp and b.kobe.jp, but kobe.jp itself is none.
+    // `*.kobe.jp` makes suffixes of a.kobe.jp and b.kobe.jp, but kobe.jp itself is no suffix.
     for (record, signer) in
         [("kobe.jp", "x.a.kobe.jp"), ("jp", "x.a.kobe.jp"), ("kobe.jp", "kobe.jp"), ("kobe.jp", "x.city.kobe.jp")]
     {
@@ -137,7 +137,7 @@ fn a30_a_record_above_the_suffixes_of_a_wildcard_rule_is_nobodys_organization() 
         assert_eq!(decision.organizational_domain, Some(domain("y.b.kobe.jp")), "{record}");
         spoof.guard_off().passes();
     }
-    // city.kobe.jp is excepted from the rule, and an organization.
+    // city.kobe.jp is an exception from the rule, and an organization.
     case("a.city.kobe.jp", &[("kobe.jp", "p=reject")]).dkim("b.city.kobe.jp").passes();
     case("kobe.jp", &[("kobe.jp", "p=reject")]).dkim("mail.a.kobe.jp").fails(Policy::Reject, "kobe.jp");
 }
@@ -172,7 +172,7 @@ fn f1_an_identifier_beyond_the_limit_of_walks_counts_as_not_aligned() {
 
 #[test]
 fn f1_the_budget_of_alignment_leaves_a_spoof_failing() {
-    // Twelve names of the attacker's choice below the author domain, each a walk of its own.
+    // The attacker chose twelve names below the author domain, and each needs a walk of its own.
     let mut spoof = case("victim.com", &[("victim.com", "p=reject; psd=n")]);
     for index in 0..12 {
         spoof = spoof.text(&format!("a{index}.b.c.d.victim.com"), "v=DMARC1; p=none; psd=n");

@@ -1,4 +1,4 @@
-//! The tables of rules, against a zone in memory.
+//! Tests of the tables of rules, against a zone in memory.
 
 mod alignment;
 mod discovery;
@@ -16,7 +16,7 @@ pub(super) fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
 }
 
-/// One row of a table: a zone, an author, what passed or could have, and how it is to be judged.
+/// One row of a table: a zone, an author, identifiers that passed or could have, and the rules.
 #[derive(Clone)]
 pub(super) struct Case {
     zone: Map<String, Value>,
@@ -26,7 +26,7 @@ pub(super) struct Case {
     walks: usize,
 }
 
-/// A case whose `_dmarc` names hold these records; every owner name exists.
+/// Returns a case whose `_dmarc` names hold these records. The author domain exists.
 pub(super) fn case(author: &str, records: &[(&str, &str)]) -> Case {
     let mut case = Case {
         zone: Map::new(),
@@ -51,23 +51,23 @@ impl Case {
         self
     }
 
-    /// The name has an address.
+    /// Gives the name an address.
     pub(super) fn exists(self, name: &str) -> Self {
         self.entry(name, json!(["A", "192.0.2.1"]))
     }
 
-    /// The author domain does not exist.
+    /// Removes the author domain, so that it does not exist.
     pub(super) fn nonexistent(mut self) -> Self {
         self.zone.remove(self.author.as_str());
         self
     }
 
-    /// A whole TXT record at `_dmarc.<name>`.
+    /// Adds a whole TXT record at `_dmarc.<name>`.
     pub(super) fn text(self, name: &str, text: &str) -> Self {
         self.entry(&format!("_dmarc.{name}"), json!(["TXT", text]))
     }
 
-    /// The question for `_dmarc.<name>` fails.
+    /// Makes the question for `_dmarc.<name>` fail.
     pub(super) fn servfail(self, name: &str) -> Self {
         self.entry(&format!("_dmarc.{name}"), json!(["SERVFAIL"]))
     }
@@ -77,27 +77,27 @@ impl Case {
         self
     }
 
-    /// SPF passed for this domain.
+    /// Adds an SPF pass for this domain.
     pub(super) fn spf(self, name: &str) -> Self {
         self.identifier(Some(name), Mechanism::Spf, Certainty::Authenticated)
     }
 
-    /// A signature of this domain passed.
+    /// Adds a signature of this domain that passed.
     pub(super) fn dkim(self, name: &str) -> Self {
         self.identifier(Some(name), Mechanism::Dkim, Certainty::Authenticated)
     }
 
-    /// SPF could have passed for this domain; none stands for any.
+    /// Adds an SPF result that could have been a pass for this domain. `None` means any domain.
     pub(super) fn spf_unknown(self, name: Option<&str>) -> Self {
         self.identifier(name, Mechanism::Spf, Certainty::Possible)
     }
 
-    /// A signature of this domain could have passed.
+    /// Adds a signature of this domain that could have passed.
     pub(super) fn dkim_unknown(self, name: &str) -> Self {
         self.identifier(Some(name), Mechanism::Dkim, Certainty::Possible)
     }
 
-    /// SPF passed for a domain that has nothing to do with the author.
+    /// Adds an SPF pass for a domain that is unrelated to the author.
     pub(super) fn other(self) -> Self {
         self.spf("bad.test")
     }
@@ -117,7 +117,7 @@ impl Case {
         self
     }
 
-    /// The decision, and the names that were asked for in order.
+    /// Returns the decision, and the names that were asked for, in order.
     pub(super) fn judge_counted(&self) -> (Decision, Vec<String>) {
         let zone = Counting::new(Zone::from_json(&Value::Object(self.zone.clone())).unwrap());
         let budgets = Budgets { discovery: 20, dkim_keys: 0, spf: 0, arc_keys: 0 };
@@ -146,7 +146,7 @@ impl Case {
         decision
     }
 
-    /// It fails with this effective policy of the record at this domain.
+    /// Asserts that DMARC fails with this effective policy of the record at this domain.
     #[track_caller]
     pub(super) fn fails(&self, effective: Policy, policy_domain: &str) -> Decision {
         let decision = self.judge();

@@ -10,7 +10,9 @@ fn name_below_com() -> impl Strategy<Value = String> {
     prop::collection::vec(label(), 1..10).prop_map(|labels| format!("{}.com", labels.join(".")))
 }
 
-/// RFC 9989 4.10 read literally: list the names, collect the records, apply the three rules.
+/// Finds the organizational domain by a literal reading of RFC 9989 4.10.
+///
+/// It lists the names, collects the records and applies the three rules.
 fn model(start: &Domain, psd_of: &dyn Fn(&str) -> Option<char>) -> String {
     let labels: Vec<_> = start.labels().collect();
     let suffix = |count: usize| labels[labels.len() - count..].join(".");
@@ -62,7 +64,7 @@ proptest! {
         signer in name_below_com(),
     ) {
         let mut case = case(&author, &[]).dkim(&signer).guard_off();
-        // A record of the author's own, so that alignment alone decides.
+        // The author has a record of its own, so that alignment alone decides.
         let mut records = records;
         records.entry(author.clone()).or_insert('u');
         for (name, psd) in &records {
@@ -80,7 +82,8 @@ proptest! {
         signer in name_below_com(),
         broken in prop_oneof![name_below_com(), Just("com".to_owned())],
     ) {
-        // A public suffix is not taken to say psd=n where it does not answer (Decisions: unknown answers).
+        // A public suffix that does not answer is not assumed to say psd=n
+        // (Decisions: unknown answers).
         prop_assume!(broken != "com" || records.get("com") != Some(&'n'));
         let mut whole = case(&author, &[]).dkim(&signer);
         for (name, psd) in &records {

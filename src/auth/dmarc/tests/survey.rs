@@ -1,4 +1,4 @@
-//! The search over completions against one that tries every combination.
+//! Compares the search over completions with one that tries every combination.
 
 use super::super::Record;
 use super::super::judgement::{Pair, judge};
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a small world holds: records by name, and names whose question is not answered.
+/// A small world: an author, its identifiers, records by name, and names that do not answer.
 #[derive(Debug, Clone)]
 struct World {
     author: Domain,
@@ -20,7 +20,7 @@ struct World {
 }
 
 impl World {
-    /// Asks what is asked for until there is an answer.
+    /// Calls `decide` with more answers each time, until it asks for none.
     fn answer<T>(&self, decide: impl Fn(&Knowledge) -> Result<T, Stop>) -> T {
         let mut knowledge = Knowledge::default();
         loop {
@@ -40,7 +40,7 @@ impl World {
         }
     }
 
-    /// The pair that all completions give, if they do, and how many were judged.
+    /// Returns the pair on which all completions agree, if they do, and how many were judged.
     fn surveyed(&self) -> (Option<Pair>, usize) {
         self.answer(|knowledge| {
             let survey = Survey::of(&self.author, &self.identifiers, knowledge, self.rules)?;
@@ -48,7 +48,7 @@ impl World {
         })
     }
 
-    /// The same by every combination of completions.
+    /// Finds the same pair by trying every combination of completions.
     fn exhausted(&self) -> Option<Pair> {
         self.answer(|knowledge| {
             let mut pairs = Vec::new();
@@ -59,7 +59,7 @@ impl World {
     }
 
     fn explore(&self, assumed: &mut Assumed<'_>, pairs: &mut Vec<Pair>) -> Result<(), Stop> {
-        // Two that disagree settle it.
+        // Two pairs that differ settle the result.
         if pairs.first() != pairs.last() || pairs.first() == Some(&Pair::Open) {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl World {
 
 const SUFFIXES: [&str; 3] = ["com", "co.uk", "b.kobe.jp"];
 
-/// Names that share long right ends, up to ten labels and more.
+/// Makes names that share long right ends, with up to ten labels and more.
 fn name() -> impl Strategy<Value = String> {
     let near =
         (0..10usize).prop_map(|count| "a.b.c.d.e.f.g.h.i.".split_inclusive('.').skip(9 - count.min(9)).collect::<String>());
@@ -145,7 +145,7 @@ proptest! {
     }
 }
 
-/// Ten valid signatures, and no answer from any of the author domain's seven parents.
+/// Returns a world with ten valid signatures and no answer from the author's seven parents.
 fn many(signers: impl Fn(usize) -> String) -> World {
     let author = domain("a.b.c.d.e.f.g.com");
     let record = Arc::new(Record::parse(b"v=DMARC1; p=reject", 10).unwrap());
@@ -165,14 +165,14 @@ fn many(signers: impl Fn(usize) -> String) -> World {
 
 #[test]
 fn a43_ten_signatures_and_seven_unknown_parents_are_judged_in_few_steps() {
-    // Four records at each of six names, three at the public suffix, and none at all.
+    // The judgements: four records at each of six names, three at the public suffix, and no record.
     const ALL: usize = 6 * 4 + 3 + 1;
     let others = many(|number| format!("x{number}.evil.com"));
     assert_eq!(others.surveyed(), (Some(Pair::Fail(Policy::Reject)), ALL));
     let own = many(|number| if number == 9 { "a.b.c.d.e.f.g.com".into() } else { format!("x{number}.evil.com") });
     assert_eq!(own.surveyed(), (Some(Pair::Pass(Policy::Reject)), ALL));
 
-    // The names of the signers' own domain do not answer either.
+    // The names of the signers' own domain give no answer either.
     let mut silent = many(|number| format!("x{number}.evil.com"));
     silent.unknown.extend((0..10).map(|number| domain(&format!("x{number}.evil.com"))));
     silent.unknown.insert(domain("evil.com"));
@@ -182,7 +182,7 @@ fn a43_ten_signatures_and_seven_unknown_parents_are_judged_in_few_steps() {
 
 #[test]
 fn a43_a_sender_cannot_make_the_search_end_in_a_temporary_error() {
-    // More than four thousand combinations, none of which aligns anything.
+    // There are more than four thousand combinations, none of which aligns anything.
     let mut spoof = case("a.b.c.d.e.f.g.com", &[("a.b.c.d.e.f.g.com", "p=reject")]).dkim("x.evil.com");
     for count in 1..=7 {
         spoof = spoof.servfail(domain("a.b.c.d.e.f.g.com").rightmost(count).as_str());

@@ -92,13 +92,14 @@ fn a43_an_unusable_answer_is_unknown_too() {
 
 #[test]
 fn a43_an_unknown_record_between_author_and_organization_counts() {
-    // It could separate the organizations with psd=n, so the policy hangs on it.
+    // The record could separate the organizations with psd=n, so the policy depends on it.
     case("a.b.ex.com", &[REJECT]).servfail("b.ex.com").other().is(DmarcResult::TempError);
 }
 
 #[test]
 fn a43_a_pass_under_several_policies_is_a_temporary_error() {
-    // A record at a.bank.test would be the organization's and in force, whatever it says; without one sp=reject is.
+    // A record at a.bank.test would be the organization's and in force, whatever it says.
+    // Without one, sp=reject is in force.
     let open = case("a.a.bank.test", &[("bank.test", "p=quarantine; sp=reject")]).servfail("a.bank.test").spf("a.a.bank.test");
     open.is(DmarcResult::TempError);
 }

@@ -1,4 +1,5 @@
-//! RFC 7208 4.6.4, F.1 and F-23: every limit gives permerror, and bounds what is asked.
+//! Tests of the limits (RFC 7208 4.6.4, F.1 and F-23): each one gives permerror, and bounds the
+//! number of questions.
 
 use super::{Sender, Zone};
 use crate::auth::cause::{ResultWord, SpfCause, SpfCause as C};
@@ -8,7 +9,7 @@ fn numbered(count: usize, term: impl Fn(usize) -> String) -> String {
     (0..count).map(term).collect::<Vec<_>>().join(" ")
 }
 
-/// `count` hosts h0.test, h1.test and so on, none of them the client's.
+/// Adds `count` hosts h0.test, h1.test and so on, none of which has the client's address.
 fn with_hosts(mut zone: Zone, count: usize) -> Zone {
     for number in 0..count {
         zone.add(&format!("h{number}.test"), "A 198.51.100.9");
@@ -218,7 +219,7 @@ fn outcomes_do_not_hang_on_the_timing_of_answers() {
                 zone.add(&format!("h{host}.m{mx}.test"), "A 198.51.100.9");
             }
         }
-        // The last question within the budget.
+        // This host belongs to the last question within the budget.
         zone.add("h2.m3.test", "A 192.0.2.1");
         zone.add("h5.m3.test", "TIMEOUT A");
         zone
@@ -238,7 +239,8 @@ fn outcomes_do_not_hang_on_the_timing_of_answers() {
 
 #[test]
 fn outcomes_do_not_hang_on_the_order_of_records() {
-    // Of three names the budget lets two be asked for; the client is the second by preference or by name.
+    // The budget allows questions about two of three names.
+    // The client is the second of them, by preference or by name.
     for (term, questions) in [("mx", 4), ("ptr", 4)] {
         let limits = Limits { spf_questions: questions, ..Limits::default() };
         let mut hosts = ["a.example.com", "b.example.com", "c.example.com"];

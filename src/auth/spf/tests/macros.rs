@@ -1,4 +1,4 @@
-//! RFC 7208 section 7, with the examples of 7.4.
+//! Tests of macros (RFC 7208 section 7), with the examples of 7.4.
 
 use super::{Sender, Zone};
 use crate::auth::cause::SpfCause;
@@ -6,7 +6,9 @@ use crate::auth::spf::Identity;
 use crate::auth::spf::macros::{DomainSpec, Values, reverse_name};
 use crate::dns::{Domain, QueryName};
 
-/// The name that `spec` stands for, for `strong-bad@email.example.com` at `ip`; none when DNS cannot hold it.
+/// Expands `spec` for the sender `local_part` at email.example.com, with the client at `ip`.
+///
+/// Returns `None` if DNS cannot hold the name.
 fn expanded(spec: &str, ip: &str, local_part: &[u8]) -> Option<String> {
     let domain = Domain::parse("email.example.com").unwrap();
     let identity = Identity {

@@ -1,11 +1,11 @@
-//! Whatever a record says, the evaluation ends within its budget.
+//! Tests that the evaluation ends within its budget, whatever a record says.
 
 use super::{Sender, Zone};
 use crate::auth::spf::parse_record;
 use crate::config::Limits;
 use proptest::prelude::*;
 
-/// Terms that often make sense, over a few names so that records refer to each other.
+/// Makes terms that often make sense, over a few names, so that records refer to each other.
 fn terms() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         "[a-d]\\.test",

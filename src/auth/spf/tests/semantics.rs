@@ -1,4 +1,5 @@
-//! What records mean: results, DNS errors, attacks (F-22, F-24, F-26) and what other evaluators get wrong (G20 to G29).
+//! Tests of the meaning of records: results, DNS errors, attacks (F-22, F-24, F-26), and points
+//! that other evaluators get wrong (G20 to G29).
 
 use super::{Sender, Zone, cause_of};
 use crate::auth::cause::{ResultWord, SpfCause as C};

@@ -1,4 +1,4 @@
-//! The RFC 7208 test suite of 2019.08.
+//! Runs the RFC 7208 test suite of 2019.08.
 
 use super::{Sender, Zone};
 use crate::auth::cause::{ResultWord, SpfCause};
@@ -7,7 +7,9 @@ use serde_json::Value;
 
 const SUITE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/spf_rfc7208.jsonl"));
 
-/// Takes the identity out of a case as an SMTP receiver would: MAIL FROM, or `postmaster` at HELO for the null path.
+/// Takes the identity from a case as an SMTP receiver would, and returns the result.
+///
+/// The identity is MAIL FROM, or `postmaster` at HELO for the null path.
 fn result_of(case: &Value) -> ResultWord {
     let text = |key: &str| case[key].as_str().unwrap();
     let helo = text("helo");

@@ -1,4 +1,4 @@
-//! Strictness of the parser (RFC 7208 section 12, G25).
+//! Tests of the strictness of the parser (RFC 7208 section 12, G25).
 
 use super::cause_of;
 use crate::auth::cause::SpfCause;

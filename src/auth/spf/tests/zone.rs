@@ -1,4 +1,4 @@
-//! A zone in memory that counts questions, and can take its time to answer.
+//! A zone in memory that notes the questions, and can delay its answers.
 
 use crate::dns::{Answer, Outcome, Question, Record, RecordType, Resolver, Unanswered};
 use futures::future::BoxFuture;
@@ -10,7 +10,7 @@ use std::task::Poll;
 enum Entry {
     Record(RecordType, Record),
     Alias(String),
-    /// For one type, or for every type without records here.
+    /// A failure for one type, or for every type without records here.
     Failure(Option<RecordType>, Outcome),
 }
 
@@ -18,12 +18,14 @@ enum Entry {
 pub(super) struct Zone {
     names: HashMap<String, Vec<Entry>>,
     asked: Mutex<Vec<Question>>,
-    /// Answers come late and in an order that hangs on this seed.
+    /// The seed on which the order of the delayed answers depends; `None` for immediate answers.
     late: Option<u64>,
 }
 
 impl Zone {
-    /// `record` as the TXT record of example.com, and others, each a name and a line as [`Zone::add`] takes it.
+    /// Returns a zone with `record` as the TXT record of example.com.
+    ///
+    /// `others` are further records, each a name and a line as [`Zone::add`] takes it.
     pub(super) fn with_record(record: &str, others: &[(&str, &str)]) -> Self {
         let mut zone = Self::default();
         zone.add_txt("example.com", record.as_bytes());
@@ -37,7 +39,7 @@ impl Zone {
         self.insert(name, Entry::Record(RecordType::Txt, Record::Txt(text.into())));
     }
 
-    /// Adds one record, written as `TYPE data`.
+    /// Adds one record, which is written as `TYPE data`.
     pub(super) fn add(&mut self, name: &str, line: &str) {
         let (kind, data) = line.split_once(' ').unwrap_or((line, ""));
         let cells = match kind {
@@ -47,7 +49,7 @@ impl Zone {
         self.add_cells(name, kind, &cells);
     }
 
-    /// The zone of a conformance case.
+    /// Returns the zone of a conformance case.
     pub(super) fn from_case(zone: &serde_json::Map<String, serde_json::Value>) -> Self {
         let mut built = Self::default();
         for (name, records) in zone {
@@ -70,7 +72,7 @@ impl Zone {
         self
     }
 
-    /// What was asked so far, in order.
+    /// Returns the questions so far, in order.
     pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().iter().map(|question| format!("{} {:?}", question.name, question.rtype)).collect()
     }
