@@ -1,30 +1,31 @@
-//! The allocator of the command: mimalloc for what is small, the system for what is large.
+//! The program's global allocator: small blocks come from mimalloc, large ones from the system.
 //!
-//! A message takes some two hundred small allocations, for which mimalloc needs a third of the time that the C library takes.
-//! Large ones, whole messages, it would keep for a second after they are freed, and memory is promised to stay within a budget:
-//! the C library gives them back at once.
+//! A message takes some two hundred small allocations.
+//! mimalloc needs a third of the time for them that the C library takes.
+//! After a large block, such as a whole message, is freed, mimalloc would keep it for a second.
+//! Memory is promised to stay within a budget, and the C library gives large blocks back at once.
 
 #![expect(unsafe_code, reason = "an allocator is unsafe by its interface")]
 
 use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// See the module.
+/// The allocator that the module describes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Allocator;
 
-/// Octets from which an allocation is large.
+/// The size in bytes from which a block comes from the system: 1 MiB.
 const LARGE: usize = 1 << 20;
 
 fn is_large(size: usize) -> bool {
     size >= LARGE
 }
 
-// SAFETY: each call is passed on to the allocator that made the block: the size in the layout, which is the one it was made with,
-// says which.
+// SAFETY: each call is passed to the allocator that made the block. The size in the layout, which
+// is the one that the block was made with, tells which allocator that is.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those of the callee.
+        // SAFETY: the caller's contract is that of `GlobalAlloc`, and so is the callee's.
         unsafe { if is_large(layout.size()) { System.alloc(layout) } else { MiMalloc.alloc(layout) } }
     }
 
@@ -44,8 +45,9 @@ unsafe impl GlobalAlloc for Allocator {
             (true, true) => unsafe { System.realloc(block, layout, size) },
             // SAFETY: as above.
             (false, false) => unsafe { MiMalloc.realloc(block, layout, size) },
-            // SAFETY: the caller promises that `size` makes a valid layout with this alignment. Both blocks are at least as long
-            // as what is copied, and the old one is freed only when the new one is there.
+            // SAFETY: the caller promises that `size` makes a valid layout with this alignment.
+            // Both blocks are at least as long as the copied part.
+            // The old block is freed only after the new one is there.
             _ => unsafe {
                 let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
                 if !moved.is_null() {
@@ -67,7 +69,7 @@ mod tests {
         let layout = |size| Layout::from_size_align(size, 16).unwrap();
         for sizes in [[100, 5000, LARGE, 3 * LARGE, LARGE - 1, 64], [LARGE, LARGE - 1, LARGE + 1, 2 * LARGE, 17, LARGE]] {
             let [first, ..] = sizes;
-            // SAFETY: every block is used within its size, and grown and freed with the layout it has.
+            // SAFETY: each block is used within its size, and grown and freed with its layout.
             unsafe {
                 let mut block = Allocator.alloc_zeroed(layout(first));
                 block.cast::<[u8; 16]>().write(*b"what a block has");

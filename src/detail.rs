@@ -1,21 +1,22 @@
-//! What is wrong in particular, as a text for people: bounded, and without characters that cannot be seen.
+//! Makes bounded texts for people, without invisible characters, that say what exactly is wrong.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-/// A text for people that may quote what came from a message or from DNS. Its wording may change between versions.
+/// A text for people that may quote a message or DNS. Its wording may change between versions.
 ///
-/// At most [`Detail::MAX_OCTETS`] octets; characters that cannot be seen are written as `\u{a0}`.
+/// It has at most [`Detail::MAX_OCTETS`] octets.
+/// Characters that cannot be seen are written as `\u{a0}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Detail(String);
 
 impl Detail {
-    /// Longest text in octets.
+    /// The limit on the length of a text, in octets.
     pub const MAX_OCTETS: usize = 512;
 
-    /// The text, cut when it is too long.
+    /// Returns `text` as a detail, cut if it is too long.
     pub fn new(text: impl Display) -> Self {
         let text = text.to_string();
         let mut text = if text.chars().all(is_visible) { text } else { text.chars().map(visible).collect() };
@@ -23,7 +24,7 @@ impl Detail {
         Self(text)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,11 +36,12 @@ impl Display for Detail {
     }
 }
 
-/// Longest quotation in octets.
+/// The limit on the length of a quotation, in octets before they are escaped.
 const MAX_QUOTED: usize = 120;
 
-/// Octets between backquotes, at most 120 of them. What cannot be seen is escaped: characters as `\u{a0}`, octets that are not UTF-8
-/// as `\xa0`.
+/// Returns `octets` between backquotes, cut after 120 octets.
+///
+/// Invisible characters are escaped as `\u{a0}`, and octets that are not UTF-8 as `\xa0`.
 pub fn quoted(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len().min(MAX_QUOTED) + 2);
     text.push('`');
@@ -48,7 +50,9 @@ pub fn quoted(octets: &[u8]) -> String {
     text
 }
 
-/// Octets as text. What cannot be seen is escaped: characters as `\u{a0}`, octets that are not UTF-8 as `\xa0`.
+/// Returns `octets` as text.
+///
+/// Invisible characters are escaped as `\u{a0}`, and octets that are not UTF-8 as `\xa0`.
 pub fn escaped(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len());
     for chunk in octets.utf8_chunks() {
@@ -62,7 +66,8 @@ pub fn escaped(octets: &[u8]) -> String {
 }
 
 fn is_visible(character: char) -> bool {
-    // The escape of a visible character is itself, of quotes and backslashes a backslash and itself.
+    // `escape_debug` returns a visible character as it is.
+    // Only before quotes and backslashes does it put a backslash.
     matches!(character, '"' | '\'' | '\\') || character.escape_debug().len() == 1
 }
 

@@ -1,30 +1,31 @@
 //! DMARC verdicts for mail on Kafka.
 //!
-//! Raw messages come from one topic; for each, SPF, DKIM and DMARC are decided, and an annotated verdict in Amazon SES's terms is
-//! published; what failed goes to another topic, from which aggregate reports are made.
+//! The program reads raw messages from one topic and evaluates SPF, DKIM and DMARC for each.
+//! It publishes an annotated verdict in the terms of Amazon SES.
+//! It writes failures to another topic, from which it makes aggregate reports.
 //!
-//! Layout, in the order of the data path:
+//! These are the modules, in the order of the data path:
 //!
-//! | module | what it holds |
+//! | module | content |
 //! |---|---|
-//! | [`event`] | what travels on topics |
-//! | [`message`] | RFC 5322 as bytes |
+//! | [`event`] | the events on the topics |
+//! | [`message`] | RFC 5322 messages as bytes |
 //! | [`dns`] | questions, answers, evidence |
 //! | [`auth`] | SPF, DKIM, ARC, DMARC |
 //! | [`verdict`] | [`verdict::evaluate`], SES's statuses, header fields |
 //! | [`aggregate`] | windows, rows, closing |
 //! | [`report`] | aggregate reports, byte for byte |
-//! | [`detail`] | what is wrong in particular, for people |
-//! | `limits` | limits on what one message may cost |
+//! | [`detail`] | texts for people that say what exactly is wrong |
+//! | `limits` | limits on the cost of one message |
 //! | [`location`] | URLs of objects |
 //! | [`claim_check`] | messages that lie in an object store |
 //! | [`config`] | settings |
-//! | [`kafka`] | the only place that knows rdkafka |
-//! | [`roles`] | what `verdmarc run` runs |
+//! | [`kafka`] | the Kafka clients, and the only module that uses rdkafka |
+//! | [`roles`] | the roles that `verdmarc run` runs |
 //! | [`metrics`] | the table of all metrics, and the figures that are counted |
 //! | [`reload`] | files that change while roles run |
-//! | [`telemetry`] | log lines, the endpoint for supervisors, what is exported to a collector |
-//! | [`cli`] | one file a command |
+//! | [`telemetry`] | log lines, the endpoint for supervisors, the export to a collector |
+//! | [`cli`] | the commands, one file each |
 
 pub mod aggregate;
 mod allocator;

@@ -1,4 +1,4 @@
-//! Limits on what one message may cost (F.1). All are enforced before the work that they guard.
+//! Limits on the cost of one message (F.1). Each is enforced before the work that it limits.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,45 +12,45 @@ pub struct Limits {
     pub header_section_bytes: usize,
     /// Largest header field in bytes. Above it DKIM and ARC give `policy`. Default 64 KiB.
     pub header_field_bytes: usize,
-    /// Most header fields. Above it DKIM and ARC give `policy`. Default 1000.
+    /// Number of header fields. Above it DKIM and ARC give `policy`. Default 1000.
     pub header_fields: usize,
-    /// DKIM signatures evaluated; the others give `policy`. Default 10.
+    /// Number of DKIM signatures that are evaluated; the others give `policy`. Default 10.
     pub dkim_signatures: usize,
     /// Largest DKIM-Signature field in bytes; a larger one gives `policy`. Default 16 KiB.
     pub dkim_signature_bytes: usize,
-    /// Most names in a signature's `h=`; with more it gives `policy`. Default 300.
+    /// Number of names in a signature's `h=`; with more it gives `policy`. Default 300.
     pub dkim_signed_names: usize,
-    /// Addresses of From listed in `commonHeaders`; the author domain is that of all. Default 20.
+    /// Number of From addresses in `commonHeaders`; all decide the author domain. Default 20.
     pub from_mailboxes: usize,
-    /// Terms of an SPF evaluation that ask DNS (RFC 7208 4.6.4). Default 10.
+    /// Number of terms of an SPF evaluation that ask DNS (RFC 7208 4.6.4). Default 10.
     pub spf_lookup_terms: usize,
-    /// SPF lookups without answer (RFC 7208 4.6.4). Default 2.
+    /// Number of SPF lookups that find nothing (RFC 7208 4.6.4). Default 2.
     pub spf_void_lookups: usize,
-    /// Names that one `mx` or `ptr` may look up (RFC 7208 4.6.4). Default 10.
+    /// Number of names that one `mx` or `ptr` may look up (RFC 7208 4.6.4). Default 10.
     pub spf_names_per_term: usize,
     /// Longest SPF record in bytes. Default 4 KiB.
     pub spf_record_bytes: usize,
     /// Deepest nesting of `include` and `redirect`. Default 10.
     pub spf_depth: usize,
-    /// DNS questions of DMARC discovery and alignment. Default 20.
+    /// Number of DNS questions of DMARC discovery and alignment. Default 20.
     pub discovery_questions: usize,
-    /// DNS questions for DKIM keys. Default 10.
+    /// Number of DNS questions for DKIM keys. Default 10.
     pub dkim_key_questions: usize,
-    /// DNS questions of SPF. Default 40.
+    /// Number of DNS questions of SPF. Default 40.
     pub spf_questions: usize,
-    /// DNS questions for ARC keys. Default 10.
+    /// Number of DNS questions for ARC keys. Default 10.
     pub arc_key_questions: usize,
-    /// Distinct domains walked for alignment. Default 12.
+    /// Number of distinct domains walked for alignment. Default 12.
     pub alignment_walks: usize,
-    /// ARC sets (RFC 8617 5.1.1). Default 50.
+    /// Number of ARC sets (RFC 8617 5.1.1). Default 50.
     pub arc_sets: usize,
-    /// Reporting addresses looked at in a DMARC record. Default 10.
+    /// Number of reporting addresses looked at in a DMARC record. Default 10.
     pub report_addresses: usize,
     /// Milliseconds of DNS time for one message. Default 15 000.
     pub dns_deadline_ms: u64,
     /// Milliseconds that open questions get once DMARC is decided. Default 2 000.
     pub dns_after_decision_ms: u64,
-    /// Bytes of evidence in a verdict; above them it is cut and marked. Default 128 KiB.
+    /// Largest evidence in a verdict in bytes; the rest is cut off and marked. Default 128 KiB.
     pub evidence_bytes: usize,
 }
 

@@ -1,12 +1,14 @@
-//! Where an object lies: the URLs that a claim check may use, read so that one URL has one meaning.
+//! Reads the URLs that a claim check may use, in such a way that each URL has one meaning.
 //!
 //! ```text
 //! s3://bucket/incoming/2026/m%201.eml      file:///var/spool/mail/m-1.eml
 //! ```
 //!
-//! A URL is split first and each segment is percent-decoded once, last. Everything that readers of URLs disagree about is
-//! refused instead of repaired: relative and empty segments, encoded slashes, backslashes, ports, user names, queries,
-//! fragments, characters that a URL has to encode. So what is compared with a prefix is what is asked for.
+//! A URL is split first, and each segment is percent-decoded once, in the last step.
+//! Everything that readers of URLs disagree about is refused instead of repaired: relative and
+//! empty segments, encoded slashes, backslashes, ports, user names, queries, fragments, and
+//! characters that a URL must encode.
+//! So the key that is compared with a prefix is the key that is fetched.
 
 #[cfg(test)]
 mod tests;
@@ -15,16 +17,17 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest URL, and longest key in it when decoded, which is S3's limit and more than a path needs.
+/// The longest URL that is read, in bytes.
 const MAX_URL: usize = 4096;
+/// The longest decoded key, in bytes: the limit of S3, and more than the path of a file needs.
 const MAX_KEY: usize = 1024;
-/// Longest name of a bucket or container.
+/// The longest name of a bucket or container, in bytes.
 const MAX_CONTAINER: usize = 222;
 
-/// Whose protocol is spoken.
+/// The protocol of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// Amazon S3 and what is compatible with it.
+    /// Amazon S3 and compatible stores.
     S3,
     /// The local file system.
     File,
@@ -37,7 +40,7 @@ pub enum Scheme {
 impl Scheme {
     const ALL: [Self; 4] = [Self::S3, Self::File, Self::Gs, Self::Az];
 
-    /// The scheme's name.
+    /// Returns the name of the scheme in URLs.
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -47,7 +50,7 @@ impl Scheme {
         }
     }
 
-    /// The cargo feature without which this build cannot speak it.
+    /// Returns the cargo feature that the scheme needs, if this build lacks it.
     fn missing_feature(self) -> Option<&'static str> {
         match self {
             Self::Gs if !cfg!(feature = "gcs") => Some("gcs"),
@@ -57,41 +60,41 @@ impl Scheme {
     }
 }
 
-/// Why a URL locates nothing.
+/// The reason why a URL names no object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// No scheme, or none that is known.
+    /// The URL has no scheme, or an unknown one.
     #[error("write a URL that starts with s3://, file:///, gs:// or az://")]
     Scheme,
-    /// A character that has to be encoded, or that starts a query or a fragment.
+    /// The URL has a character that must be encoded, or one that starts a query or a fragment.
     #[error("write spaces, backslashes, `?`, `#` and what is not ASCII percent-encoded")]
     Character,
-    /// The part between `//` and `/` is more or less than a name.
+    /// The part between `//` and `/` is not the name of a bucket, or not empty in a file's URL.
     #[error("between // and / there must be the bucket's name alone, and nothing in a file's URL")]
     Container,
-    /// A segment is empty, `.` or `..`, or decodes to what is no part of a name.
+    /// A segment is empty, `.` or `..`, or decodes to something that no name may hold.
     #[error("a segment is empty, relative, or holds an encoded slash, backslash, control character or what is not UTF-8")]
     Segment,
     /// The URL ends with a slash.
     #[error("the URL ends with a slash and names no object")]
     Directory,
-    /// A prefix ends inside a name, and would allow its neighbours too.
+    /// A prefix ends inside a name, and would also allow other names that begin in the same way.
     #[error("a prefix must end with a slash: one that ends inside a name allows its neighbours too")]
     OpenPrefix,
-    /// More than any store takes.
+    /// The URL or its key is longer than any store accepts.
     #[error("the URL is longer than 4096 bytes, or its key longer than 1024")]
     TooLong,
-    /// The prefix of a store that this build leaves out.
+    /// The prefix is in a store that this build leaves out. The text is the missing feature.
     #[error("this build cannot reach that store: build with --features {0}")]
     NotBuilt(&'static str),
 }
 
-/// A store: the scheme, and the bucket or container in it; no name for files.
+/// A store: its scheme, and the bucket or container in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Root {
-    /// Whose protocol is spoken.
+    /// The protocol of the store.
     pub scheme: Scheme,
-    /// The bucket or container, as it is written.
+    /// The bucket or container as the URL has it. It is empty for files.
     pub container: String,
 }
 
@@ -102,7 +105,7 @@ pub struct Location {
     segments: Vec<String>,
 }
 
-/// All objects below a place in a store.
+/// A place in a store, which stands for all objects below it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Prefix {
@@ -111,29 +114,29 @@ pub struct Prefix {
 }
 
 impl Location {
-    /// The store.
+    /// Returns the store.
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// The object's key in its store: decoded, without a slash in front.
+    /// Returns the object's key in its store: decoded, and without a leading slash.
     pub fn key(&self) -> String {
         self.segments.join("/")
     }
 }
 
 impl Prefix {
-    /// The store.
+    /// Returns the store.
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// What the keys begin with: decoded, without a slash in front and behind.
+    /// Returns the beginning of the keys: decoded, and without a leading or trailing slash.
     pub fn key(&self) -> String {
         self.segments.join("/")
     }
 
-    /// Whether `location` lies below, compared segment by segment.
+    /// Returns whether `location` lies below this place, compared segment by segment.
     pub fn holds(&self, location: &Location) -> bool {
         self.root == location.root
             && location.segments.len() > self.segments.len()
@@ -197,12 +200,14 @@ impl Parts {
     }
 }
 
-/// RFC 3986 `pchar` and the slash.
+/// Returns whether `byte` is a slash or belongs to an RFC 3986 `pchar`.
 fn may_stand_in_a_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&byte)
 }
 
-/// Letters of either case are kept apart: stores do so too, or know small ones only.
+/// Returns whether `name` may be a bucket or container of the scheme; a file has the empty name.
+///
+/// Upper and lower case stay apart, because stores keep them apart or know lower case only.
 fn is_container(scheme: Scheme, name: &str) -> bool {
     if scheme == Scheme::File {
         return name.is_empty();
