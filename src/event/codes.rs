@@ -1,6 +1,7 @@
-//! Closed lists of codes: the word that travels stays the same from version to version, and a sentence says what it means.
+//! Declares closed lists of codes: each entry has a word that stays the same from version to
+//! version, and a sentence that says what it means.
 
-/// Declares such a list; the comment of each entry is its meaning.
+/// Declares an enum of codes. The doc comment of an entry is its meaning, which users read.
 macro_rules! codes {
     ($(#[doc = $about:literal])+ pub enum $List:ident { $($(#[doc = $text:literal])+ $name:ident = $code:literal,)+ }) => {
         $(#[doc = $about])+
@@ -12,15 +13,15 @@ macro_rules! codes {
         }
 
         impl $List {
-            /// All of them, in the order of their declaration.
+            /// Every entry, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The code as it travels.
+            /// Returns the word that stands for the entry in events, headers and metrics.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)+ }
             }
 
-            /// What it means, for people.
+            /// Returns the meaning of the entry, a sentence for people.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => concat!($($text,)+).trim_ascii_start(),)+ }
             }

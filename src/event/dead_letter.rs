@@ -1,4 +1,5 @@
-//! Refused records: their bytes unchanged, the reason and the origin in headers.
+//! Builds dead letters: a refused record with its bytes unchanged, and headers that say the reason
+//! and the origin.
 
 mod reason;
 
@@ -15,15 +16,18 @@ pub const REASON: &str = "verdmarc-reason";
 /// Header of the reason as a sentence.
 pub const ERROR: &str = "verdmarc-error";
 
-/// The dead letter of `record`: key, value and headers as they came, behind them the reason and the origin.
+/// Builds the dead letter of `record`: key, value and headers as they came, followed by headers for
+/// the reason and the origin.
 ///
-/// Headers under our own prefix that the record brought are dropped, so that nothing but us speaks there.
+/// Headers with verdmarc's own prefix that the record brought are dropped, so that only verdmarc
+/// writes there.
 pub fn dead_letter(topic: &Arc<str>, record: Record, refusal: &Refusal) -> Output {
     let lineage = Lineage::of(&record).unwrap_or_else(|_| Lineage::itself(&record));
     letter(topic, record, &lineage, (refusal.code(), &refusal.to_string()))
 }
 
-/// A dead letter with a reason that is no refusal of ours: its code, and a sentence for people.
+/// Builds a dead letter for a reason that is not a [`Refusal`], from its code and a sentence for
+/// people.
 pub fn letter(topic: &Arc<str>, record: Record, lineage: &Lineage, (code, error): (&str, &str)) -> Output {
     let mut headers: Headers = record.headers.iter().flat_map(lineage::foreign).collect();
     let mut say = |name: &str, value: &str| headers.push(name, Some(value.as_bytes()));
@@ -40,11 +44,12 @@ pub const FAILURE_UNREADABLE: &str = DeadLetterReason::FailureUnreadable.code();
 /// Reason of the dead letter of a failure event whose window is over.
 pub const TOO_LATE: &str = DeadLetterReason::TooLate.code();
 
-/// Reason of a dead letter that stands in for outputs that no topic takes.
+/// Reason of a dead letter that stands in for outputs that their topic does not take.
 pub const OUTPUT_TOO_LARGE: &str = DeadLetterReason::OutputTooLarge.code();
 
-/// Stands in for outputs that no topic takes: which record they answer, their topics and sizes, and the SHA-256 of all of them. The
-/// record itself is in the raw topic for as long as that keeps it.
+/// Builds the dead letter that stands in for outputs that their topic does not take. Its headers
+/// name the record that the outputs answer, their topics and sizes, and the SHA-256 of all their
+/// values. The record itself stays in the raw topic for as long as that topic retains it.
 pub fn output_too_large(topic: &Arc<str>, (raw, partition, offset): (&str, i32, i64), outputs: &[Output]) -> Output {
     let sizes: Vec<String> =
         outputs.iter().map(|output| format!("{} {} bytes", output.topic, output.value.as_ref().map_or(0, Vec::len))).collect();
@@ -66,8 +71,10 @@ pub fn output_too_large(topic: &Arc<str>, (raw, partition, offset): (&str, i32, 
     letter
 }
 
-/// The original record that an output speaks of, which is not the one that was read when that was a retry: in the headers of a
-/// copy, in the value of a verdict or failure.
+/// Returns the original record of an output. It differs from the record that was read when that was
+/// a retry.
+/// A copy of the message has it in its headers, a verdict or a failure in its value. Returns `None`
+/// when the output has neither.
 fn origin(output: &Output) -> Option<Lineage> {
     let copied = Lineage::in_headers(&output.headers).ok().flatten();
     copied.or_else(|| input_of(output))

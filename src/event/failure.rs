@@ -1,6 +1,7 @@
-//! The failure event: what a row of an aggregate report needs, and nothing personal (B63).
+//! The failure event, which holds the data for a row of an aggregate report and nothing personal
+//! (B63).
 //!
-//! With `reports.content = "all"` messages that pass have one too.
+//! With `reports.content = "all"` messages that pass produce one too.
 
 use super::{Input, PublishedPolicy};
 use crate::auth::cause::ResultWord;
@@ -14,27 +15,29 @@ use std::net::IpAddr;
 /// `ce_type` of a failure event.
 pub const FAILURE: &str = "verdmarc.failure.v1";
 
-/// The value of a record of mail.failures (`ce_type` `verdmarc.failure.v1`); its key is the policy domain.
+/// The value of a record of mail.failures (`ce_type` `verdmarc.failure.v1`); its key is the policy
+/// domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FailureEvent {
     /// The record that held the message: the identity of this failure.
     pub input: Input,
-    /// When the message arrived: it decides the window.
+    /// When the message arrived. The window in which the failure counts depends on it.
     #[serde(with = "super::time")]
     #[schemars(with = "Timestamp")]
     pub arrival: Timestamp,
-    /// The policy domain: one report each.
+    /// The policy domain. Each policy domain gets reports of its own.
     pub policy_domain: Domain,
     /// The policy in force, defaults filled in, `rua` included.
     pub policy: PublishedPolicy,
     /// How the policy domain was found.
     pub discovery: Discovery,
-    /// 32 hexadecimal digits over the effective policy and the discovery, never over text or addresses.
+    /// 32 hexadecimal digits of a hash over the effective policy and the discovery, but never over
+    /// text or addresses.
     pub policy_hash: String,
-    /// What was wrong with records, for the report's `error`.
+    /// Faults of DMARC records, for the `error` elements of the report.
     pub record_errors: Vec<RecordFault>,
-    /// Where reports are asked for.
+    /// Addresses at which the policy domain asks for reports.
     pub report_addresses: Vec<ReportAddress>,
     /// The row that this failure counts in.
     pub row: Row,
@@ -44,24 +47,24 @@ pub struct FailureEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
-    /// The client.
+    /// The IP address of the client.
     pub source_ip: IpAddr,
     /// The author domain.
     pub header_from: Domain,
     /// The domain of MAIL FROM; empty for the null path; absent when unknown or no domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envelope_from: Option<String>,
-    /// What was done.
+    /// The action that was taken because of DMARC.
     pub disposition: Disposition,
     /// DKIM gave an aligned pass.
     pub dkim_aligned: bool,
     /// SPF gave an aligned pass.
     pub spf_aligned: bool,
-    /// Why something else was done than was asked for, sorted.
+    /// Reasons why another action was taken than the policy asks for, sorted.
     pub overrides: Vec<Override>,
-    /// Signatures, at most 100, the telling ones first.
+    /// DKIM signatures, at most 100. Aligned ones come first, then others that pass.
     pub dkim: Vec<DkimRow>,
-    /// SPF.
+    /// The result of SPF.
     pub spf: SpfRow,
 }
 
@@ -86,12 +89,12 @@ pub struct SpfRow {
     pub domain: Option<Domain>,
     /// The result.
     pub result: ResultWord,
-    /// The name in HELO, only when no domain was checked and it is one.
+    /// The name in HELO. It is present only when no domain was checked and it is a domain name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helo: Option<Domain>,
 }
 
-/// What was done with a message because of DMARC (RFC 9990, ActionDispositionType).
+/// The action that was taken with a message because of DMARC (RFC 9990, ActionDispositionType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Disposition {
@@ -106,7 +109,7 @@ pub enum Disposition {
 }
 
 impl Disposition {
-    /// The word.
+    /// Returns the word that stands for the disposition in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -127,7 +130,7 @@ impl From<Policy> for Disposition {
     }
 }
 
-/// Why something else was done than the published policy asks for.
+/// A reason why another action was taken than the published policy asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Override {
@@ -135,6 +138,6 @@ pub enum Override {
     PolicyTestMode,
     /// The ARC chain passed and a trusted sealer is in it.
     TrustedForwarder,
-    /// This receiver does not do what policies ask for, or does not say.
+    /// The receiver does not act on policies (`reports.disposition` is `none`).
     LocalPolicy,
 }

@@ -1,75 +1,76 @@
-//! Record headers, and the attributes that CloudEvents keeps in them.
+//! Reads and writes record headers, and the CloudEvents attributes and trace context in them.
 //!
-//! CloudEvents 1.0, Kafka protocol binding, binary mode: attribute `x` is header `ce_x` in UTF-8, `datacontenttype` is
-//! `content-type`, the value of the record is the data.
+//! CloudEvents 1.0, Kafka protocol binding, binary mode: attribute `x` is header `ce_x` in UTF-8,
+//! `datacontenttype` is `content-type`, and the value of the record is the data.
 
 use super::TraceContext;
 use jiff::Timestamp;
 use std::borrow::Cow;
 
-/// Prefix of an attribute's header.
+/// Prefix of the name of a header that holds an attribute.
 pub const ATTRIBUTE: &str = "ce_";
 
-/// Header of the data's media type.
+/// Name of the header that holds the media type of the data.
 pub const CONTENT_TYPE: &str = "content-type";
 
 /// Media type of a message.
 pub const MESSAGE: &str = "message/rfc822";
 
-/// Media type of our events.
+/// Media type of verdmarc's events.
 pub const JSON: &str = "application/json";
 
-/// Beside its octets a header takes its place in the list, and the rest of two small blocks.
+/// Bytes of memory that a header takes besides its octets: its entry in the list, and the overhead
+/// of two small allocations.
 const OVERHEAD: usize = size_of::<(Box<str>, Option<Box<[u8]>>)>() + 32;
 
-/// Record headers in order. Names may repeat, values may be null.
+/// Record headers in order. Names may repeat, and values may be null.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Box<str>, Option<Box<[u8]>>)>);
 
 impl Headers {
-    /// No headers, with room for `count`.
+    /// Returns an empty list with room for `count` headers.
     pub fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count))
     }
 
-    /// Adds one at the end.
+    /// Adds a header at the end.
     pub fn push(&mut self, name: &str, value: Option<&[u8]>) {
         self.0.push((name.into(), value.map(Into::into)));
     }
 
-    /// Adds one at the end.
+    /// Returns the list with a header added at the end.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.push(name, Some(value.as_ref()));
         self
     }
 
-    /// The first value under this name that is not null. Names are compared as they are.
+    /// Returns the first value under `name` that is not null. The case of names counts.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find_map(|(known, value)| if known == name { value } else { None })
     }
 
-    /// Name and value, in order.
+    /// Returns each name with its value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         self.0.iter().map(|(name, value)| (&**name, value.as_deref()))
     }
 
-    /// Number of headers.
+    /// Returns the number of headers.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no headers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Bytes of names and values.
+    /// Returns the bytes of all names and values together.
     pub fn bytes(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len())).sum()
     }
 
-    /// Bytes that they hold in memory, near enough for a budget.
+    /// Returns the estimated bytes that the headers take in memory, for a budget.
     pub fn weight(&self) -> usize {
         self.bytes() + self.len() * OVERHEAD
     }
@@ -81,23 +82,23 @@ impl<'a> FromIterator<(&'a str, Option<&'a [u8]>)> for Headers {
     }
 }
 
-/// The attributes that every event of ours carries.
+/// The attributes that every event of verdmarc carries.
 #[derive(Debug, Clone, Copy)]
 pub struct Attributes<'a> {
     /// `ce_id`: unique among the events of one type and source.
     pub id: &'a str,
-    /// `ce_source`: who made it.
+    /// `ce_source`: who produced the event.
     pub source: &'a str,
-    /// `ce_type`: what it is, say `verdmarc.verdict.v1`.
+    /// `ce_type`: the type of the event, for example `verdmarc.verdict.v1`.
     pub kind: &'a str,
-    /// `ce_time`: when it happened.
+    /// `ce_time`: when the event happened.
     pub time: Timestamp,
     /// `content-type`.
     pub content_type: &'a str,
 }
 
 impl Attributes<'_> {
-    /// The attributes as headers, with the trace that the message belongs to.
+    /// Returns the attributes as headers, together with the trace that the message belongs to.
     pub fn headers(&self, trace: &Trace) -> Headers {
         let mut headers = Headers::with_capacity(8)
             .with("ce_specversion", "1.0")
@@ -111,25 +112,27 @@ impl Attributes<'_> {
     }
 }
 
-/// W3C trace context of a record: as it came, or with a span of ours as the parent.
+/// W3C trace context of a record: as it came, or with a span of this process as the parent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
     /// `traceparent`, when it is well formed.
     pub parent: Option<String>,
-    /// `tracestate`, only beside a parent.
+    /// `tracestate`; present only together with a parent.
     pub state: Option<String>,
 }
 
-/// Header of the trace and the span that a record was written in.
+/// Name of the header that holds the trace and the span in which a record was written.
 const TRACEPARENT: &str = "traceparent";
-/// Header of what tracing systems add to that.
+/// Name of the header in which tracing systems add data of their own.
 const TRACESTATE: &str = "tracestate";
 
 impl Trace {
-    /// Longest `tracestate` that is passed on (W3C Trace Context 3.3.1.1 asks for at least 512).
+    /// Longest `tracestate` that is passed on, in bytes (W3C Trace Context 3.3.1.1 asks for at
+    /// least 512).
     const MAX_STATE: usize = 512;
 
-    /// The context, from headers whose values may be anything: what is not well formed is left out.
+    /// Reads the context from the values of the two headers. A value that is not well formed is
+    /// left out.
     pub fn new(parent: Option<&[u8]>, state: Option<&[u8]>) -> Self {
         let parent =
             parent.and_then(|value| std::str::from_utf8(value).ok()).filter(|value| TraceContext::parse(value).is_some());
@@ -140,33 +143,35 @@ impl Trace {
         }
     }
 
-    /// The context, from what stands under the names of its two headers.
+    /// Reads the context through `value`, which returns the value of the header of a given name.
     pub fn of<'a>(value: impl Fn(&str) -> Option<Cow<'a, [u8]>>) -> Self {
         Self::new(value(TRACEPARENT).as_deref(), value(TRACESTATE).as_deref())
     }
 
-    /// The context of a record whatever else it holds, as far as its headers tell.
+    /// Reads the context from a record's headers. A header without `ce_` takes precedence over the
+    /// CloudEvents attribute.
     pub fn of_headers(headers: &Headers) -> Self {
         Self::of(|name| headers.get(name).or_else(|| headers.get(&format!("{ATTRIBUTE}{name}"))).map(Cow::Borrowed))
     }
 
-    /// What `traceparent` of a record of ours says.
+    /// Returns the `traceparent` of a record that verdmarc wrote; `None` when it is absent or not
+    /// well formed.
     pub fn parent_of(headers: &Headers) -> Option<TraceContext> {
         headers.get(TRACEPARENT).and_then(|value| TraceContext::parse(std::str::from_utf8(value).ok()?))
     }
 
-    /// What the parent says.
+    /// Returns the parent in parsed form.
     pub fn context(&self) -> Option<TraceContext> {
         self.parent.as_deref().and_then(TraceContext::parse)
     }
 
-    /// The same trace, with another span as the parent.
+    /// Returns the same trace with `span` as the parent.
     #[must_use]
     pub fn within(&self, span: TraceContext) -> Self {
         Self { parent: Some(span.to_string()), state: self.state.clone() }
     }
 
-    /// Adds the context to `headers`.
+    /// Adds the headers of the context to `headers`.
     pub fn push_to(&self, headers: &mut Headers) {
         for (name, value) in [(TRACEPARENT, &self.parent), (TRACESTATE, &self.state)] {
             if let Some(value) = value {
@@ -175,7 +180,7 @@ impl Trace {
         }
     }
 
-    /// Puts the context in the place of the one that `headers` have.
+    /// Puts this context in the place of the one in `headers`.
     pub fn replace_in(&self, headers: &mut Headers) {
         headers.0.retain(|(name, _)| !matches!(&**name, TRACEPARENT | TRACESTATE));
         self.push_to(headers);

@@ -1,47 +1,50 @@
-//! Which record of mail.raw a message first came in, carried in headers through retries and redrive.
+//! Tracks the record of mail.raw in which a message first came, in headers that survive retries and
+//! redrive.
 //!
-//! What a message counts as is the record that first held it (Decisions: one message). A copy in another topic, or put
-//! back into the first one, says so in these headers; a record without them stands for itself.
+//! A message counts as the record that first held it (Decisions: one message). A copy in another
+//! topic, or one put back into the first topic, names that record in these headers. A record
+//! without the headers stands for itself.
 
 use super::{Clock, Headers, Input, Record, Stamp};
 use jiff::Timestamp;
 
-/// Prefix of the headers that hold the reason and the origin.
+/// Prefix of the names of headers that hold the reason and the origin.
 pub const PREFIX: &str = "verdmarc-";
-/// Header of the original record's topic.
+/// Header with the topic of the original record.
 pub const ORIGIN_TOPIC: &str = "verdmarc-origin-topic";
-/// Header of the original record's partition.
+/// Header with the partition of the original record.
 pub const ORIGIN_PARTITION: &str = "verdmarc-origin-partition";
-/// Header of the original record's offset.
+/// Header with the offset of the original record.
 pub const ORIGIN_OFFSET: &str = "verdmarc-origin-offset";
-/// Header of the original record's timestamp, RFC 3339.
+/// Header with the timestamp of the original record, RFC 3339.
 pub const ORIGIN_TIMESTAMP: &str = "verdmarc-origin-timestamp";
-/// Header of the clock of that timestamp: `broker` or `producer`. Without it, it is the producer's.
+/// Header with the clock of that timestamp: `broker` or `producer`. Without it the clock is the
+/// producer's.
 pub const ORIGIN_CLOCK: &str = "verdmarc-origin-clock";
-/// Header of the number of this evaluation, from 1.
+/// Header with the number of this evaluation, counted from 1.
 pub const ATTEMPT: &str = "verdmarc-attempt";
-/// Header of the time before which the record is not to be evaluated, RFC 3339.
+/// Header with the time before which the record must not be evaluated, RFC 3339.
 pub const NOT_BEFORE: &str = "verdmarc-not-before";
 
-/// The original record of a message.
+/// The original record of a message, and the number of the current evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
-    /// Its topic, partition and offset, and the number of this evaluation.
+    /// Topic, partition and offset of the original record, and the number of this evaluation.
     pub input: Input,
-    /// Its timestamp.
+    /// Timestamp of the original record, if it has one.
     pub timestamp: Option<Stamp>,
 }
 
-/// Headers that speak of an origin and cannot be read.
+/// The error for headers that name an origin and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("header {header} is missing or cannot be read")]
 pub struct Unreadable {
-    /// The header.
+    /// Name of the header that is missing or cannot be read.
     pub header: &'static str,
 }
 
 impl Lineage {
-    /// What a record's headers say, else the record itself.
+    /// Returns the origin that the headers of `record` name, or else the record itself.
     ///
     /// # Errors
     /// Some of the headers are there, and not all of them can be read.
@@ -50,7 +53,7 @@ impl Lineage {
         Ok(said.flatten().unwrap_or_else(|| Self::itself(record)))
     }
 
-    /// What headers say, none when they say nothing.
+    /// Returns the origin that `headers` name; `None` when they name none.
     ///
     /// # Errors
     /// Some of the headers are there, and not all of them can be read.
@@ -75,25 +78,26 @@ impl Lineage {
         Ok(Some(Self { input, timestamp }))
     }
 
-    /// The record stands for itself.
+    /// Returns `record` as its own origin, at its first evaluation.
     pub fn itself(record: &Record) -> Self {
         let input = Input { topic: record.topic.to_string(), partition: record.partition, offset: record.offset, attempt: 1 };
         Self { input, timestamp: record.timestamp }
     }
 
-    /// The same message at its next evaluation.
+    /// Returns the same origin with the number of the next evaluation.
     #[must_use]
     pub fn next_attempt(mut self) -> Self {
         self.input.attempt = self.input.attempt.saturating_add(1);
         self
     }
 
-    /// Topic, partition and offset joined by hyphens: the id of every event about this message.
+    /// Returns topic, partition and offset joined by hyphens, which is the id of every event about
+    /// this message.
     pub fn id(&self) -> String {
         format!("{}-{}-{}", self.input.topic, self.input.partition, self.input.offset)
     }
 
-    /// Adds the headers.
+    /// Adds the headers that name this origin.
     pub fn push_to(&self, headers: &mut Headers) {
         let mut say = |name: &str, value: &str| headers.push(name, Some(value.as_bytes()));
         say(ORIGIN_TOPIC, &self.input.topic);
@@ -107,17 +111,20 @@ impl Lineage {
     }
 }
 
-/// The broker's clock is believed, so only what says so is of it.
+/// Returns the clock of the original timestamp. The broker's clock is believed, so only the exact
+/// word stands for it.
 fn clock(headers: &Headers) -> Clock {
     if headers.get(ORIGIN_CLOCK) == Some(Clock::Broker.as_str().as_bytes()) { Clock::Broker } else { Clock::Producer }
 }
 
-/// When a record may be evaluated; none when it says nothing that can be read, which means now.
+/// Returns the time before which `record` must not be evaluated. `None`, also for a header that
+/// cannot be read, means now.
 pub fn not_before(record: &Record) -> Option<Timestamp> {
     read(record.headers.as_ref()?, NOT_BEFORE).ok()
 }
 
-/// A record's headers without those under our own prefix, so that nothing but us speaks there.
+/// Returns a record's headers without those that have verdmarc's own prefix, so that only verdmarc
+/// writes there.
 pub fn foreign(headers: &Headers) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
     headers.iter().filter(|(name, _)| !name.get(..PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX)))
 }

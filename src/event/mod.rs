@@ -1,20 +1,24 @@
-//! What travels on topics: types, their headers, nothing else.
+//! The records and events on Kafka topics: their types, headers and schemas, without any
+//! evaluation.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `record` | records as they are read and written |
 //! | `headers` | record headers and the CloudEvents attributes in them |
 //! | `raw` | a record of mail.raw as a message and its envelope, or the reason why it is refused |
 //! | `verdict`, `failure` | the events that are written |
-//! | `report` | reports as they travel, and what a closed window came to |
-//! | `control` | what operators ask of a role |
+//! | `report` | headers of aggregate reports, and the summary of a closed window |
+//! | `control` | requests that operators make of a role |
 //! | `reason` | reason codes |
-//! | `codes` | how a closed list of codes is declared |
-//! | `lineage` | which record a message first came in |
-//! | `dead_letter` | refused records with their reason |
-//! | `redrive` | the dead-letter topic as it is read, and marks of what was put back |
-//! | `topic_id` | what tells a topic from another of the same name |
+//! | `codes` | the declaration of a closed list of codes |
+//! | `lineage` | the record in which a message first came, in headers |
+//! | `dead_letter` | dead letters: refused records with their reason |
+//! | `redrive` | the dead-letter topic as it is read, and marks that say which letters were put
+//! back |
+//! | `topic_id` | ids of topics |
 //! | `trace_context` | the trace that a record belongs to |
+//! | `settings` | settings of an evaluation as events carry them |
+//! | `time` | times as SES writes them |
 //! | `schemas` | JSON Schemas of the events |
 
 mod codes;

@@ -1,8 +1,11 @@
-//! A record of mail.raw read as a message and its envelope, or refused.
+//! Reads a record of mail.raw as a message and its envelope, or refuses it.
 //!
-//! Three forms: a CloudEvent in binary mode (the value is the message), one in structured mode (the value is JSON), and a bare
-//! message without any `ce_` header. A CloudEvent may have a reference to an object in place of the message (`ce_dataref`). What the *sender* of the mail controls never refuses a record; what the producer writes
-//! itself must be well formed.
+//! A record has one of three forms: a CloudEvent in binary mode (the value is the message), a
+//! CloudEvent in structured mode (the value is JSON), or a bare message without any `ce_` header. A
+//! CloudEvent may hold a reference to an object in place of the message (`ce_dataref`).
+//!
+//! Nothing that the *sender* of the mail controls makes this module refuse a record. What the
+//! producer itself writes must be well formed.
 
 mod attribute;
 mod attributes;
@@ -29,37 +32,39 @@ use jiff::{SignedDuration, Timestamp};
 use reference::{DATAREF, DATASHA256};
 use std::borrow::Cow;
 
-/// The type of a raw message's event; other types of ours are not messages.
+/// `ce_type` of a raw message. Records with other types that begin with `verdmarc.` are not
+/// messages.
 pub const RECEIVED: &str = "verdmarc.mail.received.v1";
 
-/// A message as it came, with what SMTP said about it.
+/// A message as it came, with its SMTP envelope.
 #[derive(Debug)]
 pub struct Raw<'r> {
-    /// `ce_id`, else topic, partition and offset of the original record joined by hyphens.
+    /// `ce_id`, or else topic, partition and offset of the original record joined by hyphens.
     pub id: String,
     /// The record that first held the message.
     pub lineage: Lineage,
-    /// The message's bytes as they came, or where they are.
+    /// The bytes of the message as they came, or a reference to them.
     pub body: Body<'r>,
-    /// The envelope, arrival included.
+    /// The envelope, including the arrival time.
     pub envelope: Envelope,
-    /// Whether neither `ce_time` nor the record's timestamp could be believed as it stood.
+    /// True when the time that the producer gave for the arrival was not believable, so that
+    /// another time replaces it.
     pub arrival_corrected: bool,
     attributes: Attributes<'r>,
     /// The trace that the message belongs to.
     pub trace: Trace,
 }
 
-/// How far clocks may differ (Decisions: clocks).
+/// Largest difference between two clocks that is believed (Decisions: clocks).
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
-/// How old a producer's timestamp may be to stand for the arrival.
+/// Largest age at which a producer's timestamp may stand for the arrival.
 const CREDIBLE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl<'r> Raw<'r> {
-    /// Reads `record` at `now`; a message over `max_bytes` is refused.
+    /// Decodes `record` at the time `now`. A message over `max_bytes` is refused.
     ///
     /// # Errors
-    /// What the producer did wrong; the record is a dead letter then.
+    /// The producer made a mistake. The record then becomes a dead letter.
     pub fn decode(record: &'r Record, max_bytes: usize, now: Timestamp) -> Result<Self, Refusal> {
         let headers = record.headers.as_ref().ok_or(Refusal::HeadersUnreadable)?;
         if headers.len() > MAX_HEADERS || headers.bytes() > MAX_HEADER_BYTES {
@@ -88,7 +93,8 @@ impl<'r> Raw<'r> {
         attributes.into_raw(Lineage::of(record)?, headers, body, now)
     }
 
-    /// Whether the message may lie elsewhere, as far as shows before the record is read.
+    /// Returns whether the message may lie in an object store, as far as the record shows before it
+    /// is decoded.
     pub fn may_refer(record: &Record) -> bool {
         let Some(headers) = &record.headers else { return false };
         let value = record.value.as_deref().unwrap_or_default();
@@ -98,7 +104,8 @@ impl<'r> Raw<'r> {
         };
         match Mode::of(headers) {
             Ok(Mode::Binary) => value.is_empty() && headers.iter().any(|(name, _)| is_reference(name)),
-            // More than its attributes may take is no reference, or refused.
+            // A larger value holds the message itself, or is refused because its attributes are too
+            // large.
             Ok(Mode::Structured) => {
                 let mut places = value.windows(DATAREF.len());
                 value.len() <= 2 * MAX_HEADER_BYTES && places.any(|place| place.eq_ignore_ascii_case(DATAREF.as_bytes()))
@@ -107,7 +114,9 @@ impl<'r> Raw<'r> {
         }
     }
 
-    /// The attributes as `ce_` headers, as they came without those of a reference; for a bare message those that it would have had.
+    /// Returns the attributes as `ce_` headers, as they came, without those of a reference.
+    /// Attributes that CloudEvents requires and the record lacks are added, so that a bare message
+    /// has them too.
     pub fn attributes(&self) -> Headers {
         let Attributes(given) = &self.attributes;
         let mut headers = Headers::with_capacity(given.len() + 5);
@@ -205,7 +214,8 @@ impl<'r> Attributes<'r> {
     }
 }
 
-/// When the message arrived, and whether something else than what was said had to stand for it. Only the broker's clock corrects.
+/// Returns the arrival time, and whether another time had to replace the one that was given. Only
+/// the broker's clock corrects `ce_time`.
 fn arrival(said: Option<Timestamp>, stamp: Option<Stamp>, now: Timestamp) -> (Option<Timestamp>, bool) {
     match (said, stamp) {
         (Some(said), Some(Stamp { time, clock: Clock::Broker })) if said.duration_since(time) > CLOCK_TOLERANCE => {
@@ -238,7 +248,8 @@ fn without_brackets(path: &[u8]) -> &[u8] {
     path.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")).unwrap_or(path)
 }
 
-/// One of SES's status words, in any case; anything else is no scan result.
+/// Returns the SES status word that `word` spells in any case; `None` for anything else, which is
+/// not a scan result.
 fn ses_status(word: &[u8]) -> Option<String> {
     ["PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED"]
         .into_iter()

@@ -1,9 +1,10 @@
-//! Reason codes: why a verdict is what it is, beside the causes of SPF and DKIM.
+//! The closed list of reason codes of a verdict, beside the causes of SPF and DKIM.
 
 use super::codes::codes;
 
 codes! {
-    /// Every reason code that a verdict may carry. Closed: a new code is a new version of the event.
+    /// Every reason code that a verdict may carry. The list is closed: a new code is a new version
+    /// of the event.
     pub enum Reason {
         /// The message has no From field, or one without address.
         FromMissing = "from_missing",
@@ -13,7 +14,8 @@ codes! {
         FromMultipleFields = "from_multiple_fields",
         /// The From field holds addresses of several domains.
         FromMultipleDomains = "from_multiple_domains",
-        /// The header section is broken; where a From field could hide in the breakage, there is no author domain.
+        /// The header section is broken; where a From field could hide in the breakage, there is no
+        /// author domain.
         HeadersMalformed = "headers_malformed",
         /// The From field holds several addresses of one domain.
         FromNotUnique = "from_not_unique",
@@ -53,7 +55,8 @@ codes! {
         KeyTesting = "key_testing",
         /// A signature was made more than ten minutes after the message arrived.
         SignedInFuture = "signed_in_future",
-        /// An identifier was not walked for alignment because of a budget: it counts as not aligned.
+        /// An identifier was not walked for alignment because of a budget: it counts as not
+        /// aligned.
         AlignmentBudget = "alignment_budget",
         /// Several DMARC records stand at one name: they were discarded.
         SeveralRecords = "several_records",
@@ -73,9 +76,11 @@ codes! {
         DeadlineExceeded = "deadline_exceeded",
         /// Evaluated more than 48 hours after arrival: no failure event.
         LateEvaluation = "late_evaluation",
-        /// The arrival time given was not believable: the broker's timestamp was used, or the time of the evaluation.
+        /// The arrival time given was not believable: the broker's timestamp was used, or the time
+        /// of the evaluation.
         ArrivalAdjusted = "arrival_adjusted",
-        /// A trusted ARC sealer says that the message was authentic when it arrived there: do not enforce.
+        /// A trusted ARC sealer says that the message was authentic when it arrived there: do not
+        /// enforce.
         TrustedSealer = "trusted_sealer",
         /// Evidence was cut at its limit: the verdict cannot be replayed.
         EvidenceTruncated = "evidence_truncated",

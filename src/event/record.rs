@@ -1,15 +1,15 @@
-//! Records as they are read and written, without any client library.
+//! Records as they are read and written, independent of any client library.
 
 use super::Headers;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Whose clock a record's timestamp is of (`message.timestamp.type`).
+/// The clock that a record's timestamp comes from (`message.timestamp.type` of the topic).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// The broker's: LogAppendTime.
+    /// The broker's clock: LogAppendTime.
     Broker,
-    /// The producer's, which may say anything: CreateTime.
+    /// The producer's clock, which may say anything: CreateTime.
     Producer,
 }
 
@@ -18,12 +18,12 @@ pub enum Clock {
 pub struct Stamp {
     /// The time.
     pub time: Timestamp,
-    /// Whose it is.
+    /// The clock that the time comes from.
     pub clock: Clock,
 }
 
 impl Clock {
-    /// The word in headers.
+    /// Returns the word that stands for the clock in headers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Broker => "broker",
@@ -33,18 +33,18 @@ impl Clock {
 }
 
 impl Stamp {
-    /// A time of the broker's clock.
+    /// Returns a timestamp of the broker's clock.
     pub fn of_broker(time: Timestamp) -> Self {
         Self { time, clock: Clock::Broker }
     }
 
-    /// A time of the producer's clock.
+    /// Returns a timestamp of the producer's clock.
     pub fn of_producer(time: Timestamp) -> Self {
         Self { time, clock: Clock::Producer }
     }
 }
 
-/// One record as it was read.
+/// A record that was read.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// The topic.
@@ -53,48 +53,49 @@ pub struct Record {
     pub partition: i32,
     /// The offset.
     pub offset: i64,
-    /// The timestamp, none when the record has none.
+    /// The timestamp; `None` when the record has none.
     pub timestamp: Option<Stamp>,
     /// The key.
     pub key: Option<Vec<u8>>,
-    /// The value, none for a tombstone.
+    /// The value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
-    /// The headers; none when they cannot be read (a name that is not UTF-8).
+    /// The headers; `None` when they cannot be read because a name is not UTF-8.
     pub headers: Option<Headers>,
 }
 
 impl Record {
-    /// Bytes that this record holds in memory until it is done, near enough for a budget: its value may stand there decoded and
-    /// annotated too.
+    /// Returns the estimated bytes that this record takes in memory until it is done, for a budget.
+    /// The value counts three times, because it may also stand in memory decoded and annotated.
     pub fn weight(&self) -> usize {
         let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         RECORD_OVERHEAD + bytes(&self.key) + 3 * bytes(&self.value) + self.headers.as_ref().map_or(0, Headers::weight)
     }
 }
 
-/// One record to be written.
+/// A record to be written.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// The topic.
     pub topic: Arc<str>,
-    /// The partition; none leaves it to the key.
+    /// The partition; `None` leaves the choice to the key.
     pub partition: Option<i32>,
     /// The key.
     pub key: Option<Vec<u8>>,
-    /// The value, none for a tombstone.
+    /// The value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
     /// The headers.
     pub headers: Headers,
 }
 
 impl Output {
-    /// Bytes that this record holds in memory, near enough for a budget.
+    /// Returns the estimated bytes that this record takes in memory, for a budget.
     pub fn weight(&self) -> usize {
         let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         RECORD_OVERHEAD + bytes(&self.key) + bytes(&self.value) + self.headers.weight()
     }
 }
 
+/// Estimated bytes that a record takes in memory besides its key, value and headers.
 const RECORD_OVERHEAD: usize = 128;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What lies in the dead-letter topic, as the commands read it: letters, and marks of those that were put back.
+//! Reads the dead-letter topic: dead letters, and marks that say which of them were put back into
+//! their topic.
 
 use super::dead_letter::{ERROR, REASON};
 use super::headers::{Attributes, JSON, Trace};
@@ -7,12 +8,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// `ce_type` of a mark.
+/// `ce_type` of a mark, which says which dead letters were put back.
 pub const REDRIVEN: &str = "verdmarc.control.redriven.v1";
-/// Letters that one mark remembers at most.
+/// Largest number of dead letters that one mark lists.
 pub const MARK_LETTERS: usize = 1_000;
 
-/// A record of the dead-letter topic.
+/// The place of a record in the dead-letter topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
@@ -28,7 +29,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Not `PARTITION/OFFSET`.
+/// The error for a text that is not `PARTITION/OFFSET`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write PARTITION/OFFSET, say 3/41")]
 pub struct NoPlace;
@@ -43,60 +44,64 @@ impl std::str::FromStr for Place {
     }
 }
 
-/// The value of a mark (`ce_type` `verdmarc.control.redriven.v1`): letters that were written to their topic again, in the same
-/// transaction. It lies in the partition of these letters, behind them.
+/// The value of a mark (`ce_type` `verdmarc.control.redriven.v1`): dead letters that were written
+/// to their topic again in the same transaction. The mark stands in the partition of these dead
+/// letters, behind them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RedrivenEvent {
-    /// The letters, 1 000 at most.
+    /// The places of the dead letters, 1 000 at most.
     #[schemars(length(max = 1000))]
     pub redriven: Vec<Place>,
 }
 
 impl RedrivenEvent {
-    /// The record that says so. All letters must be of one partition, and there must be one.
+    /// Returns the mark as a record. There must be at least one place, and all places must be of
+    /// one partition.
     pub fn output(&self, topic: &Arc<str>, time: Timestamp) -> Output {
         let first = self.redriven.first().copied().unwrap_or(Place { partition: 0, offset: 0 });
         let id = format!("{}-{}-{}-{}", topic, first.partition, first.offset, time.as_millisecond());
         let attributes = Attributes { id: &id, source: "/verdmarc", kind: REDRIVEN, time, content_type: JSON };
-        // A value of numbers has no form that cannot be written.
+        // A value of numbers always has a JSON form.
         let value = serde_json::to_vec(self).unwrap_or_default();
         let headers = attributes.headers(&Trace::default());
         Output { topic: topic.clone(), partition: Some(first.partition), key: None, value: Some(value), headers }
     }
 }
 
-/// A letter without its bytes.
+/// A dead letter without the bytes of its record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// Where it lies.
+    /// The place of the dead letter.
     pub place: Place,
-    /// When it was written.
+    /// When the dead letter was written.
     pub time: Option<Timestamp>,
-    /// Why the record was refused, a code.
+    /// The reason why the record was refused, a code.
     pub reason: String,
-    /// Why, a sentence.
+    /// The reason as a sentence.
     pub error: String,
-    /// The record that the message first came in, and the number of its last evaluation; none when that cannot be read.
+    /// The record in which the message first came, and the number of its last evaluation; `None`
+    /// when the headers cannot be read.
     pub lineage: Option<Lineage>,
-    /// Bytes of the value, none when it is null.
+    /// Bytes of the value; `None` when it is null.
     pub size: Option<usize>,
 }
 
-/// What a record of the dead-letter topic is.
+/// A record of the dead-letter topic, by its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// A refused record.
+    /// A dead letter.
     Letter(Letter),
     /// A mark.
     Redriven(RedrivenEvent),
-    /// Neither.
+    /// Neither of them.
     Other,
 }
 
 impl Entry {
-    /// What `record` is. A letter has a reason, whatever else its headers say: those that its producer gave it are kept, and may
-    /// look like a mark; a reason can only come from us.
+    /// Reads `record`. A record that has a reason is a dead letter, whatever else its headers say.
+    /// The headers that its producer gave it are kept and may look like a mark, but only verdmarc
+    /// writes a reason.
     pub fn of(record: &Record) -> Self {
         let Some(headers) = &record.headers else { return Self::Other };
         let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
@@ -106,7 +111,8 @@ impl Entry {
                 time: record.timestamp.map(|stamp| stamp.time),
                 reason,
                 error: text(ERROR).unwrap_or_default(),
-                // Without an origin in its headers a letter would stand for itself: then it is not one of ours.
+                // Without an origin in its headers a dead letter would stand for itself, so
+                // verdmarc did not write it.
                 lineage: headers.get(lineage::ORIGIN_TOPIC).and_then(|_| Lineage::of(record).ok()),
                 size: record.value.as_ref().map(Vec::len),
             });
@@ -118,8 +124,9 @@ impl Entry {
     }
 }
 
-/// `record`, written to `topic` once more as the next evaluation of its message: key, value and headers as they came, with the
-/// origin that it always had.
+/// Builds the record that writes a dead letter to `topic` again, as the next evaluation of its
+/// message.
+/// Key, value and headers are as they came. The origin remains the one that the message always had.
 pub fn again(topic: &Arc<str>, record: Record, lineage: Lineage) -> Output {
     let mut headers = record.headers.iter().flat_map(lineage::foreign).collect();
     lineage.next_attempt().push_to(&mut headers);
@@ -146,7 +153,7 @@ mod tests {
         }
     }
 
-    /// The output as a reader would find it.
+    /// Returns the output as a reader would find it.
     fn written(output: Output, partition: i32, offset: i64) -> Record {
         let Output { topic, key, value, headers, .. } = output;
         Record { topic, partition, offset, timestamp: None, key, value, headers: Some(headers) }

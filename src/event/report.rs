@@ -1,4 +1,4 @@
-//! Reports as they travel, and what a closed window came to.
+//! The headers of aggregate reports as records, and the summary of a closed window.
 
 use super::Headers;
 use super::headers::{Attributes, Trace};
@@ -10,18 +10,19 @@ use serde::{Deserialize, Serialize};
 
 /// `ce_type` of a report. The value is the document, gzip.
 pub const REPORT: &str = "verdmarc.report.v1";
-/// `ce_type` of what a closed window came to. The value is [`WindowClosed`] as JSON.
+/// `ce_type` of the summary of a closed window. The value is [`WindowClosed`] as JSON.
 pub const WINDOW_CLOSED: &str = "verdmarc.window-closed.v1";
 const GZIP: &str = "application/gzip";
 
-/// What the headers of a report say (`ce_` attributes), so that nobody has to open it to send or list it.
+/// The `ce_` attributes in the headers of a report, which let a reader send or list the report
+/// without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportAttributes {
     /// `ce_id`: the report's id.
     pub id: String,
-    /// `ce_policydomain`: whom it is about.
+    /// `ce_policydomain`: the domain that the report is about.
     pub policy_domain: Domain,
-    /// `ce_submitter`: who made it.
+    /// `ce_submitter`: the domain that made the report.
     pub submitter: Domain,
     /// `ce_periodbegin` and `ce_periodend`, Unix seconds, both included.
     pub begin: i64,
@@ -29,7 +30,7 @@ pub struct ReportAttributes {
     pub end: i64,
     /// `ce_filename`.
     pub file_name: String,
-    /// `ce_subject`: of the mail that carries it.
+    /// `ce_subject`: the subject of the mail that carries the report.
     pub subject: String,
     /// `ce_generation`: 0, or higher for messages that were counted late.
     pub generation: u32,
@@ -37,7 +38,8 @@ pub struct ReportAttributes {
     pub part: u32,
     /// `ce_profile`.
     pub profile: Profile,
-    /// `ce_reportto`: where reports were asked for when a message of this window was last seen, a JSON array.
+    /// `ce_reportto`: the addresses at which the policy domain asked for reports when a message of
+    /// this window was last seen, a JSON array.
     pub addresses: Vec<ReportAddress>,
     /// `ce_rows`.
     pub rows: u64,
@@ -45,33 +47,33 @@ pub struct ReportAttributes {
     pub messages: u64,
 }
 
-/// What a closed window of one partition came to, when its last report was written: the sum of messages in reports and of those
-/// without reporting address is what was counted.
+/// The summary of a closed window of one partition, written with its last report. The messages in
+/// reports and those without reporting address add up to the messages that were counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowClosed {
     /// The first second of the window.
     pub begin: i64,
-    /// The last.
+    /// The last second of the window.
     pub end: i64,
     /// 0 for the first closing of the window.
     pub generation: u32,
     /// The partition of mail.failures.
     pub partition: i32,
-    /// Everything below this offset was counted before it was closed.
+    /// Everything below this offset was counted before the window was closed.
     pub cut: i64,
-    /// Reports.
+    /// Number of reports.
     pub reports: u64,
-    /// Rows in them.
+    /// Number of rows in the reports.
     pub rows: u64,
-    /// Messages in them.
+    /// Number of messages in the reports.
     pub messages: u64,
-    /// Messages of policy domains without reporting address, which get none.
+    /// Messages of policy domains without a reporting address, which get no report.
     pub no_reporting_address: u64,
 }
 
 impl ReportAttributes {
-    /// The attributes as headers.
+    /// Returns the attributes as headers.
     pub fn headers(&self, source: &str, time: Timestamp) -> Headers {
         let own = Attributes { id: &self.id, source, kind: REPORT, time, content_type: GZIP };
         let addresses = serde_json::to_string(&self.addresses).unwrap_or_default();
@@ -90,7 +92,7 @@ impl ReportAttributes {
             .with("ce_messages", self.messages.to_string())
     }
 
-    /// The attributes of a record of mail.reports; none when it is no report.
+    /// Reads the attributes of a record of mail.reports; `None` when the record is not a report.
     pub fn read(headers: &Headers) -> Option<Self> {
         let text = |name: &str| headers.get(name).and_then(|value| std::str::from_utf8(value).ok());
         if text("ce_type")? != REPORT {

@@ -1,4 +1,5 @@
-//! The JSON Schemas of the events, and the AsyncAPI document that describes topics, keys, headers and schemas.
+//! Generates the JSON Schemas of the events, and the AsyncAPI document that describes topics, keys,
+//! headers and schemas.
 
 use super::redrive::RedrivenEvent;
 use super::{CloseWindows, FailureEvent, VerdictEvent, WindowClosed};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 /// Names of the events that have a schema.
 pub const NAMES: [&str; 5] = ["verdict.v1", "failure.v1", "window-closed.v1", "control.close.v1", "control.redriven.v1"];
 
-/// Every generated file: name and text.
+/// Returns the name and the text of every generated file.
 pub fn files() -> Vec<(String, String)> {
     let mut files: Vec<_> = NAMES.iter().map(|name| (format!("{name}.schema.json"), pretty(&schema(name)))).collect();
     files.push(("asyncapi.yaml".into(), asyncapi()));
@@ -30,11 +31,11 @@ fn schema(name: &str) -> Value {
 }
 
 fn pretty(value: &Value) -> String {
-    // A value of strings and numbers has no form that cannot be written.
+    // A value of strings and numbers always has a JSON form.
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-/// JSON is YAML, but people read this file, so it is written as YAML by hand.
+/// JSON is YAML too, but people read this file, so it is written as YAML by hand.
 fn asyncapi() -> String {
     include_str!("asyncapi.yaml").replace("{version}", env!("CARGO_PKG_VERSION"))
 }

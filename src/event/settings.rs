@@ -1,4 +1,5 @@
-//! The settings of an evaluation as they travel: the same names as in the configuration, in camelCase.
+//! The settings of an evaluation as events carry them, with the names of the configuration in
+//! camelCase.
 
 use crate::config::Evaluation;
 use heck::{ToLowerCamelCase as _, ToSnakeCase as _};
@@ -7,23 +8,23 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Settings, written as JSON once for all messages that are evaluated with them.
+/// Settings of an evaluation, written as JSON once for all messages that are evaluated with them.
 #[derive(Debug, Clone)]
 pub struct EvaluationBlock(Arc<RawValue>);
 
 impl EvaluationBlock {
-    /// The settings as they travel.
+    /// Returns the settings in the form that events carry.
     pub fn new(settings: &Evaluation) -> Self {
         let value = serde_json::to_value(settings).unwrap_or_default();
-        // A value of strings and numbers has no form that cannot be written.
+        // A value of strings and numbers always has a JSON form.
         let text = renamed(value, &|name| name.to_lower_camel_case()).to_string();
         Self(RawValue::from_string(text).unwrap_or_default().into())
     }
 
-    /// The settings again.
+    /// Returns the settings that the block holds.
     ///
     /// # Errors
-    /// Settings that this version does not know.
+    /// The block has settings that this version does not know.
     pub fn evaluation(&self) -> Result<Evaluation, serde_json::Error> {
         let value: Value = serde_json::from_str(self.0.get())?;
         serde_json::from_value(renamed(value, &|name| name.to_snake_case()))
@@ -36,7 +37,7 @@ impl PartialEq for EvaluationBlock {
     }
 }
 
-/// The names of all members changed; values stay.
+/// Renames all members, also nested ones. Values stay.
 fn renamed(value: Value, rename: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::Object(members) => {
@@ -64,7 +65,8 @@ impl schemars::JsonSchema for EvaluationBlock {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        // The settings refer to the schema of their limits by reference, whose members are to be renamed too.
+        // The schema of the settings refers to the schema of the limits, whose members must be
+        // renamed too.
         let mut limits = crate::config::Limits::json_schema(generator);
         let mut schema = Evaluation::json_schema(generator);
         rename_properties(&mut limits);

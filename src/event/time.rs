@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// The time without what is finer than milliseconds.
+/// Returns the time without fractions finer than a millisecond.
 pub fn to_millis(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }

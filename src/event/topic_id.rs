@@ -1,4 +1,4 @@
-//! What tells a topic from another of the same name (KIP-516).
+//! The id of a topic, which tells it from another topic of the same name (KIP-516).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,23 +6,24 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The id of a topic. A topic that is deleted and made anew has another.
+/// The id of a topic. A topic that is deleted and created again gets another id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TopicId([u8; 16]);
 
-/// Not the id of a topic.
+/// The error for a text that is not the id of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a topic, which is 22 characters of base64url and not zero")]
 pub struct NoTopicId;
 
 impl TopicId {
-    /// An id from its octets; none for zero, by which brokers say that they know of no ids.
+    /// Returns the id with these octets; `None` for zero, by which brokers say that they know no
+    /// ids.
     pub fn new(octets: [u8; 16]) -> Option<Self> {
         (octets != [0; 16]).then_some(Self(octets))
     }
 }
 
-/// As Kafka's own tools show it.
+/// Writes the id as Kafka's own tools show it.
 impl fmt::Display for TopicId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))

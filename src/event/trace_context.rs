@@ -1,26 +1,27 @@
-//! W3C trace context as a record carries it: `traceparent` read and written.
+//! Reads and writes `traceparent`, the W3C trace context that a record carries.
 
 use std::fmt;
 
-/// What a `traceparent` says (W3C Trace Context 3.2).
+/// The content of a `traceparent` (W3C Trace Context 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     /// The trace.
     pub trace_id: [u8; 16],
-    /// The span that the record was written in.
+    /// The span in which the record was written.
     pub span_id: [u8; 8],
-    /// The flags; see [`TraceContext::is_sampled`].
+    /// The trace flags; see [`TraceContext::is_sampled`].
     pub flags: u8,
 }
 
 /// The flag that says that the trace is recorded.
 const SAMPLED: u8 = 1;
 
-/// The version that means nothing.
+/// The version that W3C Trace Context declares invalid.
 const NO_VERSION: u8 = 0xff;
 
 impl TraceContext {
-    /// Reads `version-traceid-parentid-flags` in lower-case hexadecimal; none when it is not well formed, or when an id is all zeros.
+    /// Reads `version-traceid-parentid-flags` in lower-case hexadecimal; `None` when it is not well
+    /// formed, or when an id is all zeros.
     pub fn parse(value: &str) -> Option<Self> {
         let mut fields = value.split('-');
         let [version] = hexadecimal(fields.next()?)?;
@@ -31,21 +32,21 @@ impl TraceContext {
         is_valid.then_some(Self { trace_id, span_id, flags })
     }
 
-    /// Whether whoever wrote the record recorded the trace.
+    /// Returns whether the writer of the record recorded the trace.
     pub fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
 }
 
 impl fmt::Display for TraceContext {
-    /// As `traceparent` of version 0.
+    /// Writes a `traceparent` of version 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (trace_id, span_id) = (u128::from_be_bytes(self.trace_id), u64::from_be_bytes(self.span_id));
         write!(f, "00-{trace_id:032x}-{span_id:016x}-{:02x}", self.flags)
     }
 }
 
-/// Exactly so many octets in lower-case hexadecimal.
+/// Reads exactly `N` octets in lower-case hexadecimal.
 fn hexadecimal<const N: usize>(field: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),

@@ -1,4 +1,4 @@
-//! The verdict event: Amazon SES's shape first, the explanation beside it.
+//! The verdict event: the fields of Amazon SES first, then the explanation.
 
 mod authentication;
 
@@ -22,25 +22,25 @@ use std::net::IpAddr;
 pub struct VerdictEvent<'m> {
     /// Always `Received`.
     pub notification_type: NotificationType,
-    /// The verdicts, as SES gives them.
+    /// The verdicts, in the form that SES gives them.
     pub receipt: Receipt,
-    /// The message, as SES describes it.
+    /// The message, described as SES does.
     pub mail: Mail<'m>,
-    /// The SMTP envelope; what is absent is unknown.
+    /// The SMTP envelope. A field that is absent is unknown.
     pub envelope: EnvelopeBlock,
     /// How the verdicts came about.
     pub authentication: Authentication,
     /// Every DNS answer that was used.
     pub evidence: EvidenceBlock,
-    /// What else bears on the verdict.
+    /// The settings that bear on the verdict.
     pub settings: SettingsBlock,
-    /// The record that held the message; absent when it came from no topic.
+    /// The record that first held the message; absent when the message came from no topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
 }
 
 impl VerdictEvent<'_> {
-    /// The same without borrowing from the message.
+    /// Returns the same event without borrowing from the message.
     pub fn into_owned(self) -> VerdictEvent<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         let Mail { timestamp, source, message_id, destination, headers_truncated, headers, common_headers } = self.mail;
@@ -95,9 +95,9 @@ pub struct Receipt {
     pub recipients: Vec<String>,
     /// Number of recipients.
     pub recipient_count: usize,
-    /// `DISABLED`, or as the producer gave it.
+    /// `DISABLED`, or the status that the producer gave.
     pub spam_verdict: CopiedStatus,
-    /// `DISABLED`, or as the producer gave it.
+    /// `DISABLED`, or the status that the producer gave.
     pub virus_verdict: CopiedStatus,
     /// SPF.
     pub spf_verdict: StatusBlock,
@@ -168,7 +168,7 @@ pub struct EvidenceBlock {
     #[serde(with = "super::time")]
     #[schemars(with = "Timestamp")]
     pub evaluated_at: Timestamp,
-    /// What evaluated it.
+    /// Name and version of the software that evaluated the message.
     pub software: String,
     /// DNS answers, sorted by name and type.
     #[serde(flatten)]
@@ -181,11 +181,11 @@ pub struct EvidenceBlock {
 pub struct SettingsBlock {
     /// Version of the public suffix list.
     pub suffix_list: String,
-    /// The options.
+    /// The settings of the evaluation.
     pub evaluation: EvaluationBlock,
 }
 
-/// The record that held the message, through retries and redrive.
+/// The record that first held the message. Retries and redrive keep it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Input {
@@ -195,6 +195,6 @@ pub struct Input {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// 1 for the first evaluation.
+    /// Number of the evaluation, 1 for the first.
     pub attempt: u32,
 }

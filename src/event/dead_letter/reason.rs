@@ -1,4 +1,4 @@
-//! Why a record became a dead letter: the closed list of codes.
+//! The closed list of reasons why a record became a dead letter.
 
 use crate::event::codes::codes;
 
@@ -31,13 +31,15 @@ codes! {
         AttributeClientip = "attribute_clientip",
         /// `ce_datasha256` is not 64 hexadecimal digits.
         AttributeDatasha256 = "attribute_datasha256",
-        /// `ce_type` begins with `verdmarc.` and is no message's: an event of verdmarc was written to mail.raw.
+        /// `ce_type` begins with `verdmarc.` and is not the type of a message: an event of verdmarc
+        /// was written to mail.raw.
         EventType = "event_type",
-        /// The value is no CloudEvent in JSON, as its content type says.
+        /// The value is not the CloudEvent in JSON that its content type announces.
         Structured = "structured",
         /// `data_base64` is not base64.
         Base64 = "base64",
-        /// The record has headers `verdmarc-origin-*` that cannot be read; only verdmarc writes them.
+        /// The record has headers `verdmarc-origin-*` that cannot be read; only verdmarc writes
+        /// them.
         Lineage = "lineage",
         /// The record holds a message and a reference to one.
         ClaimCheckValue = "claim_check_value",
@@ -55,9 +57,10 @@ codes! {
         FailureUnreadable = "failure_unreadable",
         /// A failure arrived more than `aggregate.horizon_s` after its window, which is closed.
         TooLate = "too_late",
-        /// A topic does not take what verdmarc would write about the record; the dead letter stands in for it.
+        /// A topic does not take what verdmarc would write about the record; the dead letter stands
+        /// in for it.
         OutputTooLarge = "output_too_large",
-        /// An operator had the record passed over (`verdmarc dead-letters skip`).
+        /// An operator skipped the record (`verdmarc dead-letters skip`).
         SkippedByOperator = "skipped_by_operator",
     }
 }

@@ -1,29 +1,29 @@
-//! The value of one attribute, from a header or from JSON.
+//! The value of one attribute, read from a header or from JSON.
 
 use serde::de::{Error, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most entries of a list.
+/// Largest number of entries in a list.
 const MAX_LIST: usize = 10_000;
 
-/// A value that an attribute may have.
+/// The value of an attribute.
 #[derive(Debug)]
 pub(super) enum Attribute<'r> {
-    /// A header's octets, or a JSON string's UTF-8.
+    /// The octets of a header, or the UTF-8 of a JSON string.
     Octets(Cow<'r, [u8]>),
     /// `true` or `false`.
     Bool(bool),
-    /// A number as text.
+    /// A JSON number, as text.
     Number(String),
-    /// JSON's null, which means absent.
+    /// JSON null, which means that the attribute is absent.
     Null,
     /// A list of strings; only `rcptto` has one.
     List(Vec<String>),
 }
 
 impl Attribute<'_> {
-    /// The value as a header would hold it.
+    /// Returns the value as a header would hold it.
     pub(super) fn octets(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Octets(octets) => Cow::Borrowed(octets),
@@ -35,7 +35,8 @@ impl Attribute<'_> {
         }
     }
 
-    /// The value as a list: a JSON array of strings, else the value itself as the only entry.
+    /// Returns the value as a list: the strings of a JSON array, or else the value itself as the
+    /// only entry.
     pub(super) fn list(&self) -> Vec<Cow<'_, [u8]>> {
         if let Self::List(list) = self {
             return list.iter().map(|entry| Cow::Borrowed(entry.as_bytes())).collect();
@@ -49,13 +50,14 @@ impl Attribute<'_> {
         vec![octets]
     }
 
-    /// Whether this says that a user submitted the message.
+    /// Returns whether this value of `authenticated` says that a user submitted the message.
     pub(super) fn says_authenticated(&self) -> bool {
         names_a_user(&self.octets())
     }
 }
 
-/// Whether the value of `authenticated` says that a user submitted the message: `true` or a name; empty, `false` and `0` say no.
+/// Returns whether the value of `authenticated` says that a user submitted the message. `true` or a
+/// name says so; an empty value, `false` and `0` do not.
 pub fn names_a_user(value: &[u8]) -> bool {
     let word = value.trim_ascii();
     !(word.is_empty() || word == b"0" || word.eq_ignore_ascii_case(b"false"))

@@ -1,18 +1,21 @@
-//! The attributes of one event, whichever way they came.
+//! The attributes of one event, from headers or from JSON, and the limits on them.
 
 use super::attribute::Attribute;
 use super::refusal::Refusal;
 use crate::message::Envelope;
 use std::borrow::Cow;
 
-/// What a record may hold at most. A record above it is refused, whatever it says.
+/// Largest number of headers, or of attributes in JSON, of a record. A record with more is refused,
+/// whatever it holds.
 pub(super) const MAX_HEADERS: usize = 1000;
+/// Largest sum of the bytes of their names and values. A record above it is refused, whatever it
+/// holds.
 pub(super) const MAX_HEADER_BYTES: usize = 512 << 10;
 
-/// Longest `ce_id` and `ce_type` in bytes.
+/// Longest value of an attribute that the producer itself writes, such as `ce_id`, in bytes.
 pub(super) const MAX_NAME: usize = 1024;
 
-/// The attributes of one event, whichever way they came. Null ones are absent.
+/// The attributes of one event, from headers or from JSON. Null attributes are left out.
 #[derive(Debug, Default)]
 pub(super) struct Attributes<'r>(pub(super) Vec<(Cow<'r, str>, Attribute<'r>)>);
 
@@ -33,7 +36,10 @@ impl<'r> Attributes<'r> {
         self.get(name).map(Attribute::octets)
     }
 
-    /// An attribute that the producer itself writes: readable text without control characters, or the record is refused.
+    /// Returns an attribute that the producer itself writes, or `None` when it is absent.
+    ///
+    /// # Errors
+    /// The value is empty, too long, not UTF-8, or has control characters: the record is refused.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<String>, Refusal> {
         let Some(octets) = self.octets(name) else { return Ok(None) };
         match std::str::from_utf8(&octets) {

@@ -1,4 +1,5 @@
-//! Where the message is: in the record, or in an object store (the claim-check extension of CloudEvents, `dataref`).
+//! Finds out where the message is: in the record, or in an object store (the claim-check extension
+//! of CloudEvents, `dataref`).
 
 use super::attributes::Attributes;
 use super::refusal::Refusal;
@@ -8,27 +9,29 @@ use std::borrow::Cow;
 /// The message of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body<'r> {
-    /// Its bytes as they came.
+    /// The bytes of the message as they came.
     Inline(Cow<'r, [u8]>),
-    /// It lies elsewhere.
+    /// A reference to a message that lies in an object store.
     Reference(DataRef),
 }
 
-/// A message in an object store: `ce_dataref` with `ce_datasha256`.
+/// A reference to a message in an object store: `ce_dataref` with `ce_datasha256`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataRef {
-    /// Where it lies. Whether that is allowed is not decided yet.
+    /// The location of the object. The prefixes that are allowed have not been checked yet.
     pub location: Location,
-    /// SHA-256 of its bytes, when the producer gave it.
+    /// SHA-256 of the object's bytes, when the producer gave it.
     pub sha256: Option<[u8; 32]>,
 }
 
-/// Names of the attributes, which are not carried on: what comes out holds the message itself.
+/// Name of the attribute that holds the URL of the object. It is not passed on, because an output
+/// holds the message itself.
 pub(super) const DATAREF: &str = "dataref";
+/// Name of the attribute that holds the SHA-256 of the object. It is not passed on either.
 pub(super) const DATASHA256: &str = "datasha256";
 
 impl DataRef {
-    /// The reference that the attributes make, if they make one.
+    /// Returns the reference that the attributes form, or `None` without a `dataref`.
     pub(super) fn of(attributes: &Attributes<'_>) -> Result<Option<Self>, Refusal> {
         let Some(given) = attributes.octets(DATAREF) else { return Ok(None) };
         let url = String::from_utf8_lossy(&given);
@@ -44,7 +47,7 @@ impl DataRef {
     }
 }
 
-/// 64 hexadecimal digits of either case.
+/// Reads 64 hexadecimal digits of either case; `None` for anything else.
 fn digest(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
     if text.len() != 2 * digest.len() || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {

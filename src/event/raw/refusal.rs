@@ -1,8 +1,9 @@
-//! Why a record of mail.raw is refused: a closed list of what a producer can do wrong.
+//! The closed list of mistakes for which a producer's record of mail.raw is refused.
 
 use crate::event::dead_letter::DeadLetterReason;
 
-/// A breach of the producer's contract. [`Refusal::code`] is what stands in the dead letter for machines.
+/// A breach of the producer's contract. [`Refusal::code`] is the word for machines in the dead
+/// letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The record is a tombstone.
@@ -19,7 +20,7 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
-    /// More headers than any producer needs.
+    /// The record has too many headers, or too many bytes of them.
     #[error("the record has {count} headers of {bytes} bytes; write at most 1000 headers of 512 KiB together")]
     TooManyHeaders {
         /// Number of headers.
@@ -33,10 +34,10 @@ pub enum Refusal {
     /// The media type is neither a message nor a structured CloudEvent.
     #[error("content-type is `{}`; write message/rfc822 or application/cloudevents+json", given.escape_debug())]
     ContentType {
-        /// What it said.
+        /// The media type that was given.
         given: String,
     },
-    /// An attribute stands there twice.
+    /// An attribute is given twice.
     #[error("attribute `{}` is given twice", name.escape_debug())]
     DuplicateAttribute {
         /// Its name.
@@ -50,7 +51,7 @@ pub enum Refusal {
         /// Its value.
         given: String,
     },
-    /// The event is one of ours, and no message.
+    /// The event is one of verdmarc's own, and not a message.
     #[error("an event of type `{}` is no message", given.escape_debug())]
     EventType {
         /// Its type.
@@ -68,16 +69,16 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
-    /// The headers that tell of an earlier record, which only we write, cannot be read.
+    /// The headers that name an earlier record cannot be read. Only verdmarc writes them.
     #[error("{0}; leave the headers verdmarc-origin-* out of new records")]
     Lineage(#[from] crate::event::lineage::Unreadable),
-    /// A message and a reference to one.
+    /// The record holds both a message and a reference to one.
     #[error("the record holds data and dataref; write one of them")]
     ClaimValue,
-    /// The reference locates nothing.
+    /// The reference is not a URL that can be followed.
     #[error("dataref `{}` cannot be followed: {reason}", given.escape_debug())]
     ClaimReference {
-        /// The reference, cut.
+        /// The reference, cut at 256 characters.
         given: String,
         /// What is wrong with it.
         reason: String,
@@ -85,41 +86,42 @@ pub enum Refusal {
     /// The reference, or the file that it leads to, lies outside the allowed prefixes.
     #[error("dataref {url} lies outside the prefixes that claim_check.prefixes allows")]
     ClaimPrefix {
-        /// Where.
+        /// The URL of the object.
         url: String,
     },
     /// There is no such object.
     #[error("there is no object at {url}; write the object before the record, and keep it until the record is read")]
     ClaimMissing {
-        /// Where.
+        /// The URL of the object.
         url: String,
     },
     /// The object has no bytes.
     #[error("the object at {url} is empty")]
     ClaimEmpty {
-        /// Where.
+        /// The URL of the object.
         url: String,
     },
-    /// The object is not the one that was meant.
+    /// The object is not the one that the producer meant.
     #[error("the object at {url} has another SHA-256 than datasha256 says")]
     ClaimChecksum {
-        /// Where.
+        /// The URL of the object.
         url: String,
     },
 }
 
 impl Refusal {
-    /// Whether many of it say that the producer is broken: a message that is too large says it of one message only.
+    /// Returns whether many refusals of this kind mean that the producer is broken. A message that
+    /// is too large says nothing about other messages.
     pub fn counts_towards_a_stop(&self) -> bool {
         !matches!(self, Self::TooLarge { .. })
     }
 
-    /// The reason as a word that stays the same from version to version.
+    /// Returns the reason as a word that stays the same from version to version.
     pub fn code(&self) -> &'static str {
         self.reason().code()
     }
 
-    /// The entry of the list of all reasons.
+    /// Returns the reason as an entry of the list of all reasons.
     pub fn reason(&self) -> DeadLetterReason {
         match self {
             Self::NullValue => DeadLetterReason::NullValue,

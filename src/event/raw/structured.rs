@@ -1,5 +1,5 @@
-//! Structured mode: the event is a JSON object, the message stands in `data_base64` or, as text, in `data`, or `dataref` says
-//! where it lies.
+//! Reads structured mode, where the event is a JSON object. The message stands in `data_base64` or,
+//! as text, in `data`, or `dataref` says where it lies.
 
 use super::attribute::Attribute;
 use super::attributes::{Attributes, MAX_HEADER_BYTES, MAX_HEADERS};
@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The attributes and the message of the event in `value`.
+/// Returns the attributes and the message of the event in `value`.
 pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Body<'_>), Refusal> {
     let mut json = serde_json::Deserializer::from_slice(value);
     let event = EventSeed
@@ -50,7 +50,8 @@ pub(super) fn read(value: &[u8], max_bytes: usize) -> Result<(Attributes<'_>, Bo
 struct Event<'r> {
     attributes: Attributes<'r>,
     data: Option<Cow<'r, str>>,
-    /// The JSON string as it stands in the record: a copy of it would take more than the message.
+    /// The JSON string as it stands in the record, not a copy, which would take more memory than
+    /// the message.
     data_base64: Option<&'r str>,
     duplicate: Option<String>,
 }
@@ -111,13 +112,13 @@ impl<'de> Visitor<'de> for EventSeed {
     }
 }
 
-/// What stands between the quotes of a JSON string.
+/// Returns the text between the quotes of a JSON string.
 fn string<E: Error>(json: &RawValue) -> Result<&str, E> {
     let text = json.get();
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).ok_or_else(|| E::custom("data_base64 is not a string"))
 }
 
-/// The octets that a JSON string without its quotes holds in base64.
+/// Decodes base64 from a JSON string that is given without its quotes.
 fn decode(json: &str, max_bytes: usize) -> Result<Vec<u8>, Refusal> {
     let text = unescaped(json);
     let bytes = text.len() / 4 * 3;
@@ -127,8 +128,9 @@ fn decode(json: &str, max_bytes: usize) -> Result<Vec<u8>, Refusal> {
     STANDARD.decode(&text).map_err(|error| Refusal::Base64 { reason: error.to_string() })
 }
 
-/// A JSON string without the escapes that base64 may have in it: those of a slash and of any ASCII character by its number. Others stay,
-/// because what they stand for is not in base64 either.
+/// Undoes the escapes that JSON may use within base64: those of a slash, and of any ASCII character
+/// by its number. Other escapes stay, because base64 does not contain the characters that they
+/// stand for.
 fn unescaped(json: &str) -> Cow<'_, [u8]> {
     let mut rest = json.as_bytes();
     if memchr(b'\\', rest).is_none() {
@@ -150,7 +152,7 @@ fn unescaped(json: &str) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// The value of a hexadecimal digit, which JSON has checked to be one.
+/// Returns the value of a hexadecimal digit. The JSON parser has checked that it is one.
 fn hex(digit: u8) -> u8 {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or_default()
 }

@@ -1,15 +1,16 @@
-//! Times as producers write them: RFC 3339 section 5.6, all of it and nothing else.
+//! Reads times as producers write them: every form of RFC 3339 section 5.6, and nothing else.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 use std::str::FromStr;
 
-/// A time that was written by RFC 3339. What is finer than nanoseconds is dropped; a leap second is the second before it.
+/// A time in the form of RFC 3339. Fractions finer than a nanosecond are dropped. A leap second
+/// becomes the second before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rfc3339(pub Timestamp);
 
-/// It is not.
+/// The error for a text that is not a time in the form of RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("write a time by RFC 3339, say 2026-01-31T12:00:00Z")]
 pub struct NoTime;
@@ -44,18 +45,18 @@ fn read(text: &[u8]) -> Option<Timestamp> {
     let date = Date::new(year, small(month)?, small(day)?).ok()?;
     let time = Time::new(small(hour)?, small(minute)?, small(second.min(59))?, nanoseconds).ok()?;
     let time = Offset::from_seconds(offset).ok()?.to_timestamp(date.to_datetime(time));
-    // The last hours of the year 9999 are beyond what a timestamp holds.
+    // A timestamp cannot hold the last hours of the year 9999.
     Some(time.unwrap_or(if year > 0 { Timestamp::MAX } else { Timestamp::MIN }))
 }
 
-/// So many digits.
+/// Takes a number of exactly `digits` digits from the front of `rest`.
 fn number(rest: &mut &[u8], digits: usize) -> Option<i16> {
     let (number, left) = rest.split_at_checked(digits)?;
     *rest = left;
     number.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i16::from(digit - b'0')))
 }
 
-/// Two digits behind this.
+/// Takes `separator` and the two digits after it from the front of `rest`.
 fn after(rest: &mut &[u8], separator: &[u8]) -> Option<i16> {
     *rest = rest.strip_prefix(separator)?;
     number(rest, 2)
@@ -67,7 +68,8 @@ fn one_of(rest: &mut &[u8], octets: &[u8]) -> Option<u8> {
     octets.contains(first).then_some(*first)
 }
 
-/// Nanoseconds; none were written when there is no point.
+/// Takes the fraction of a second from the front of `rest` and returns nanoseconds: zero when there
+/// is no point.
 fn fraction(rest: &mut &[u8]) -> Option<i32> {
     let Some(behind) = rest.strip_prefix(b".") else { return Some(0) };
     let count = behind.iter().take_while(|octet| octet.is_ascii_digit()).count();
@@ -77,7 +79,7 @@ fn fraction(rest: &mut &[u8]) -> Option<i32> {
     Some(padded.fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0')))
 }
 
-/// Seconds east of UTC.
+/// Takes the offset from UTC from the front of `rest` and returns seconds east of UTC.
 fn offset(rest: &mut &[u8]) -> Option<i32> {
     let sign = match one_of(rest, b"Zz+-")? {
         b'+' => 1,

@@ -1,10 +1,11 @@
-//! Headers that look like an envelope and are not read: the usual reason why every message has an unknown one.
+//! Finds headers that look like an envelope and are not read, which is the usual reason why every
+//! message has an unknown envelope.
 
 use super::Mode;
 use crate::event::Record;
 use crate::event::headers::ATTRIBUTE;
 
-/// The attributes of a message that stand in headers.
+/// Attributes of a message that are read from headers.
 const READ: [&str; 15] = [
     "specversion",
     "id",
@@ -23,10 +24,11 @@ const READ: [&str; 15] = [
     "datacontenttype",
 ];
 
-/// Prefixes that CloudEvents has for other protocols than Kafka (HTTP; AMQP and its forms).
+/// Prefixes of attributes that CloudEvents uses with other protocols than Kafka (HTTP; AMQP and its
+/// forms).
 const FOREIGN: [&str; 3] = ["ce-", "cloudEvents_", "cloudEvents:"];
 
-/// The name of a header that was written to be read and is not, if there is one.
+/// Returns the name of a header that was meant as an attribute and is not read, if there is one.
 pub fn unread(record: &Record) -> Option<&str> {
     let headers = record.headers.as_ref().filter(|headers| matches!(Mode::of(headers), Ok(Mode::Binary)))?;
     headers.iter().map(|(name, _)| name).find(|name| is_unread(name))
@@ -38,7 +40,7 @@ fn is_unread(name: &str) -> bool {
         start.eq_ignore_ascii_case(prefix).then_some(rest)
     };
     match behind(ATTRIBUTE) {
-        // Extensions of others are no business of ours; one of ours with a hyphen too many is.
+        // Extensions of others do not matter here. An attribute with a stray separator does.
         Some(rest) => {
             let joined: String = rest.chars().filter(char::is_ascii_alphanumeric).collect();
             joined.len() < rest.len() && READ.iter().any(|known| known.eq_ignore_ascii_case(&joined))

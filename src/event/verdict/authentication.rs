@@ -1,4 +1,5 @@
-//! How the verdicts came about: SPF, DKIM, ARC and DMARC, and what the receiver might do.
+//! The part of a verdict event that says how the verdicts came about: SPF, DKIM, ARC, DMARC and the
+//! suggested action.
 
 use crate::auth::cause::{DkimCause, ResultWord, SpfCause};
 use crate::auth::dmarc::{AlignmentMode, DmarcResult, Policy, Psd, RecordFault, ReportAddress};
@@ -26,7 +27,7 @@ pub struct Authentication {
     pub arc: ArcBlock,
     /// DMARC.
     pub dmarc: DmarcBlock,
-    /// What the receiver might do.
+    /// The action that the receiver might take.
     pub suggested_action: SuggestedAction,
     /// The value of the Authentication-Results field, unfolded.
     pub authentication_results: String,
@@ -38,18 +39,18 @@ pub struct Authentication {
     pub removed_header_count: usize,
 }
 
-/// SPF's part.
+/// The result of SPF.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpfBlock {
     /// The result.
     pub result: ResultWord,
-    /// Why.
+    /// The cause of the result.
     pub reason: SpfCause,
     /// The domain that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
-    /// Which identity that is.
+    /// The identity that was checked.
     pub scope: SpfScope,
     /// The mechanism that matched.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,10 +58,11 @@ pub struct SpfBlock {
     /// The name whose record or lookup caused an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// Whether the domain is aligned with the author domain; absent when SPF did not pass, or when they were not compared.
+    /// Whether the domain is aligned with the author domain; absent when SPF did not pass, or when
+    /// they were not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aligned: Option<bool>,
-    /// What is wrong in particular, for people: its wording may change.
+    /// The particular fault, as a text for people. Its wording may change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
 }
@@ -90,9 +92,10 @@ pub struct DkimBlock {
     pub a: Option<String>,
     /// The result.
     pub result: ResultWord,
-    /// Why.
+    /// The cause of the result.
     pub reason: DkimCause,
-    /// Whether d= is aligned with the author domain; absent when the signature did not pass, or when they were not compared.
+    /// Whether d= is aligned with the author domain; absent when the signature did not pass, or
+    /// when they were not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aligned: Option<bool>,
     /// i=.
@@ -110,7 +113,7 @@ pub struct DkimBlock {
     /// Size of the RSA key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_bits: Option<u32>,
-    /// What is wrong in particular, for people: its wording may change.
+    /// The particular fault, as a text for people. Its wording may change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
 }
@@ -126,59 +129,61 @@ pub struct ArcBlock {
     /// The oldest set whose message signature still verifies; 0 when all do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_pass: Option<u32>,
-    /// The oldest set that trust in sealers reaches, from the newest down; absent when the newest sealer is not trusted.
+    /// The oldest set down to which every sealer is trusted, beginning with the newest; absent when
+    /// the newest sealer is not trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_to: Option<u32>,
     /// Why, for people.
     pub reason: String,
 }
 
-/// DMARC's part.
+/// The result of DMARC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DmarcBlock {
     /// The result.
     pub result: DmarcResult,
-    /// Where the record in force stands.
+    /// The domain at which the record in force stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_domain: Option<Domain>,
     /// The author's organizational domain, when it had to be found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organizational_domain: Option<Domain>,
-    /// How it is found.
+    /// How the organizational domain is found.
     pub discovery: Discovery,
     /// The record in force, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
-    /// What the record in force asks for, defaults filled in.
+    /// The policy of the record in force, defaults filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedPolicy>,
     /// The published policy that applies to this author domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_policy: Option<Policy>,
-    /// The same after `t=y`.
+    /// The published policy, lowered one level if the record says `t=y`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_policy: Option<Policy>,
-    /// What was wrong with records.
+    /// Faults of DMARC records.
     pub record_faults: Vec<RecordFault>,
-    /// Why the verdict is what it is, at most 100.
+    /// The reasons for the verdict, at most 100.
     pub reasons: Vec<Reason>,
-    /// What particular thing brought a reason about, for people, at most 20: its wording may change.
+    /// The particular faults that brought reasons about, as texts for people, at most 20. Their
+    /// wording may change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<ReasonDetail>,
 }
 
-/// A reason and the particular thing that brought it about.
+/// A reason, and the particular fault that brought it about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReasonDetail {
     /// The reason.
     pub reason: Reason,
-    /// The particular thing.
+    /// The particular fault, as a text for people.
     pub detail: Detail,
 }
 
-/// A record's tags, defaults filled in.
+/// The tags of a DMARC record, defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PublishedPolicy {
     /// For the policy domain itself.
@@ -201,18 +206,18 @@ pub struct PublishedPolicy {
     pub rua: Vec<ReportAddress>,
 }
 
-/// What the receiver might do; enforcing it is the subscriber's.
+/// The action that the receiver might take. Enforcing it is the task of the subscriber.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SuggestedAction {
     /// The action.
     pub action: Action,
-    /// What to answer in SMTP, for `reject` and `defer`.
+    /// The reply to give in SMTP, for `reject` and `defer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smtp_reply: Option<String>,
 }
 
-/// Actions.
+/// An action that the receiver might take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
