@@ -1,4 +1,4 @@
-//! `[aggregate]`
+//! The table `[aggregate]`: settings of the aggregate role.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,39 +6,47 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AggregateRole {
-    /// Seconds that a report covers: a divisor of a day, windows begin at midnight UTC. Default 86 400, one day.
+    /// Seconds that a report covers: a divisor of a day, windows begin at midnight UTC.
+    /// Default 86 400, one day.
     pub window_s: u32,
     /// Permit windows below one hour, for tests and demonstrations. Default false.
     pub allow_short_windows: bool,
     /// Seconds after a window's end before it is closed. Default 3 600.
     pub grace_s: u32,
-    /// Seconds after a window's end during which messages that come late are still counted for it, in a further report. What comes
-    /// even later goes to mail.dead-letters. Default 604 800, seven days.
+    /// Seconds after a window's end during which messages that come late are still counted for it,
+    /// in a further report. Messages that come even later go to mail.dead-letters. Default 604 800,
+    /// seven days.
     pub horizon_s: u32,
-    /// Rows of one policy domain, window and policy above which further ones are merged. Default 100 000.
+    /// Rows of one policy domain, window and policy above which further ones are merged.
+    /// Default 100 000.
     pub group_rows: usize,
-    /// Bytes of memory for the rows of one policy domain, window and policy above which further ones are merged. Default 64 MiB.
+    /// Bytes of memory for the rows of one policy domain, window and policy above which further
+    /// ones are merged. Default 64 MiB.
     pub group_bytes: usize,
-    /// Bytes of memory for the rows of each partition that a process holds. Above half of it policy domains with more than a thousand rows have further
-    /// ones merged, above all of it windows close early. Default 1 GiB.
+    /// Bytes of memory for the rows of each partition that a process holds. Above half of it,
+    /// further rows of policy domains with more than a thousand rows are merged; above all of it,
+    /// windows close early. Default 1 GiB.
     pub partition_bytes: usize,
-    /// Bytes of memory for the rows of all partitions that a process holds. Above it the same happens in those partitions that hold
-    /// more than their share. Default 4 GiB.
+    /// Bytes of memory for the rows of all partitions that a process holds. Above it the same
+    /// happens in those partitions that hold more than their share. Default 4 GiB.
     pub process_bytes: usize,
-    /// Rows in one report at most; more make several reports. Default 50 000.
+    /// Rows in one report at most; more rows make several reports. Default 50 000.
     pub report_rows: usize,
-    /// Compressed bytes of one report, about, at most. Default 5 MiB.
+    /// Compressed bytes of one report at most, approximately. Default 5 MiB.
     pub report_bytes: usize,
     /// Milliseconds between two commits. Default 1 000.
     pub commit_interval_ms: u64,
     /// Failures read and not committed, above which reading pauses. Default 200 000.
     pub budget_records: usize,
-    /// Whether the role stops reading when most records are no failure events. False makes dead letters of
-    /// all of them, however many there are: for one start, after the writer was repaired. Default true.
+    /// Whether the role stops reading when most records are not failure events. With false, all of
+    /// them become dead letters, however many there are: use it for one start, after the writer was
+    /// repaired. Default true.
     pub refusal_stop: bool,
-    /// Milliseconds that a stop waits for what was read to be committed. Default 20 000.
+    /// Milliseconds that a stop waits until the records that were read are committed.
+    /// Default 20 000.
     pub drain_ms: u64,
-    /// Milliseconds that a revoked partition waits for the transaction that holds its rows to end. Default 4 000.
+    /// Milliseconds that a revoked partition waits for the transaction that holds its rows to end.
+    /// Default 4 000.
     pub revoke_ms: u64,
 }
 
@@ -66,7 +74,8 @@ impl Default for AggregateRole {
 
 const DAY: u32 = 86_400;
 const HOUR: u32 = 3_600;
-/// Room in which a report of some rows and the compressor's window find place.
+/// Smallest `report_bytes`, in bytes: it holds a report of some rows and the window of the
+/// compressor.
 const LEAST_REPORT: usize = 1 << 20;
 
 impl AggregateRole {

@@ -1,4 +1,4 @@
-//! `[claim_check]`
+//! The table `[claim_check]`: settings for messages that lie in an object store.
 
 use crate::location::Prefix;
 use serde::{Deserialize, Serialize};
@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClaimCheck {
-    /// Beginnings of the references that may be followed, such as `s3://bucket/incoming/` or `file:///var/spool/mail/`; others are
-    /// refused, so that whoever writes a record cannot have anything else fetched. Credentials of a store come from its usual
-    /// environment variables (AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE) or the instance; besides reading objects, S3 must
-    /// allow listing the bucket, because a missing object is answered with 403 otherwise, and its record waits for ever.
-    /// Default none: every reference is refused.
+    /// Prefixes of the references that may be followed, such as `s3://bucket/incoming/` or
+    /// `file:///var/spool/mail/`. Other references are refused, so that nobody who writes a record
+    /// can make verdmarc fetch anything else. Credentials of a store come from its usual
+    /// environment variables (AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE) or the instance.
+    /// Besides reading objects, S3 must allow listing the bucket, because otherwise it answers 403
+    /// for a missing object, and the record waits for ever. Default none: every reference is
+    /// refused.
     #[schemars(example = ["s3://mail/incoming/"])]
     pub prefixes: Vec<Prefix>,
-    /// Endpoint of an S3-compatible store that is not Amazon's, such as `https://minio.example:9000`. Default none.
+    /// Endpoint of an S3-compatible store that is not Amazon's, such as
+    /// `https://minio.example:9000`. Default none.
     #[schemars(example = "https://minio.example:9000")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -22,9 +25,11 @@ pub struct ClaimCheck {
     #[schemars(example = "eu-central-1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Milliseconds for one object, retries included; then its partition pauses and tries again. Default 15 000.
+    /// Milliseconds for one object, including retries; after them its partition pauses and tries
+    /// again. Default 15 000.
     pub timeout_ms: u64,
-    /// Bytes of fetched messages held in memory; a message that finds no room waits for it. Default 256 MiB.
+    /// Bytes of fetched messages held in memory; a message that finds no room waits.
+    /// Default 256 MiB.
     pub budget_bytes: usize,
 }
 

@@ -1,28 +1,33 @@
-//! Settings that are each valid by themselves and do not go together: message sizes, and time-outs against each other.
+//! Finds settings that are each valid and do not go together: message sizes, and time-outs against
+//! each other.
 
 use super::kafka::Protocol;
 use super::settings::Config;
 use super::size::Size;
 use jiff::SignedDuration;
 
-/// Room for the headers that retries, dead letters and annotated messages add to a record of mail.raw.
+/// Bytes of room for the headers that retries, dead letters and annotated messages add to a record
+/// of mail.raw.
 pub(crate) const HEADROOM: u64 = 1 << 20;
-/// KiB of records that wait in the client library to be sent; more wait with us.
+/// Largest amount of records that wait in the client library to be sent, in KiB. Further records
+/// wait in this program.
 pub(crate) const QUEUE_KIB: u64 = 96 << 10;
-/// A message that is older than this when it is evaluated is counted in no report.
+/// Age at its evaluation above which a message is counted in no report.
 pub(crate) const LATE: SignedDuration = SignedDuration::from_hours(48);
 
-/// The brokers' own defaults for what they accept: group.min.session.timeout.ms, group.max.session.timeout.ms,
-/// transaction.max.timeout.ms.
+/// Milliseconds of a session timeout that brokers accept by default (group.min.session.timeout.ms,
+/// group.max.session.timeout.ms).
 const SESSIONS_MS: std::ops::RangeInclusive<u64> = 6_000..=1_800_000;
+/// Longest transaction timeout in milliseconds that brokers accept by default
+/// (transaction.max.timeout.ms).
 const LONGEST_TRANSACTION_MS: u64 = 900_000;
 
-/// What cannot work: a start refuses it.
+/// Adds the contradictions that cannot work. A start refuses them.
 pub(super) fn errors(config: &Config, problems: &mut Vec<String>) {
     problems.extend([queue(config), largest_message(config), linger(config)].into_iter().flatten());
 }
 
-/// What works, though not as it is probably meant.
+/// Returns warnings about settings that work, although probably not as they are meant.
 pub(super) fn doubts(config: &Config) -> Vec<String> {
     let mut doubts = Vec::new();
     doubts.extend(structured(config));
@@ -33,7 +38,8 @@ pub(super) fn doubts(config: &Config) -> Vec<String> {
     doubts
 }
 
-/// A record that finds no room in an empty queue never finds any.
+/// Returns an error when the largest record exceeds the client library's queue. Such a record would
+/// never find room, not even in an empty queue.
 fn queue(config: &Config) -> Option<String> {
     let name = "queue.buffering.max.kbytes";
     let own = config.kafka.properties.0.get(name).and_then(|kib| kib.parse().ok());
@@ -70,7 +76,10 @@ fn linger(config: &Config) -> Option<String> {
     })
 }
 
-/// mail.raw is made for records that leave room for the headers of retries and dead letters; base64 takes four octets for three.
+/// Returns a warning when a message of the largest size does not fit into a record in structured
+/// mode.
+/// Base64 takes four octets for three. The topic mail.raw takes smaller records than
+/// `kafka.max_record_bytes`, because it leaves room for the headers of retries and dead letters.
 fn structured(config: &Config) -> Option<String> {
     let (message, record) = (config.evaluation.limits.message_bytes as u64, u64::from(config.kafka.max_record_bytes));
     let needed = (message.div_ceil(3) * 4).saturating_add(2 * HEADROOM);
@@ -104,7 +113,8 @@ fn dns(config: &Config) -> Vec<String> {
     doubts
 }
 
-/// What is not done at the end of the drain is done again by the next owner.
+/// Returns warnings about a drain that ends before messages can be finished. The next owner
+/// evaluates them again.
 fn drain(config: &Config) -> Vec<String> {
     let drain = config.verdict.drain_ms;
     let claims = !config.claim_check.prefixes.is_empty();
@@ -122,7 +132,7 @@ fn drain(config: &Config) -> Vec<String> {
     longer.map(say).collect()
 }
 
-/// What brokers refuse, or do not take from a client.
+/// Returns warnings about values that brokers refuse, or do not take from a client.
 fn brokers(config: &Config) -> Vec<String> {
     let kafka = &config.kafka;
     let mut doubts = Vec::new();
@@ -159,7 +169,7 @@ fn brokers(config: &Config) -> Vec<String> {
     doubts
 }
 
-/// A message that was tried again to the end still belongs in a report.
+/// Returns a warning when a message whose retries have all failed is too old for a report.
 fn retries(config: &Config) -> Option<String> {
     let delays: u64 = config.verdict.retry_delays_s.iter().fold(0, |sum, delay| sum.saturating_add(*delay));
     let late = LATE.as_secs().unsigned_abs();
@@ -178,7 +188,7 @@ fn retries(config: &Config) -> Option<String> {
 mod tests {
     use super::super::tests::load;
 
-    /// Settings, and what must be said of them; nothing when they go together.
+    /// Settings, and the texts that must stand in the error. No texts: the settings go together.
     const ERRORS: [(&str, &[&str]); 8] = [
         ("[kafka]\nmax_record_bytes = 100663296\n", &[]),
         (
@@ -219,6 +229,7 @@ mod tests {
         }
     }
 
+    /// Settings, and the texts that must stand in the only warning. No texts: there is no warning.
     const DOUBTS: [(&str, &[&str]); 22] = [
         ("", &[]),
         ("[evaluation.limits]\nmessage_bytes = 43253760\n", &[]),

@@ -1,4 +1,4 @@
-//! `[dns]`
+//! The table `[dns]`: settings for where DNS answers come from, and for the limits on questions.
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -8,11 +8,12 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dns {
-    /// DNS servers: addresses, with a port where it is not 53 (`192.0.2.1:5353`, `[2001:db8::1]:5353`). Default none: those of
-    /// the system (`/etc/resolv.conf`).
+    /// DNS servers: addresses, with a port where it is not 53 (`192.0.2.1:5353`,
+    /// `[2001:db8::1]:5353`). Default none: those of the system (`/etc/resolv.conf`).
     #[schemars(example = ["192.0.2.53", "[2001:db8::53]:5353"])]
     pub servers: Vec<DnsServer>,
-    /// A file with a zone that answers instead of any server, for tests and trials: JSON, or a master file. Default none.
+    /// A file with a zone that answers instead of any server, for tests and trials: JSON, or a
+    /// master file. Default none.
     #[schemars(example = "zone.json")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<PathBuf>,
@@ -20,11 +21,13 @@ pub struct Dns {
     pub timeout_ms: u64,
     /// Attempts for one question. Default 2.
     pub attempts: usize,
-    /// Questions in flight at once, for all messages. A question may have six sockets open, and all of them together at most half of
-    /// the files that the process may open (`run` raises the soft limit to the hard one). Default 1 000.
+    /// Questions in flight at once, for all messages. A question may have six sockets open, and all
+    /// questions together at most half of the files that the process may open (`run` raises the
+    /// soft limit to the hard one). Default 1 000.
     pub in_flight: usize,
-    /// Questions in flight at once for the names of one registered domain (public suffix list), so that one sender's DNS that does
-    /// not answer holds up nobody else. A domain that has just not answered in time has four until it answers. Default 64.
+    /// Questions in flight at once for the names of one registered domain (public suffix list), so
+    /// that one sender whose DNS does not answer holds up nobody else. A domain that has just not
+    /// answered in time has four until it answers. Default 64.
     pub in_flight_per_domain: usize,
     /// Bytes of answers kept in memory. Default 64 MiB.
     pub cache_bytes: u64,

@@ -1,22 +1,22 @@
-//! Why there are no settings.
+//! The error type of loading settings.
 
 use std::path::PathBuf;
 
-/// Why there are no settings.
+/// The reason why settings could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {}: {reason}", path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
-    /// Keys or values that do not fit, one a line.
+    /// Keys or values that do not fit, one per line.
     #[error("{}", .0.join("\n"))]
     Invalid(Vec<String>),
-    /// Settings that contradict each other, one a line.
+    /// Settings that contradict each other, one per line.
     #[error("{}", .0.join("\n"))]
     Contradictory(Vec<String>),
 }

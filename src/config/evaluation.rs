@@ -1,40 +1,46 @@
-//! What bears on a verdict besides message, envelope, DNS and time.
+//! The table `[evaluation]`: settings that bear on a verdict besides message, envelope, DNS and
+//! time.
 
 use super::Limits;
 use crate::dns::Domain;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// Settings that bear on a verdict; they travel with it, so that it can be evaluated again.
+/// Settings that bear on a verdict. Each verdict carries them, so that its message can be evaluated
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "snake_case")]
 pub struct Evaluation {
-    /// The authserv-id of what this receiver writes (RFC 8601 2.5). Default `verdmarc`.
+    /// The authserv-id in the header fields that this receiver writes (RFC 8601 2.5).
+    /// Default `verdmarc`.
     pub authserv_id: String,
-    /// Further authserv-ids of this receiver, whose incoming fields are forged. Default none.
+    /// Further authserv-ids of this receiver. Fields that arrive with one of them are forged.
+    /// Default none.
     pub own_authserv_ids: Vec<String>,
-    /// Networks whose clients are not external, so that SPF cannot check them. Default loopback, private, link-local and unique-local.
+    /// Networks whose clients are not external, so that SPF cannot check them. Default loopback,
+    /// private, link-local and unique-local.
     #[schemars(with = "Vec<String>")]
     pub trusted_networks: Vec<IpNet>,
-    /// How the organizational domain is found: `treewalk` (by DNS, RFC 9989) or `psl` (by the public suffix list, RFC 7489).
-    /// Default `treewalk`.
+    /// How the organizational domain is found: `treewalk` (by DNS, RFC 9989) or `psl` (by the
+    /// public suffix list, RFC 7489). Default `treewalk`.
     pub discovery: Discovery,
     /// Treat a DMARC record without `psd` at a public suffix as the suffix's own. Default true.
     pub psl_guard: bool,
-    /// Which signature gives the DKIM status PASS: `aligned` (only one of the author domain) or `any_pass` (any that passes).
-    /// Default `aligned`.
+    /// Which signature gives the DKIM status PASS: `aligned` (only one of the author domain) or
+    /// `any_pass` (any that passes). Default `aligned`.
     pub dkim_verdict: DkimVerdictRule,
-    /// A DKIM key in testing mode (`t=y`): `count` (a pass counts, and is flagged) or `literal` (the signature counts as absent).
-    /// Default `count`.
+    /// Effect of a DKIM key in testing mode (`t=y`): `count` (a pass counts, and is flagged) or
+    /// `literal` (the signature counts as absent). Default `count`.
     pub testing_key: TestingKey,
-    /// An SPF pass by a record that permits nearly everybody: `flag` (it counts, and is flagged) or `ignore` (it does not count).
-    /// Default `flag`.
+    /// Effect of an SPF pass by a record that permits nearly everybody: `flag` (it counts, and is
+    /// flagged) or `ignore` (it does not count). Default `flag`.
     pub permissive_spf: PermissiveSpf,
-    /// ARC sealers (d= of the seal) whose word that a message was authentic suggests not to enforce. Default none.
+    /// Trusted ARC sealers (d= of the seal). When one of them says that a message was authentic,
+    /// the suggested action is not to enforce the policy. Default none.
     #[schemars(example = ["lists.example.org"])]
     pub trusted_sealers: Vec<Domain>,
-    /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and `DMARC-Policy`: at most 32 visible ASCII
-    /// characters without colon. Default `X-`.
+    /// Prefix of the header fields `SPF-Verdict`, `DKIM-Verdict`, `DMARC-Verdict` and
+    /// `DMARC-Policy`: at most 32 visible ASCII characters without colon. Default `X-`.
     pub header_prefix: String,
     /// Convert a message without a single CRLF from LF first. Default true.
     pub convert_bare_lf: bool,
@@ -44,13 +50,13 @@ pub struct Evaluation {
     pub limits: Limits,
 }
 
-/// Longest prefix of header fields.
+/// Longest prefix of header fields, in bytes.
 const MAX_PREFIX: usize = 32;
 
 impl Evaluation {
-    /// What would not make a header field.
+    /// Adds a problem when the prefix cannot begin the name of a header field.
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
-        // ftext of RFC 5322 3.6.8.
+        // These are the characters of `ftext`, RFC 5322 3.6.8.
         let is_field_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
         if self.header_prefix.len() > MAX_PREFIX || !self.header_prefix.bytes().all(is_field_name) {
             problems.push(format!(
@@ -109,7 +115,7 @@ pub enum DkimVerdictRule {
     AnyPass,
 }
 
-/// What a DKIM key in testing mode (`t=y`, RFC 6376 3.6.1) means.
+/// The effect of a DKIM key in testing mode (`t=y`, RFC 6376 3.6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TestingKey {
@@ -119,7 +125,7 @@ pub enum TestingKey {
     Literal,
 }
 
-/// What an SPF pass means whose record permits nearly everybody.
+/// The effect of an SPF pass by a record that permits nearly everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PermissiveSpf {

@@ -1,4 +1,5 @@
-//! `[kafka]`
+//! The table `[kafka]`: settings for the connection to Kafka, and the properties that users must
+//! not set.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -8,55 +9,68 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kafka {
-    /// Brokers to start from: `host:port`, separated by commas. No default; `run`, `send` and `tail` need it.
+    /// Brokers to start from: `host:port`, separated by commas. No default; `run`, `send` and
+    /// `tail` need it.
     #[schemars(example = "kafka-1:9092,kafka-2:9092")]
     pub brokers: String,
-    /// Put before the group ids, which are `verdmarc-ROLE`. Default what stands before the topics, `topics.prefix`.
+    /// Prefix of the group ids, which are `verdmarc-ROLE`. Default the prefix of the topics,
+    /// `topics.prefix`.
     #[schemars(example = "staging.")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_prefix: Option<String>,
-    /// How this client calls itself in the brokers' logs and quotas. Default `verdmarc`.
+    /// Name of this client in the brokers' logs and quotas. Default `verdmarc`.
     pub client_id: String,
-    /// What tells this process from its siblings for as long as it lives, and across restarts: its transactional id and, with it,
-    /// what fences a predecessor that is not quite dead. Two processes of one group that share it stop each other. In Kubernetes give
-    /// namespace and pod, say `mail.verdmarc-verdict-0`, so that installations of several namespaces on one Kafka never do; 1 to 249
-    /// letters, digits, `.`, `_` and `-`. Default: the pod's name (POD_NAME, or HOSTNAME in Kubernetes; only in a StatefulSet does it
-    /// last), else the host's name and a random part, with a warning.
+    /// Name of this process that tells it from its siblings for as long as it lives, and across
+    /// restarts. It makes the transactional id, which fences a predecessor that has not quite
+    /// ended. Two processes of one group that share the name stop each other. In Kubernetes give
+    /// namespace and pod, for example `mail.verdmarc-verdict-0`, so that installations of several
+    /// namespaces on one Kafka never share it; 1 to 249 letters, digits, `.`, `_` and `-`. Default:
+    /// the pod's name (POD_NAME, or HOSTNAME in Kubernetes; only in a StatefulSet does it last),
+    /// else the host's name and a random part, with a warning.
     #[schemars(example = "mail.verdmarc-verdict-0")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// Whether a known instance keeps its partitions over a restart within the session timeout (static membership). Default true.
+    /// Whether a known instance keeps its partitions over a restart within the session timeout
+    /// (static membership). Default true.
     pub static_membership: bool,
-    /// Group protocol: `classic` with cooperative-sticky assignment, or `consumer` (KIP-848, brokers from 4.0), where the brokers
-    /// set the timeouts. Default `classic`.
+    /// Group protocol: `classic` with cooperative-sticky assignment, or `consumer` (KIP-848,
+    /// brokers from 4.0), where the brokers set the timeouts. Default `classic`.
     pub protocol: Protocol,
-    /// Milliseconds after which the brokers end a transaction that its owner left open. Default 15 000.
+    /// Milliseconds after which the brokers end a transaction that its owner left open.
+    /// Default 15 000.
     pub transaction_timeout_ms: u64,
-    /// Whether a start looks at the topics first and says what is wrong with them. Default true.
+    /// Whether a start first checks the topics and reports what is wrong with them. Default true.
     pub check_topics: bool,
     /// Rack of this client; with it brokers serve reads from the nearest replica. Default none.
     #[schemars(example = "eu-central-1a")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
-    /// Milliseconds without a heartbeat after which a consumer's partitions go to another. Default 45 000.
+    /// Milliseconds without a heartbeat after which a consumer's partitions go to another.
+    /// Default 45 000.
     pub session_timeout_ms: u64,
     /// Milliseconds between two heartbeats, at most a third of the session timeout. Default 3 000.
     pub heartbeat_interval_ms: u64,
-    /// Milliseconds without a poll after which a consumer's partitions go to another. Default 300 000.
+    /// Milliseconds without a poll after which a consumer's partitions go to another.
+    /// Default 300 000.
     pub max_poll_interval_ms: u64,
-    /// Milliseconds for which a record's delivery is tried before its batch is aborted and written again. Default 10 000.
+    /// Milliseconds for which a record's delivery is tried before its batch is aborted and written
+    /// again. Default 10 000.
     pub delivery_timeout_ms: u64,
-    /// Milliseconds that a record waits for others to share a request. Default 20, what brokers seldom take to answer: while records
-    /// that have waited so long stand behind an unanswered request of their partition, librdkafka polls without a pause.
+    /// Milliseconds that a record waits for others to share a request. Default 20, because brokers
+    /// seldom take longer to answer: librdkafka polls without a pause while a record that has
+    /// waited so long stands behind an unanswered request of its partition.
     pub linger_ms: u64,
     /// Compression of what is written: `none`, `gzip`, `snappy`, `lz4` or `zstd`. Default `lz4`.
     pub compression: Compression,
-    /// Largest record that is written, in bytes; the topics must take as much. Default 57 MiB, what mail.raw takes and 1 MiB.
+    /// Largest record that is written, in bytes; the topics must take as much. Default 57 MiB,
+    /// which is 1 MiB more than mail.raw takes.
     pub max_record_bytes: u32,
-    /// Properties of librdkafka, set last: TLS, SASL and whatever else it knows. Default none.
+    /// Properties of librdkafka, set last, for TLS, SASL and everything else that it knows.
+    /// Default none.
     #[schemars(example = serde_json::json!({"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "verdmarc"}))]
     pub properties: Properties,
-    /// Properties whose value is what a file holds, without the line end: secrets. Default none.
+    /// Properties whose value is the content of a file, without the line end, for secrets.
+    /// Default none.
     #[schemars(example = serde_json::json!({"sasl.password": "/run/secrets/kafka"}))]
     pub property_files: PropertyFiles,
 }
@@ -86,17 +100,17 @@ impl Default for Kafka {
     }
 }
 
-/// How members of a group agree on partitions.
+/// The way in which members of a group agree on partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// The members agree, cooperative-sticky.
+    /// The members agree among themselves, with cooperative-sticky assignment.
     Classic,
     /// The coordinator decides (KIP-848).
     Consumer,
 }
 
-/// Compression of what is written.
+/// Compression of the records that are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // the words of Kafka
@@ -109,7 +123,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The word.
+    /// Returns the word that librdkafka uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -121,9 +135,10 @@ impl Compression {
     }
 }
 
-/// Properties that would take promises back if they were set otherwise, with the setting that is their place, if there is one.
+/// Properties that would break a guarantee if users set them, each with the setting to use instead,
+/// if there is one.
 const OURS: [(&str, Option<&str>); 22] = [
-    // Of a consumer it would be how much one answer may hold of all partitions.
+    // For a consumer this property also limits how much one answer may hold of all partitions.
     ("message.max.bytes", Some("max_record_bytes")),
     ("transactional.id", Some("instance")),
     ("transaction.timeout.ms", Some("transaction_timeout_ms")),
@@ -140,7 +155,7 @@ const OURS: [(&str, Option<&str>); 22] = [
     ("enable.auto.commit", None),
     ("enable.auto.offset.store", None),
     ("enable.partition.eof", None),
-    // They tell whether the role is ready.
+    // The statistics tell whether the role is ready.
     ("statistics.interval.ms", None),
     ("isolation.level", None),
     ("partitioner", None),
@@ -149,10 +164,11 @@ const OURS: [(&str, Option<&str>); 22] = [
     ("enable.idempotence", None),
 ];
 
-/// Commands that write under the group's name and their own, as an instance does.
+/// Commands that write with the id of a group and their own name in place of an instance.
 pub(crate) const COMMANDS: [&str; 2] = ["skip", "repair"];
 
-/// What Kafka's own clients take as a group.instance.id: room for a prefix, a namespace and a pod of 63 characters each.
+/// Longest instance in bytes. Kafka's own clients take as much for a group.instance.id, and it has
+/// room for a prefix, a namespace and a pod of 63 characters each.
 const LONGEST_INSTANCE: usize = 249;
 
 fn is_instance(name: &str) -> bool {
@@ -160,7 +176,7 @@ fn is_instance(name: &str) -> bool {
     (1..=LONGEST_INSTANCE).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
 }
 
-/// The beginning of a text, with nothing in it that could move a terminal's cursor.
+/// Returns the beginning of a text, without characters that could move a terminal's cursor.
 fn brief(text: &str) -> String {
     const SHOWN: usize = 80;
     let end = if text.chars().count() > SHOWN { "…" } else { "" };
@@ -209,9 +225,11 @@ impl Kafka {
     }
 }
 
-/// Properties of librdkafka by name. Tables within are read as dotted names: `ssl.ca.location = "…"` is what it looks like.
+/// Properties of librdkafka by name. Nested tables are read as dotted names, because TOML reads
+/// `ssl.ca.location = "…"` as nested tables.
 ///
-/// Any value may be a secret, also that of a name which nobody knows because it is misspelt: none is ever shown.
+/// Any value may be a secret, even that of a misspelt name which nobody knows, so no value is ever
+/// shown.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Properties(pub BTreeMap<String, String>);
 
@@ -221,7 +239,8 @@ impl std::fmt::Debug for Properties {
     }
 }
 
-/// Files that hold the values of librdkafka's properties, by property. Dotted names as in [`Properties`].
+/// Files that hold the values of librdkafka's properties, by property. Nested tables are read as in
+/// [`Properties`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PropertyFiles(pub BTreeMap<String, PathBuf>);
 

@@ -1,4 +1,4 @@
-//! Defaults, then a TOML file, then the environment.
+//! Loads the settings: defaults, then a TOML file, then the environment.
 
 use super::error::ConfigError;
 use super::settings::Config;
@@ -10,23 +10,24 @@ use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 use std::path::{Path, PathBuf};
 
-/// Variable that names the file when no option does.
+/// Name of the variable that names the file when no option does.
 const FILE_VARIABLE: &str = "VERDMARC_CONFIG";
 
-/// Prefix of the variables that set a key: `VERDMARC_KAFKA__BROKERS` is `kafka.brokers`.
+/// Prefix of the variables that set a key: `VERDMARC_KAFKA__BROKERS` sets `kafka.brokers`.
 const PREFIX: &str = "VERDMARC_";
 
-/// Where the settings come from besides the defaults.
+/// The places that settings are loaded from, besides the defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
-    /// The TOML file.
+    /// Path of the TOML file.
     pub file: Option<PathBuf>,
-    /// Environment variables. Those with our prefix and a double underscore set a key.
+    /// Environment variables. Those with the prefix `VERDMARC_` and a double underscore set a key.
     pub variables: Vec<(String, String)>,
 }
 
 impl Source {
-    /// The file that `option` names, else the one of `VERDMARC_CONFIG`, and this process's environment.
+    /// Returns the file that `option` names, or else the file of `VERDMARC_CONFIG`, with this
+    /// process's environment.
     pub fn of_process(option: Option<PathBuf>) -> Self {
         let variables: Vec<(String, String)> =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
@@ -34,7 +35,8 @@ impl Source {
         Self { file: option.or_else(|| named.map(|(_, value)| PathBuf::from(value))), variables }
     }
 
-    /// The file and the variables that set something, by name.
+    /// Returns the names of the file and of the variables that set something, or `defaults` when
+    /// there are none.
     pub fn names(&self) -> Vec<String> {
         let file = self.file.iter().map(|path| path.display().to_string());
         let variables = self.variables.iter().filter_map(Variable::read).map(|variable| variable.name);
@@ -42,10 +44,10 @@ impl Source {
         if names.is_empty() { vec!["defaults".to_owned()] } else { names }
     }
 
-    /// Reads and checks the settings.
+    /// Loads and checks the settings.
     ///
     /// # Errors
-    /// What does not fit, with the file or variable, the key, and what to do.
+    /// A setting does not fit. The error names the file or variable, the key, and the remedy.
     pub fn load(&self) -> Result<Config, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Config::default()));
         if let Some(path) = &self.file {
@@ -70,7 +72,7 @@ impl Source {
     }
 }
 
-/// A TOML file under its own name, so that errors can say it.
+/// A TOML file together with its path, which errors name.
 struct NamedToml {
     path: PathBuf,
     text: String,
@@ -82,7 +84,7 @@ impl Provider for NamedToml {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        // The library's own text quotes the line, which may hold a secret.
+        // The error of the TOML library quotes the line, which may hold a secret.
         let dict: Dict = toml::from_str(&self.text).map_err(|error| {
             let before = error.span().and_then(|span| self.text.get(..span.start)).unwrap_or_default();
             let line = before.rsplit('\n').next().unwrap_or_default();
@@ -93,13 +95,14 @@ impl Provider for NamedToml {
     }
 }
 
-/// One environment variable that sets a key.
+/// An environment variable that sets a key.
 struct Variable {
     name: String,
     key: String,
     value: Value,
 }
 
+/// Beginning of the name by which figment knows an environment variable.
 const VARIABLE: &str = "environment variable ";
 
 impl Variable {
@@ -126,14 +129,14 @@ impl Provider for Variable {
     }
 }
 
-/// Keys of `[evaluation]` whose place is `[receiver]`.
+/// Keys of `[evaluation]` that belong in `[receiver]`, each with the key to use there.
 const IN_RECEIVER: [(&str, &str); 3] = [
     ("evaluation.authserv_id", "receiver.domain"),
     ("evaluation.own_authserv_ids", "receiver.own_authserv_ids"),
     ("evaluation.trusted_networks", "receiver.trusted_networks"),
 ];
 
-/// Settings that are no more, and what to do about one that is still there.
+/// Settings that do not exist, although files may still hold them, each with the remedy.
 const GONE: [(&str, &str); 1] = [("kafka.delivery", "delivery is always exactly once: remove it")];
 
 fn misplaced(figment: &Figment) -> Vec<String> {
@@ -164,7 +167,7 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
                 None => unknown(key.strip_suffix(name.as_str()).unwrap_or_default(), name, known),
             }
         }
-        // A property's value may be a secret.
+        // The value of a property may be a secret, so the error does not show it.
         Kind::InvalidType(..) if key.starts_with("kafka.propert") => "write names and values of properties".to_owned(),
         Kind::InvalidType(..) if key.starts_with("telemetry.headers") => "write names and values of header fields".to_owned(),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
@@ -177,7 +180,8 @@ fn describe(figment: &Figment, error: &figment::Error) -> String {
     format!("{}: {advice}", place(metadata, &key))
 }
 
-/// What stands in the type but is refused at this place is not offered.
+/// Describes a key that does not exist, together with the known keys. Keys that the type has but
+/// this table refuses are left out.
 fn unknown(table: &str, name: &str, known: &[&str]) -> String {
     let refused = |known: &str| IN_RECEIVER.iter().any(|(elsewhere, _)| *elsewhere == format!("{table}{known}"));
     let mut known: Vec<_> = known.iter().copied().filter(|known| !refused(known)).collect();

@@ -1,4 +1,4 @@
-//! `[log]`
+//! The table `[log]`: settings of log lines on standard error.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module as `tracing` writes them.
-    /// Default `info`.
+    /// Which log lines are written: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels
+    /// by module as `tracing` writes them. Default `info`.
     pub filter: String,
     /// `text` for people, `json` for machines. Default `text`.
     pub format: LogFormat,
@@ -19,12 +19,12 @@ impl Default for Log {
     }
 }
 
-/// Form of a log line.
+/// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }

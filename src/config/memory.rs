@@ -1,29 +1,32 @@
-//! How much memory roles take at most with these settings, and what that must fit into.
+//! Predicts how much memory roles take at most with given settings, and checks a limit against
+//! that.
 
 use super::contradictions::HEADROOM;
 use super::settings::Config;
 use super::size::Size;
 use std::fmt;
 
-/// Roles that run in one process.
+/// The roles that run in one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
-    /// The verdict role.
+    /// Whether the verdict role runs.
     pub verdict: bool,
-    /// The aggregate role.
+    /// Whether the aggregate role runs.
     pub aggregate: bool,
 }
 
-/// What a process takes besides its budgets: code, threads, connections, and what the client library reads ahead.
+/// Bytes that a process takes besides its budgets: code, threads, connections, and records that the
+/// client library reads ahead.
 const PROCESS: u64 = 200 << 20;
-/// The same of each further pipeline.
+/// Bytes that each further pipeline takes besides its budgets.
 const FURTHER_PIPELINE: u64 = 32 << 20;
-/// A record counts for so many times its value until it is evaluated: as it came, decoded, annotated.
+/// Number of times that the value of a record counts until it is evaluated: as it came, decoded,
+/// and annotated.
 const COPIES: u64 = 3;
-/// A row on its way to mail.windows, with us and in the client library's queue.
+/// Bytes of a row on its way to mail.windows, in this program and in the client library's queue.
 const ROW: u64 = 1 << 10;
 
-/// The most memory that a process takes, by what takes it.
+/// The most memory that a process takes, by the settings that it depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memory {
     parts: Vec<Part>,
@@ -33,16 +36,17 @@ pub struct Memory {
 struct Part {
     name: &'static str,
     bytes: u64,
-    /// How its setting could be lowered; none where that is not to be advised.
+    /// How its setting can be lowered; `None` where lowering it is not advisable.
     lower: Option<Lower>,
 }
 
-/// A setting of which so many `parts` are `times` bytes of memory.
+/// A setting that takes `times` bytes of memory for every `parts` bytes of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Lower {
     parts: u64,
     times: u64,
-    /// Below this it lowers nothing, or is another way to run the role.
+    /// The lowest value to advise. A lower one would save nothing, or would be another way to run
+    /// the role.
     least: u64,
 }
 
@@ -57,7 +61,7 @@ impl Part {
 }
 
 impl Memory {
-    /// Of a process that runs these roles.
+    /// Returns the memory of a process that runs these roles.
     pub fn of(config: &Config, roles: Roles) -> Self {
         let mut parts = vec![Part::fixed("the process itself", PROCESS)];
         let mut pipelines = 0;
@@ -79,7 +83,7 @@ impl Memory {
     fn of_verdicts(config: &Config) -> Vec<Part> {
         let (budget, largest) =
             (config.verdict.budget_bytes as u64, COPIES * u64::from(config.kafka.max_record_bytes).saturating_sub(HEADROOM));
-        // One record is read however large it is.
+        // One record is read even when it alone exceeds the budget.
         let held = if largest > budget {
             Part::fixed("one record of the largest size (kafka.max_record_bytes)", largest)
         } else {
@@ -87,7 +91,7 @@ impl Memory {
         };
         let mut parts = vec![held, Part::setting("dns.cache_bytes", config.dns.cache_bytes)];
         if !config.claim_check.prefixes.is_empty() {
-            // One object is fetched however large it is.
+            // One object is fetched even when it alone exceeds the budget.
             let room = config.claim_check.budget_bytes.max(config.evaluation.limits.message_bytes);
             parts.push(Part::setting("claim_check.budget_bytes", room as u64));
         }
@@ -98,7 +102,7 @@ impl Memory {
         let settings = &config.aggregate;
         let rows = settings.process_bytes as u64;
         [
-            // Reading pauses only when a quarter more is held.
+            // Reading pauses only when the rows hold a quarter more than the budget.
             Part {
                 name: "aggregate.process_bytes and a quarter",
                 bytes: rows.saturating_add(rows / 4),
@@ -108,12 +112,13 @@ impl Memory {
         ]
     }
 
-    /// All of it, in bytes.
+    /// Returns the sum of all parts, in bytes.
     pub fn total(&self) -> u64 {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.bytes))
     }
 
-    /// What is wrong with a limit, if it is too low, and what to change.
+    /// Returns an error text when `limit` is too low, with the remedy; `None` when it is high
+    /// enough.
     pub fn beyond(&self, limit: Size) -> Option<String> {
         let (total, Size(limit)) = (self.total(), limit);
         let excess = total.checked_sub(limit).filter(|excess| *excess > 0)?;
@@ -127,7 +132,7 @@ impl Memory {
 }
 
 impl Part {
-    /// The advice to lower the setting, where that alone is enough.
+    /// Returns the advice to lower the setting; `None` where that alone is not enough.
     fn lowered(&self, excess: u64) -> Option<String> {
         let Lower { parts, times, least } = self.lower?;
         let lower = (self.bytes / times * parts).checked_sub(excess.div_ceil(times) * parts)? >> 20 << 20;
@@ -165,7 +170,7 @@ mod tests {
             (with(none), VERDICT, 200 + 256 + 64),
             (with(|config| config.verdict.retries = true), VERDICT, 200 + 256 + 64 + 32),
             (with(|config| config.verdict.budget_bytes = 512 << 20), VERDICT, 200 + 512 + 64),
-            // A record of 56 MiB is read, and counts three times.
+            // One record of 56 MiB is read, and counts three times.
             (with(|config| config.verdict.budget_bytes = 1 << 20), VERDICT, 200 + 3 * 56 + 64),
             (with(|config| config.dns.cache_bytes = 1 << 20), VERDICT, 200 + 256 + 1),
             (with(claims), VERDICT, 200 + 256 + 64 + 256),
@@ -194,7 +199,7 @@ mod tests {
         );
         let far = memory.beyond(Size(128 * MIB)).unwrap();
         assert!(far.ends_with("the limit is 128 MiB: raise the limit to 520 MiB or more"), "{far}");
-        // The largest record takes 168 MiB, whatever the budget.
+        // The largest record takes 168 MiB, whatever the budget is.
         let near = memory.beyond(Size(400 * MIB)).unwrap();
         assert!(near.ends_with("raise the limit to 520 MiB or more"), "{near}");
         let rows = Memory::of(&with(|config| config.aggregate.process_bytes = 1 << 30), AGGREGATE);

@@ -1,4 +1,5 @@
-//! Settings: typed, every field documented; defaults, then a TOML file, then the environment.
+//! The settings of the program: typed, every field documented, loaded from defaults, a TOML file
+//! and the environment.
 
 mod aggregate;
 mod claim_check;

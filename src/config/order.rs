@@ -1,4 +1,5 @@
-//! The settings of each table in the order in which its type declares them, which is the order of their importance.
+//! Lists the settings of each table in the order in which its type declares them, which is the
+//! order of their importance.
 
 use super::{
     AggregateRole, ClaimCheck, Config, Dns, Evaluation, Health, Kafka, Limits, Log, Receiver, Reload, Reports, Telemetry, Topics,
@@ -7,7 +8,8 @@ use super::{
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
-/// The fields of the table whose type has this name; none for a table of free names.
+/// Returns the fields of the table whose type has this name; `None` for a table whose keys are
+/// free.
 pub(super) fn fields(table: &str) -> Option<&'static [&'static str]> {
     Some(match table {
         "Config" => of::<Config>(),
@@ -29,14 +31,15 @@ pub(super) fn fields(table: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// The names that a type asks its deserializer for.
+/// Returns the names of fields that a type asks its deserializer for.
 fn of<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     let mut found: &'static [&'static str] = &[];
-    // It ends with an error, because it is given nothing.
+    // This ends with an error, because the deserializer gives no values.
     let _ = T::deserialize(Asked(&mut found));
     found
 }
 
+/// A deserializer that only notes the names of the fields that it is asked for.
 struct Asked<'f>(&'f mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Asked<'_> {

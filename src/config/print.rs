@@ -1,14 +1,15 @@
-//! Settings as TOML with their documentation, values of properties left out.
+//! Prints settings as TOML with their documentation, without the values of properties.
 
 use super::{Config, order, wrap};
 use serde_json::Value;
 use std::fmt::Write;
 
+/// Text in place of a value that may be a secret.
 const HIDDEN: &str = "***";
-/// Columns of a line of documentation.
+/// Columns of a line of documentation in the printed text.
 const COLUMNS: usize = 100;
 
-/// What stands at the top of the template.
+/// Text at the top of the template.
 const PREFACE: &str = "\
 Settings of verdmarc: every one of them with its meaning, commented out with its default, or with an example where it has none.
 
@@ -19,8 +20,8 @@ Copy this file, remove the # in front of the settings that you change, and check
 An environment variable takes precedence over this file: VERDMARC_KAFKA__BROKERS sets `brokers` of [kafka].";
 
 impl Config {
-    /// The settings as TOML, each with what it means. Of properties of librdkafka and of header fields of
-    /// exports only the names are shown, and `***`.
+    /// Returns the settings as TOML, each with its documentation. Properties of librdkafka and
+    /// header fields of exports have `***` in place of their values.
     pub fn to_documented_toml(&self) -> String {
         let mut shown = self.clone();
         for value in shown.kafka.properties.0.values_mut().chain(shown.telemetry.headers.0.values_mut()) {
@@ -29,7 +30,8 @@ impl Config {
         shown.print(Form::InForce)
     }
 
-    /// A file to begin with: every setting with what it means, commented out with its default or an example.
+    /// Returns a file to begin with: every setting with its documentation, commented out with its
+    /// default or an example.
     pub fn template() -> String {
         let mut text = String::new();
         comment(&mut text, PREFACE);
@@ -49,9 +51,9 @@ impl Config {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// What is set stands there, what is not is commented out.
+    /// Settings with a value are written plainly, others are commented out.
     InForce,
-    /// Everything is commented out.
+    /// Every setting is commented out.
     Template,
 }
 
@@ -61,7 +63,7 @@ struct Printer<'a> {
     form: Form,
 }
 
-/// Keys that are set elsewhere, by their table.
+/// Returns whether a key of `table` is set in another table.
 fn is_elsewhere(table: &str, key: &str) -> bool {
     table == "evaluation" && matches!(key, "authserv_id" | "own_authserv_ids" | "trusted_networks")
 }
@@ -78,7 +80,8 @@ fn comment(text: &mut String, description: &str) {
 }
 
 impl Printer<'_> {
-    /// Plain keys first, tables behind them, as TOML asks; both in the order of their types.
+    /// Writes a table: plain keys first, then tables, as TOML demands, both in the order of their
+    /// types.
     fn table(&mut self, table: &toml::Table, schema: &Value, name: &str, path: &str) {
         let properties = self.resolve(schema).get("properties").cloned().unwrap_or_default();
         let keys = order::fields(name).unwrap_or_default().iter().copied().filter(|key| !is_elsewhere(path, key));
@@ -114,7 +117,7 @@ impl Printer<'_> {
         };
     }
 
-    /// A table of names that nobody fixed.
+    /// Writes a table whose keys are free.
     fn names(&mut self, table: &toml::Table, example: Option<&toml::Value>) {
         for (key, value) in table {
             let _ = writeln!(self.text, "{} = {value}", toml::Value::String(key.clone()));
@@ -135,7 +138,7 @@ impl Printer<'_> {
     }
 }
 
-/// The name of the type that a schema refers to.
+/// Returns the name of the type that a schema refers to.
 fn definition(schema: &Value) -> Option<&str> {
     schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
 }
@@ -144,7 +147,7 @@ fn example(property: &Value) -> Option<toml::Value> {
     property.get("examples")?.get(0).and_then(|example| toml::Value::try_from(example).ok())
 }
 
-/// Whether a default tells nothing about the form of a setting.
+/// Returns whether a default tells nothing about the form of a setting.
 fn is_empty(value: &toml::Value) -> bool {
     value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }

@@ -1,4 +1,4 @@
-//! `[receiver]`
+//! The table `[receiver]`: settings that describe who receives the mail.
 
 use crate::dns::Domain;
 use ipnet::IpNet;
@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Receiver {
-    /// The receiving domain: the authserv-id of Authentication-Results (RFC 8601 2.5) and the submitter of reports.
+    /// The receiving domain: the authserv-id of Authentication-Results (RFC 8601 2.5) and the
+    /// submitter of reports.
     /// Default none: the word `verdmarc` with a warning; mail.annotated needs a domain.
     #[schemars(example = "mx.example.org")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
-    /// The receiving organization's name, for people who read its reports. Default none; the aggregate role needs it.
+    /// The receiving organization's name, for people who read its reports. Default none; the
+    /// aggregate role needs it.
     #[schemars(example = "Example Org")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
@@ -21,26 +23,28 @@ pub struct Receiver {
     #[schemars(example = "dmarc@example.org")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// What reports say about contacts beside the address, say a web page. Default none.
+    /// Further contact information in reports besides the address, such as a web page.
+    /// Default none.
     #[schemars(example = "https://example.org/dmarc")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_contact_info: Option<String>,
-    /// Further authserv-ids of this receiver. Authentication-Results that arrive with one of them are removed. Default none.
+    /// Further authserv-ids of this receiver. Authentication-Results that arrive with one of them
+    /// are removed. Default none.
     #[schemars(example = ["mx-old.example.org"])]
     pub own_authserv_ids: Vec<String>,
-    /// Networks whose clients are not external, so that SPF cannot check them. Default loopback, private, link-local and
-    /// unique-local networks.
+    /// Networks whose clients are not external, so that SPF cannot check them. Default loopback,
+    /// private, link-local and unique-local networks.
     #[schemars(example = ["10.0.0.0/8", "fc00::/7"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub trusted_networks: Option<Vec<IpNet>>,
 }
 
-/// Longest organization, contact and the like in bytes.
+/// Longest text for people, such as the organization, in bytes.
 const MAX_TEXT: usize = 256;
 
 impl Receiver {
-    /// What stands in every report and is not set.
+    /// Returns the keys of settings that every report needs and that are not set.
     pub fn missing_for_reports(&self) -> Vec<&'static str> {
         let wanted = [
             ("receiver.domain", self.domain.is_some()),

@@ -1,19 +1,22 @@
-//! `[reports]`
+//! The table `[reports]`: settings for the content and format of aggregate reports.
 
 use crate::dns::Domain;
 use serde::{Deserialize, Serialize};
 
-/// What aggregate reports say, and how.
+/// Content and format of aggregate reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reports {
-    /// Which messages are counted: `failures` (those that did not pass DMARC) or `all`. Read by the verdict role too, which writes
-    /// what is counted to mail.failures. Default `failures`.
+    /// Which messages are counted: `failures` (those that did not pass DMARC) or `all`. The verdict
+    /// role reads it too, because it writes the messages that are counted to mail.failures.
+    /// Default `failures`.
     pub content: Content,
-    /// What a row says was done with a message that failed: `recommended` (what the policy asks for, which you must do then) or
-    /// `none` (with the reason `local_policy`). Read by the verdict role. Default `recommended`.
+    /// The action that a row names for a message that failed: `recommended` (the one that the
+    /// policy asks for, which you must then take) or `none` (with the reason `local_policy`). The
+    /// verdict role reads it. Default `recommended`.
     pub disposition: Applied,
-    /// Format of reports: `rfc9990` or `compat-7489`, which readers older than 2026 know better. Default `rfc9990`.
+    /// Format of reports: `rfc9990` or `compat-7489`, which readers older than 2026 know better.
+    /// Default `rfc9990`.
     pub profile: Profile,
     /// Policy domains whose reports have the other format. Default none.
     #[schemars(example = ["example.net"])]
@@ -32,7 +35,7 @@ impl Default for Reports {
 }
 
 impl Reports {
-    /// The format of a policy domain's reports.
+    /// Returns the format of a policy domain's reports.
     pub fn profile_of(&self, domain: &Domain) -> Profile {
         match (self.profile, self.other_profile_for.contains(domain)) {
             (Profile::Rfc9990, false) | (Profile::Compat7489, true) => Profile::Rfc9990,
@@ -41,21 +44,21 @@ impl Reports {
     }
 }
 
-/// Which messages reports count.
+/// The messages that reports count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
     /// Those that did not pass DMARC.
     Failures,
-    /// All that a policy applies to (RFC 9990 3.1).
+    /// All messages that a policy applies to (RFC 9990 3.1).
     All,
 }
 
-/// What a row says was done with a message that failed.
+/// The action that a row names for a message that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Applied {
-    /// What the effective policy asks for.
+    /// The action that the effective policy asks for.
     Recommended,
     /// Nothing.
     None,

@@ -1,4 +1,5 @@
-//! All settings, a table each.
+//! Declares the type of all settings, with one field per table, and values that several tables
+//! determine together.
 
 use super::aggregate::AggregateRole;
 use super::claim_check::ClaimCheck;
@@ -27,11 +28,12 @@ pub struct Config {
     pub dns: Dns,
     /// Who receives the mail.
     pub receiver: Receiver,
-    /// What bears on a verdict. The authserv-ids and the trusted networks stand under `[receiver]`.
+    /// Settings that bear on a verdict. The authserv-ids and the trusted networks stand under
+    /// `[receiver]`.
     pub evaluation: Evaluation,
     /// The verdict role.
     pub verdict: VerdictRole,
-    /// What aggregate reports say, and how.
+    /// Content and format of aggregate reports.
     pub reports: Reports,
     /// The aggregate role.
     pub aggregate: AggregateRole,
@@ -52,7 +54,7 @@ fn group(prefix: &str, role: &str) -> String {
 }
 
 impl Config {
-    /// What bears on a verdict: `[evaluation]` with what `[receiver]` says.
+    /// Returns the settings that bear on a verdict: `[evaluation]` combined with `[receiver]`.
     pub fn evaluation(&self) -> Evaluation {
         let mut evaluation = self.evaluation.clone();
         if let Some(domain) = &self.receiver.domain {
@@ -65,17 +67,20 @@ impl Config {
         evaluation
     }
 
-    /// The id of a role's consumer group, or what a command is called among them.
+    /// Returns the id of a role's consumer group, or the corresponding id of a command.
     pub fn group(&self, role: &str) -> String {
         group(self.kafka.group_prefix.as_deref().unwrap_or(&self.topics.prefix), role)
     }
 
-    /// The id that a role's group had before `kafka.group_prefix` was that of the topics; none when it is the same, or was chosen.
+    /// Returns the id of a role's group without the prefix of the topics, under which earlier
+    /// installations may have committed. `None` when it is the same, or when `kafka.group_prefix`
+    /// is set.
     pub fn former_group(&self, role: &str) -> Option<String> {
         (self.kafka.group_prefix.is_none() && !self.topics.prefix.is_empty()).then(|| group("", role))
     }
 
-    /// Whether everything is set that stands in every report, without which there is no aggregate role.
+    /// Returns whether every setting that reports need is set. Without them there is no aggregate
+    /// role.
     pub fn makes_reports(&self) -> bool {
         self.receiver.missing_for_reports().is_empty()
     }

@@ -1,9 +1,9 @@
-//! A number of bytes as people write it.
+//! Reads and writes a number of bytes in the way that people write it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A number of bytes, as Kubernetes writes it: `512Mi`, `1Gi`, `1.5G`, `536870912`.
+/// A number of bytes, read as Kubernetes writes it: `512Mi`, `1Gi`, `1.5G`, `536870912`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
@@ -17,7 +17,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// Units of Kubernetes' quantities that a number of bytes may have.
+/// Units of Kubernetes' quantities that are accepted, with their bytes.
 const UNITS: [(&str, u64); 11] = [
     ("", 1),
     ("k", 1_000),
@@ -49,7 +49,7 @@ impl FromStr for Size {
     }
 }
 
-/// A text that is no number of bytes.
+/// The error for a text that is not a number of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is no number of bytes: write it as Kubernetes does, say 512Mi, 1.5Gi or 536870912", .0.escape_debug())]
 pub struct NoSize(String);

@@ -1,17 +1,19 @@
-//! How long a process takes to stop, and how long it must be given.
+//! Calculates how long a process takes to stop, and so how long a supervisor must wait.
 
 use super::{Config, Roles};
 use std::time::Duration;
 
-/// Beyond the drain: the open transaction is ended, then the group is left, each for ten seconds where brokers do not answer.
+/// Time that a stop takes after the drain at most. Ending the open transaction and leaving the
+/// group take up to ten seconds each where brokers do not answer.
 const BESIDES: Duration = Duration::from_secs(20);
 
-/// The longest time from SIGTERM to the end of a process that runs these roles, which stop side by side.
+/// Returns the longest time from SIGTERM to the end of a process that runs these roles, which stop
+/// side by side.
 pub fn longest_stop(config: &Config, roles: Roles) -> Duration {
     drain(config, roles).1 + BESIDES
 }
 
-/// The setting that decides, and its value.
+/// Returns the longest drain among the roles, with the setting that gives it.
 fn drain(config: &Config, roles: Roles) -> (&'static str, Duration) {
     let drains = [
         (roles.verdict, "verdict.drain_ms", config.verdict.drain_ms),
@@ -21,7 +23,8 @@ fn drain(config: &Config, roles: Roles) -> (&'static str, Duration) {
     drains.max_by_key(|(_, drain)| *drain).unwrap_or(("verdict.drain_ms", Duration::ZERO))
 }
 
-/// What is wrong with the time that a process is given before it is killed, and what to change.
+/// Returns an error text when `grace`, the time before the process is killed, is too short, with
+/// the remedy; `None` when it is long enough.
 pub fn too_short(config: &Config, roles: Roles, grace: Duration) -> Option<String> {
     let (longest, (key, drain)) = (longest_stop(config, roles), drain(config, roles));
     (grace < longest).then(|| {

@@ -1,4 +1,4 @@
-//! `[telemetry]`
+//! The table `[telemetry]`: settings of the export to an OpenTelemetry collector.
 
 mod environment;
 mod values;
@@ -10,31 +10,36 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Metrics, traces and logs for an OpenTelemetry collector, by OTLP. Nothing is exported until there is an endpoint. What is not set
-/// here is taken from the `OTEL_` variables that docs/telemetry.md lists.
+/// Metrics, traces and logs for an OpenTelemetry collector, by OTLP. Nothing is exported until
+/// there is an endpoint. Settings that are not set here are taken from the `OTEL_` variables that
+/// docs/telemetry.md lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
-    /// Where the collector takes OTLP: `http://collector:4318`, or `http://collector:4317` for gRPC. With HTTP `/v1/metrics` and so on
-    /// is put behind it. Default `OTEL_EXPORTER_OTLP_ENDPOINT`; without either nothing is exported.
+    /// URL at which the collector takes OTLP: `http://collector:4318`, or `http://collector:4317`
+    /// for gRPC. With HTTP, `/v1/metrics` and the like are appended.
+    /// Default `OTEL_EXPORTER_OTLP_ENDPOINT`; without either nothing is exported.
     #[schemars(example = "http://collector:4318")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// `http/protobuf`, or `grpc` where this is compiled in, as in release images. Default `http/protobuf`.
+    /// `http/protobuf`, or `grpc` where this is compiled in, as in release images.
+    /// Default `http/protobuf`.
     #[schemars(example = "http/protobuf")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<OtlpProtocol>,
     /// Header fields of each request, by name. Their values are never shown. Default none.
     #[schemars(example = serde_json::json!({"x-tenant": "mail"}))]
     pub headers: Headers,
-    /// Header fields whose value is what a file holds, without the line end: secrets. Default none.
+    /// Header fields whose value is the content of a file, without the line end, for secrets.
+    /// Default none.
     #[schemars(example = serde_json::json!({"authorization": "/run/secrets/otlp"}))]
     pub header_files: BTreeMap<String, PathBuf>,
-    /// PEM file with the certificates of the authorities that may have signed the collector's. Default those of the system.
+    /// PEM file with the certificates of the authorities that may have signed the collector's.
+    /// Default those of the system.
     #[schemars(example = "/etc/verdmarc/collector-ca.pem")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// Milliseconds that an export may take, all its tries together. Default 10 000.
+    /// Milliseconds that an export may take, including all its retries. Default 10 000.
     #[schemars(example = 10_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -54,17 +59,19 @@ pub struct Telemetry {
     #[schemars(example = 60_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_interval_ms: Option<u64>,
-    /// The part of messages that are traced, from 0 to 1, of those whose record does not say by its `traceparent`. Default 0.01.
+    /// Fraction of the messages that are traced, from 0 to 1, among those whose record does not
+    /// decide it by its `traceparent`. Default 0.01.
     pub trace_ratio: Ratio,
-    /// Traces begun in a second at most, whatever asked for them. Default 100.
+    /// Largest number of traces that begin in a second, whatever asked for them. Default 100.
     pub traces_per_second: u32,
-    /// Whether the `traceparent` of a record says if it is traced: `respect`, or `ignore` where producers are not trusted with that.
-    /// Default `respect`.
+    /// Whether the `traceparent` of a record decides if it is traced: `respect`, or `ignore` where
+    /// producers are not trusted with that. Default `respect`.
     pub trace_parent: TraceParent,
-    /// Attributes of the resource beside `service.name`, `service.version` and `service.instance.id`, or instead of them. Default none.
+    /// Attributes of the resource besides `service.name`, `service.version` and
+    /// `service.instance.id`, or instead of them. Default none.
     #[schemars(example = serde_json::json!({"deployment.environment.name": "production"}))]
     pub resource: ResourceAttributes,
-    /// `OTEL_` variables that are set and not heeded, with the reason.
+    /// Warnings about `OTEL_` variables that are set and not heeded, each with the reason.
     #[serde(skip)]
     pub(super) unheeded: Vec<String>,
 }
@@ -91,23 +98,25 @@ impl Default for Telemetry {
     }
 }
 
+/// Default of `timeout_ms`, in milliseconds.
 const TIMEOUT_MS: u64 = 10_000;
+/// Default of `metrics_interval_ms`, in milliseconds.
 const METRICS_INTERVAL_MS: u64 = 60_000;
 
-/// What is exported, and where to.
+/// The settings of the export with their defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// Where the collector is.
+    /// The URL of the collector.
     pub endpoint: String,
-    /// How it is spoken to.
+    /// The protocol to use with the collector.
     pub protocol: OtlpProtocol,
-    /// Of each request.
+    /// Header fields of each request.
     pub headers: Headers,
     /// Files with values of further header fields.
     pub header_files: BTreeMap<String, PathBuf>,
-    /// Certificates of authorities.
+    /// PEM file with the certificates of authorities.
     pub ca_file: Option<PathBuf>,
-    /// For an export with all its tries.
+    /// Longest time of an export, including all its retries.
     pub timeout: Duration,
     /// Whether metrics are exported.
     pub metrics: bool,
@@ -115,12 +124,12 @@ pub struct Export {
     pub traces: bool,
     /// Whether log lines are exported.
     pub logs: bool,
-    /// Between two exports of the metrics.
+    /// Time between two exports of the metrics.
     pub metrics_interval: Duration,
 }
 
 impl Telemetry {
-    /// What is exported; none when there is no endpoint.
+    /// Returns the settings of the export; `None` when there is no endpoint.
     pub fn export(&self) -> Option<Export> {
         Some(Export {
             endpoint: self.endpoint.clone()?,
@@ -165,7 +174,7 @@ impl Telemetry {
         }
     }
 
-    /// What is worth a warning.
+    /// Returns warnings about variables that are not heeded.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         self.unheeded.iter().cloned()
     }

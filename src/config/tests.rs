@@ -264,7 +264,7 @@ fn an_instance_holds_a_prefix_a_namespace_and_a_pod_and_a_longer_one_is_refused(
     }
 }
 
-/// The template with the settings of its tables: table, key, value or example.
+/// Returns the settings of the template: table, key, and value or example.
 fn settings_of_the_template() -> Vec<(String, String, String)> {
     let (mut table, mut settings) = (String::new(), Vec::new());
     for line in Config::template().lines() {

@@ -1,4 +1,4 @@
-//! `[topics]`
+//! The table `[topics]`: names of the topics.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Topics {
-    /// Put before every name below. Default empty.
+    /// Prefix of every name below. Default empty.
     #[schemars(example = "staging.")]
     pub prefix: String,
     /// Raw messages. Default `mail.raw`.
@@ -21,13 +21,14 @@ pub struct Topics {
     pub windows: String,
     /// Aggregate reports. Default `mail.reports`.
     pub reports: String,
-    /// Messages to be tried again, one topic a delay, numbered: `mail.retries.1`, … Default `mail.retries`.
+    /// Messages to evaluate again later, in one topic per delay, numbered: `mail.retries.1`, …
+    /// Default `mail.retries`.
     pub retries: String,
     /// Refused records. Default `mail.dead-letters`.
     pub dead_letters: String,
 }
 
-/// Most delays, and so most topics for retries.
+/// Largest number of delays, and so of topics for retries.
 pub(super) const MOST_RETRIES: usize = 9;
 
 impl Default for Topics {
@@ -47,22 +48,24 @@ impl Default for Topics {
 }
 
 impl Topics {
-    /// The full name of one of the topics.
+    /// Returns the full name of one of the topics.
     pub fn full(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// The full name of the topic that holds retries after the delay of this number, counted from one.
+    /// Returns the full name of the topic that holds retries after the delay with this number,
+    /// counted from one.
     pub fn retry(&self, number: usize) -> String {
         format!("{}.{number}", self.full(&self.retries))
     }
 
-    /// The full names of all topics that retries may lie in, however many delays are set: with the lane on they are read wherever they exist.
+    /// Returns the full names of all topics that may hold retries, whatever number of delays is
+    /// set. With retries on, each of them that exists is read.
     pub fn all_retries(&self) -> impl Iterator<Item = String> {
         (1..=MOST_RETRIES).map(|number| self.retry(number))
     }
 
-    /// The names with their keys, but for those of retries.
+    /// Returns the keys and names of all topics but those for retries.
     pub fn named(&self) -> [(&'static str, &str); 7] {
         [
             ("raw", &self.raw),
@@ -77,7 +80,7 @@ impl Topics {
 
     pub(super) fn validate(&self, problems: &mut Vec<String>) {
         let names = self.named();
-        // The longest of them; all have the same form.
+        // The longest name stands for all topics for retries, which have the same form.
         let retries = format!("{}.{MOST_RETRIES}", self.retries);
         if let Some((key, name)) = names.iter().find(|(_, name)| self.all_retries().any(|retry| retry == self.full(name))) {
             problems.push(format!("topics.{key} is `{name}`, which is a topic of topics.retries: give each its own topic"));

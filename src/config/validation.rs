@@ -1,14 +1,14 @@
-//! The checks of the settings: those of each table, and whether the tables go together.
+//! Checks the settings of each table, and whether the tables go together.
 
 use super::contradictions;
 use super::error::ConfigError;
 use super::settings::Config;
 
 impl Config {
-    /// What is missing or contradictory in settings that are each valid by themselves.
+    /// Checks that nothing is missing or contradictory in settings that are each valid.
     ///
     /// # Errors
-    /// Every contradiction, with the keys to change.
+    /// Lists every contradiction, with the keys to change.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
         if self.verdict.annotated && self.receiver.domain.is_none() {
@@ -35,7 +35,7 @@ impl Config {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Contradictory(problems)) }
     }
 
-    /// What is worth a warning.
+    /// Returns warnings about settings that work.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = contradictions::doubts(self);
         if self.receiver.domain.is_none() {

@@ -1,4 +1,4 @@
-//! `[verdict]`
+//! The table `[verdict]`: settings of the verdict role.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,38 +6,45 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerdictRole {
-    /// Also write the message with its new header fields to mail.annotated. Needs `receiver.domain`. Default false.
+    /// Also write the message with its new header fields to mail.annotated. Needs
+    /// `receiver.domain`. Default false.
     pub annotated: bool,
-    /// How much of the mail stands in a verdict: `full`, or `minimal` without addresses and subject. Default `full`.
+    /// How much of the mail stands in a verdict: `full`, or `minimal` without addresses and
+    /// subject. Default `full`.
     pub mail: Mail,
-    /// Whether a message whose DNS failed for now is tried again later, through the topics for retries, before its
-    /// PROCESSING_FAILED is published. These topics are read only with it, and a fifth of `concurrency` and of the budget is theirs
-    /// then. Default false.
+    /// Whether a message whose DNS questions failed temporarily is evaluated again later, through
+    /// the topics for retries, before its PROCESSING_FAILED is published. Only with this setting
+    /// are these topics read. A fifth of `concurrency` and of the budget is reserved for them then.
+    /// Default false.
     pub retries: bool,
-    /// Seconds before each retry; one topic each. Default 60, 600 and 3 600.
+    /// Seconds before each retry; each delay has its own topic. Default 60, 600 and 3 600.
     pub retry_delays_s: Vec<u64>,
-    /// Messages in evaluation at once. A partition gets four fifths of them at most while there are others. Default 1 000.
+    /// Messages in evaluation at once. A partition gets four fifths of them at most while there are
+    /// others. Default 1 000.
     pub concurrency: usize,
     /// Records held in memory, from reading to commit, above which reading pauses. Default 20 000.
     pub budget_records: usize,
     /// Bytes held in memory, from reading to commit, above which reading pauses. Default 256 MiB.
     pub budget_bytes: usize,
-    /// Records held of one partition, above which that partition pauses. It pauses earlier when it holds as much as is left of the
-    /// budget for all. Default 10 000.
+    /// Records held of one partition, above which that partition pauses. It pauses earlier when it
+    /// holds as much as is left of the budget for all. Default 10 000.
     pub partition_records: usize,
     /// Milliseconds between two commits. Default 100.
     pub commit_interval_ms: u64,
     /// Records in one commit at most. Default 5 000.
     pub commit_records: usize,
-    /// Bytes of outputs in one commit, about. Default 32 MiB.
+    /// Bytes of outputs in one commit at most, approximately. Default 32 MiB.
     pub commit_bytes: usize,
-    /// Whether the role stops reading when most records break the producer's contract. False makes dead letters of
-    /// all of them, however many there are: for one start, after the producer was repaired. Default true.
+    /// Whether the role stops reading when most records break the producer's contract. With false,
+    /// all of them become dead letters, however many there are: use it for one start, after the
+    /// producer was repaired. Default true.
     pub refusal_stop: bool,
-    /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next owner. Ending the open transaction and
-    /// leaving the group may take another 20 s where brokers do not answer. Default 20 000.
+    /// Milliseconds that a stop waits for messages in evaluation; the rest is left to the next
+    /// owner. Ending the open transaction and leaving the group may take another 20 s where brokers
+    /// do not answer. Default 20 000.
     pub drain_ms: u64,
-    /// Milliseconds that a revoked partition waits for the transaction that holds its outputs to end. Default 4 000.
+    /// Milliseconds that a revoked partition waits for the transaction that holds its outputs to
+    /// end. Default 4 000.
     pub revoke_ms: u64,
 }
 

@@ -1,8 +1,8 @@
-//! Types of values as people call them.
+//! Describes values and their types in the words of people, for errors.
 
 use figment::error::Actual;
 
-/// A value that does not fit.
+/// Describes a value that does not fit.
 pub(super) fn found(found: &Actual) -> String {
     match found {
         Actual::Bool(value) => value.to_string(),
@@ -16,7 +16,7 @@ pub(super) fn found(found: &Actual) -> String {
     }
 }
 
-/// Settings whose form a type does not tell.
+/// Settings whose form is not evident from their type, each with a description of it.
 const FORMS: [(&str, &str); 4] = [
     ("kafka.brokers", "host:port in quotes, several with commas between them"),
     ("health.listen", "an address and a port, say \"127.0.0.1:9464\""),
@@ -24,7 +24,7 @@ const FORMS: [(&str, &str); 4] = [
     ("receiver.trusted_networks", r#"a list of networks, say ["192.0.2.0/24"]"#),
 ];
 
-/// What the setting `key` may hold, from the name of its type.
+/// Describes the values that the setting `key` may have, from the name of its type.
 pub(super) fn wanted(key: &str, expected: &str) -> String {
     if let Some((_, form)) = FORMS.iter().find(|(name, _)| *name == key) {
         return (*form).to_owned();

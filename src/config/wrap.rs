@@ -1,7 +1,7 @@
-//! Lines of text of a given width.
+//! Fills paragraphs of text into lines of a given width.
 
-/// The paragraphs of a text, filled anew, with an empty line between two of them. What stands between backticks, a number with its unit,
-/// and a default are not torn apart.
+/// Returns the lines of a text whose paragraphs are filled again, with an empty line between two
+/// paragraphs. No line ends within backticks, between a number and its unit, or after `Default`.
 pub(super) fn lines(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split("\n\n") {

@@ -1,10 +1,10 @@
-//! What the environment variables of OpenTelemetry say, where `[telemetry]` does not.
+//! Takes settings from OpenTelemetry's environment variables where `[telemetry]` does not set them.
 
 use super::{OtlpProtocol, Telemetry, values};
 use percent_encoding::percent_decode_str;
 
-/// The variables that are heeded, and what each stands in for. Signal by signal, and for all others, `[telemetry]` has settings, or
-/// there is no choice.
+/// Variables that are heeded, each with the setting that it stands in for. For the variables of
+/// single signals, and for all others, `[telemetry]` has settings, or there is no choice.
 const HONOURED: [(&str, &str); 12] = [
     ("OTEL_SDK_DISABLED", "`true`: the endpoint of the environment is not used"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "`endpoint`"),
@@ -22,25 +22,26 @@ const HONOURED: [(&str, &str); 12] = [
 
 const SERVICE_NAME: &str = "service.name";
 
-/// The variables, and what of them is not heeded.
+/// The environment variables, and the warnings about those that are not heeded.
 struct Environment<'v> {
     variables: &'v [(String, String)],
     unheeded: Vec<String>,
 }
 
 impl<'v> Environment<'v> {
-    /// A variable. An empty one is none.
+    /// Returns the value of a variable; `None` when it is not set or empty.
     fn get(&self, name: &str) -> Option<&'v str> {
         let found = self.variables.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// Says that a variable is set in vain.
+    /// Notes that a variable is set without effect.
     fn warn(&mut self, name: &str, why: &str) {
         self.unheeded.push(format!("{name} is set and not heeded: {why}"));
     }
 
-    /// Sets a setting that is not set to what `read` makes of a variable.
+    /// Sets a setting that has no value to the value that `read` takes from a variable. Warns when
+    /// `read` returns `None`.
     fn set<T>(&mut self, setting: &mut Option<T>, name: &str, why: &str, read: impl Fn(&str) -> Option<T>) {
         let Some(value) = self.get(name).filter(|_| setting.is_none()) else { return };
         *setting = read(value);
@@ -49,7 +50,7 @@ impl<'v> Environment<'v> {
         }
     }
 
-    /// Warns of every variable of OpenTelemetry that nothing reads.
+    /// Warns of every variable of OpenTelemetry that this module does not read.
     fn warn_of_others(&mut self) {
         let is_other = |name: &str| name.starts_with("OTEL_") && !HONOURED.iter().any(|(known, _)| *known == name);
         let mut others: Vec<&str> = self.variables.iter().map(|(name, _)| name.as_str()).filter(|name| is_other(name)).collect();
@@ -61,7 +62,7 @@ impl<'v> Environment<'v> {
 }
 
 impl Telemetry {
-    /// Takes from the environment what is not set.
+    /// Takes the settings that have no value from the environment.
     pub(in crate::config) fn take_from(&mut self, variables: &[(String, String)], problems: &mut Vec<String>) {
         let mut environment = Environment { variables, unheeded: Vec::new() };
         let is_disabled = environment.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -102,7 +103,7 @@ impl Telemetry {
         self.unheeded = environment.unheeded;
     }
 
-    /// Header fields, and attributes of the resource.
+    /// Takes header fields, and attributes of the resource.
     fn take_pairs(&mut self, environment: &mut Environment<'_>) {
         for (name, value) in pairs(environment.get("OTEL_EXPORTER_OTLP_HEADERS")) {
             if !values::is_header_name(&name) || !values::is_header_value(&value) {
@@ -120,7 +121,7 @@ impl Telemetry {
     }
 }
 
-/// `name=value,name=value`; what is neither is left out.
+/// Splits `name=value,name=value`. Parts without an equals sign or without a name are left out.
 fn pairs(text: Option<&str>) -> Vec<(String, String)> {
     let parts = text.unwrap_or_default().split(',').filter_map(|pair| pair.split_once('='));
     let parts = parts.map(|(name, value)| (name.trim(), percent_decode_str(value.trim()).decode_utf8_lossy()));

@@ -1,4 +1,4 @@
-//! Values of `[telemetry]` that are more than a number or a word.
+//! The types of values in `[telemetry]` that are more than a number or a word, and checks of them.
 
 use crate::config::Properties;
 use reqwest::Url;
@@ -6,7 +6,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// How the collector is spoken to.
+/// The protocol to use with the collector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum OtlpProtocol {
     /// Protobuf over HTTP.
@@ -18,23 +18,23 @@ pub enum OtlpProtocol {
     Grpc,
 }
 
-/// Whose word decides whether a message is traced.
+/// The party that decides whether a message is traced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TraceParent {
-    /// The record's, where it has a `traceparent`.
+    /// The record, where it has a `traceparent`.
     #[default]
     Respect,
-    /// Only ours.
+    /// Only verdmarc.
     Ignore,
 }
 
-/// A part of all, from 0 to 1.
+/// A fraction, from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Ratio(f64);
 
-/// What is from 0 to 1 is equal to itself.
+/// A number from 0 to 1 is always equal to itself, because it is not NaN.
 impl Eq for Ratio {}
 
 impl Default for Ratio {
@@ -44,12 +44,12 @@ impl Default for Ratio {
 }
 
 impl Ratio {
-    /// The part, if it is one.
+    /// Returns the fraction; `None` when `part` is not from 0 to 1.
     pub fn new(part: f64) -> Option<Self> {
         (0.0..=1.0).contains(&part).then_some(Self(part))
     }
 
-    /// The part.
+    /// Returns the fraction as a number.
     pub fn get(self) -> f64 {
         self.0
     }
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for Ratio {
     }
 }
 
-/// Header fields by name. Any value may be a secret: none is ever shown.
+/// Header fields by name. Any value may be a secret, so no value is ever shown.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
@@ -80,7 +80,8 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// Attributes by name. Tables within are read as dotted names: `service.namespace = "…"` is what it looks like.
+/// Attributes by name. Nested tables are read as dotted names, because TOML reads
+/// `service.namespace = "…"` as nested tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct ResourceAttributes(pub BTreeMap<String, String>);
@@ -92,7 +93,8 @@ impl<'de> Deserialize<'de> for ResourceAttributes {
     }
 }
 
-/// Says what is wrong with an endpoint, behind its name.
+/// Checks an endpoint. The error is a text that continues a sentence that begins with the name of
+/// the setting.
 pub(super) fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
     let url = Url::parse(endpoint).map_err(|_| "is no URL")?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
