@@ -1,4 +1,5 @@
-//! `verdmarc aggregate repair`
+//! `verdmarc aggregate repair`: repairs differences between the aggregate role's state and its
+//! group's positions.
 
 use super::{Exit, Failure, Settings};
 use crate::aggregate::Calendar;
@@ -17,16 +18,19 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Compare the role's state with its group's positions and put right what does not fit; without --yes it is only said.
+    /// Compare the role's state with its group's positions and repair differences; without --yes
+    /// only report them.
     Repair(RepairArguments),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RepairArguments {
-    /// Do it. Nobody may be in the group: stop every process of the role first.
+    /// Repair the differences. The group must have no members: stop every process of the role
+    /// first.
     #[arg(long)]
     yes: bool,
-    /// Also where something is lost: records that were deleted before they were counted, or a state that is gone.
+    /// Repair also where something is lost: records that were deleted before they were counted, or
+    /// a state that is gone.
     #[arg(long, requires = "yes")]
     accept_loss: bool,
     #[command(flatten)]
@@ -61,7 +65,8 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
         },
         mark: &|partition, Committed { next, log: input }| {
             let known = over.borrow().get(&partition).copied();
-            // With the state its closings are forgotten: no report may get an id that is used already.
+            // Without the state it is not known which windows were closed, and no report may get an
+            // id that is used already.
             let over = known.unwrap_or(running.begin);
             let mut records = vec![changelog::marker(&windows, partition, &Marker { next, partitions, over, input })];
             if known.is_none() {

@@ -1,16 +1,18 @@
-//! The memory that this process may take, as its control group says.
+//! Reads how much memory the control group of this process allows.
 
 use crate::config::Size;
 use std::path::Path;
 
-/// The lowest limit of the process's control groups; none where there is none.
+/// Returns the lowest limit of the process's control groups; `None` where there is no limit.
 pub(super) fn memory_limit() -> Option<Size> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     limit(&groups, Path::new("/sys/fs/cgroup"))
 }
 
-/// `groups` is what /proc/self/cgroup says, a line for each hierarchy: number, controllers, path. In a container the path may be one of
-/// the host, which is not there; the group is the root then.
+/// Returns the lowest limit for `groups`, the content of /proc/self/cgroup, which has a line for
+/// each hierarchy: number, controllers, path.
+/// In a container the path may be a path of the host that does not exist there. Then the limit of
+/// the root counts.
 fn limit(groups: &str, root: &Path) -> Option<Size> {
     let of_hierarchy = |line: &str| {
         let mut fields = line.splitn(3, ':');
@@ -22,13 +24,14 @@ fn limit(groups: &str, root: &Path) -> Option<Size> {
         };
         let group = root.join(path.trim_start_matches('/'));
         let groups = group.ancestors().take_while(|group| group.starts_with(&root));
-        // "max" is no number: no limit.
+        // "max" is not a number, and means that there is no limit.
         groups.filter_map(|group| std::fs::read_to_string(group.join(file)).ok()?.trim().parse::<u64>().ok()).min()
     };
     groups.lines().filter_map(of_hierarchy).min().filter(|bytes| *bytes < NO_LIMIT).map(Size)
 }
 
-/// The first version of control groups has a number for "no limit": the largest multiple of the page size.
+/// Bytes from which a limit counts as none. The first version of control groups writes the largest
+/// multiple of the page size where there is no limit.
 const NO_LIMIT: u64 = 1 << 60;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `verdmarc config print|check`
+//! `verdmarc config print|check`: prints and checks the settings.
 
 use super::resolver::configured;
 use super::role::{Role, chosen};
@@ -10,16 +10,19 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Print the settings in force as TOML, each with its meaning; values of librdkafka's properties are left out.
+    /// Print the settings in force as TOML, each with its meaning; values of librdkafka's
+    /// properties are left out.
     Print(Print),
-    /// Check the settings: values, librdkafka's properties, the log filter, and whether they go together. Nothing is asked of
-    /// brokers; `verdmarc topics check` does that. Exit code 2 when something is wrong.
+    /// Check the settings: values, librdkafka's properties, the log filter, and whether they go
+    /// together. Nothing is asked of brokers; `verdmarc topics check` does that. Exit code 2 when
+    /// something is wrong.
     Check(Check),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Print {
-    /// Print a file to begin with instead: every setting, commented out with its default or an example.
+    /// Print a file to begin with instead: every setting, commented out with its default or an
+    /// example.
     #[arg(long, conflicts_with = "config")]
     template: bool,
     #[command(flatten)]
@@ -28,15 +31,17 @@ pub(super) struct Print {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
-    /// Roles that the process will run, which decide over memory and stop. Without it every role whose settings are there.
+    /// Roles that the process will run, on which its memory and its stop depend. Without it, every
+    /// role whose settings are present.
     #[arg(long, value_name = "ROLE", value_delimiter = ',')]
     roles: Vec<Role>,
-    /// Memory that the process may take, written as in Kubernetes: 768Mi. Settings that need more are an error. Without it the
-    /// limit of this command's own control group, if there is one; settings that need more are a warning then.
+    /// Memory that the process may take, written as in Kubernetes: 768Mi. Settings that need more
+    /// are an error. Without it, the limit of this command's own control group, if there is one;
+    /// settings that need more are a warning then.
     #[arg(long, value_name = "BYTES")]
     memory_limit: Option<Size>,
-    /// Seconds between SIGTERM and SIGKILL: terminationGracePeriodSeconds of a pod, less what its preStop hook takes. Settings
-    /// with which a stop may take longer are an error.
+    /// Seconds between SIGTERM and SIGKILL: terminationGracePeriodSeconds of a pod, less the time
+    /// that its preStop hook takes. Settings with which a stop may take longer are an error.
     #[arg(long, value_name = "SECONDS")]
     grace_period_s: Option<u64>,
     #[command(flatten)]
@@ -93,7 +98,8 @@ fn roles(roles: &[Role]) -> Roles {
     Roles { verdict: roles.contains(&Role::Verdict), aggregate: roles.contains(&Role::Aggregate) }
 }
 
-/// What is wrong when these roles run in this process, whose control group may not allow the memory that they may take.
+/// Returns an error text when the control group of this process does not allow the memory that
+/// these roles may take; `None` when it does.
 pub(super) fn beyond_own_limit(config: &Config, run: &[Role]) -> Option<String> {
     Memory::of(config, roles(run)).beyond(cgroup::memory_limit()?)
 }
@@ -126,7 +132,7 @@ fn stop(checked: &mut Checked, config: &Config, roles: Roles, grace: Option<Dura
     checked.problem(grace.and_then(|grace| too_short(config, roles, grace)));
 }
 
-/// What was checked, and what is wrong.
+/// The results of the checks: lines about what was checked, errors and warnings.
 #[derive(Default)]
 struct Checked {
     lines: String,
@@ -139,7 +145,7 @@ impl Checked {
         self.lines.push_str(&format!("{what:<13} {value}\n"));
     }
 
-    /// Something that is right, or why it is not.
+    /// Notes that something is right, or the reason why it is not.
     fn all_of(&mut self, what: &str, value: &str, result: Result<(), impl Into<Failure>>) {
         match result {
             Ok(()) => self.note(what, value.to_owned()),
@@ -151,7 +157,7 @@ impl Checked {
         self.failures.extend(problem.map(Failure::usage));
     }
 
-    /// All that is wrong is said at once.
+    /// Prints the results and ends the check. All errors are reported together.
     fn end(self) -> Result<Exit, Failure> {
         let mut out = anstream::stdout();
         out.write_all(self.lines.as_bytes())?;

@@ -1,4 +1,4 @@
-//! `verdmarc dead-letters list|show|redrive|skip`
+//! `verdmarc dead-letters list|show|redrive|skip`: shows dead letters and puts them back.
 
 use super::{Exit, Failure, Settings};
 use crate::config::Config;
@@ -20,13 +20,14 @@ pub(super) enum Command {
     List(List),
     /// Show one refused record: its headers and its value.
     Show(Show),
-    /// Put refused records back into the raw topic, each once; without --yes it is only said which.
+    /// Put refused records back into the raw topic, each once; without --yes only list them.
     Redrive(RedriveArguments),
-    /// Have the verdict role pass over one record that ends every process which reads it; the record becomes a dead letter.
+    /// Make the verdict role skip one record that ends every process that reads it; the record
+    /// becomes a dead letter.
     Skip(Skip),
 }
 
-/// Which dead letters are meant.
+/// The dead letters that a command is about.
 #[derive(Debug, clap::Args)]
 struct Selection {
     /// Only with this reason; may be given several times.
@@ -44,13 +45,13 @@ struct Selection {
 pub(super) struct List {
     #[command(flatten)]
     selection: Selection,
-    /// Only so many, the newest.
+    /// Only the newest N.
     #[arg(long, value_name = "N", conflicts_with = "count_by")]
     limit: Option<usize>,
-    /// Only how many there are of each kind, the most first.
+    /// Only how many there are of each kind, the largest number first.
     #[arg(long, value_name = "WHAT")]
     count_by: Option<CountBy>,
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -65,7 +66,7 @@ enum CountBy {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
-    /// Where it lies in the dead-letter topic.
+    /// Place in the dead-letter topic.
     #[arg(value_name = "PARTITION/OFFSET")]
     place: Place,
     /// Only the bytes of the value, as they are.
@@ -82,7 +83,7 @@ pub(super) struct RedriveArguments {
     /// Also those that were put back before.
     #[arg(long)]
     again: bool,
-    /// Do it; without this it is only said.
+    /// Put them back; without this, only list them.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -94,7 +95,7 @@ pub(super) struct Skip {
     /// The record, which must be the next one of its partition.
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
     target: Target,
-    /// Do it; without this it is only said whether it can be done.
+    /// Skip the record; without this, only check whether it can be skipped.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -153,7 +154,7 @@ impl From<SkipError> for Failure {
     }
 }
 
-/// Writes to standard output; false when nobody reads it any more.
+/// Writes to standard output. Returns false when its reader has closed it.
 fn say(text: &[u8]) -> Result<bool, Failure> {
     match anstream::stdout().write_all(text) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
@@ -185,7 +186,7 @@ fn list(arguments: &List) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// How many letters there are of each reason, the most first.
+/// Returns the number of dead letters of each reason, the largest number first.
 fn counts(listed: &[Listed], as_json: bool) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for listed in listed {
@@ -251,7 +252,8 @@ fn show(arguments: &Show) -> Result<Exit, Failure> {
         )));
     };
     if arguments.raw {
-        // Not through a writer that looks for escape sequences: these are the bytes of a stranger's message.
+        // These are the bytes of a stranger's message: they must not go through a writer that
+        // interprets escape sequences.
         std::io::stdout().write_all(record.value.as_deref().unwrap_or_default())?;
         return Ok(Exit::Ok);
     }
@@ -259,10 +261,11 @@ fn show(arguments: &Show) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Characters of the value that are shown.
+/// Number of characters of the value that are shown.
 const PREVIEW: usize = 2_000;
 
-/// Headers and the beginning of the value, with nothing in it that could move a terminal's cursor.
+/// Describes a record by its headers and the beginning of its value, without characters that could
+/// move a terminal's cursor.
 fn description(record: &Record) -> String {
     let escaped = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
     let optional = |bytes: Option<&[u8]>| bytes.map_or_else(|| "null".to_owned(), escaped);
@@ -286,12 +289,13 @@ fn description(record: &Record) -> String {
     text
 }
 
-/// Text with nothing in it that could move a terminal's cursor; quotes stay as they are.
+/// Returns the text without characters that could move a terminal's cursor. Quotes stay as they
+/// are.
 fn harmless(text: &str) -> String {
     text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// How many letters met which fate.
+/// Numbers of dead letters by their fate.
 #[derive(Debug, Default)]
 struct Tally {
     back: usize,
@@ -318,7 +322,8 @@ fn redrive(arguments: &RedriveArguments) -> Result<Exit, Failure> {
     let refused = |record: &Record| roles::refused_for_certain(&config, record, Timestamp::now());
     let redrive = Redrive { config: &config, filter: arguments.selection.filter(), again: arguments.again, refused: &refused };
     let mut tally = Tally::default();
-    // What is committed is said at once, so that an interrupted run shows how far it came. Nobody reading is no reason to stop.
+    // Each commit is reported at once, so that an interrupted run shows how far it came. A closed
+    // standard output is no reason to stop.
     let mut report = |listed: &Listed, fate: &Fate| {
         tally.count(fate);
         let _ = say(fate_line(listed, fate, arguments.yes).as_bytes());

@@ -1,4 +1,4 @@
-//! Messages from files, and the envelope that goes with them to mail.raw.
+//! Reads messages from files, and writes them with their envelope as records for mail.raw.
 
 use super::exit::Failure;
 use super::options::time;
@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The SMTP envelope. What is not given is unknown, never guessed.
+/// The SMTP envelope. Parts that are not given are unknown, never guessed.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct EnvelopeArgs {
     /// The client's address.
@@ -40,7 +40,7 @@ pub(super) struct EnvelopeArgs {
 }
 
 impl EnvelopeArgs {
-    /// The envelope as given.
+    /// Returns the envelope that the options give.
     pub(super) fn envelope(&self) -> Envelope {
         let text = |text: &String| Envelope::text(text.as_bytes());
         Envelope {
@@ -62,12 +62,12 @@ impl EnvelopeArgs {
     }
 }
 
-/// A path without the angle brackets that SMTP has around it.
+/// Returns a path without the angle brackets that SMTP puts around it.
 pub(super) fn strip_brackets(path: &str) -> &str {
     path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path)
 }
 
-/// A message on its way to mail.raw.
+/// A message to send to mail.raw.
 pub(super) struct Sent<'a> {
     pub(super) id: &'a str,
     pub(super) message: &'a [u8],
@@ -75,7 +75,7 @@ pub(super) struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// The record in binary mode: attributes in headers, the message as the value.
+    /// Returns the record in binary mode: attributes in headers, and the message as the value.
     pub(super) fn binary(&self, topic: &Arc<str>) -> Output {
         let headers = self
             .attributes()
@@ -84,7 +84,7 @@ impl Sent<'_> {
         self.record(topic, self.message.to_vec(), headers.with(CONTENT_TYPE, MESSAGE))
     }
 
-    /// The record in structured mode: everything in one JSON object.
+    /// Returns the record in structured mode: everything in one JSON object.
     pub(super) fn structured(&self, topic: &Arc<str>) -> Output {
         let mut event: serde_json::Map<String, serde_json::Value> =
             self.attributes().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
@@ -119,7 +119,8 @@ impl Sent<'_> {
     }
 }
 
-/// The messages of the files in order, each with a name for people. Only an `.mbox` may hold several; `-` is standard input.
+/// Returns the messages of the files in order, each with a name for people. Only an `.mbox` may
+/// hold several messages; `-` is standard input.
 pub(super) fn read_messages(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut messages = Vec::new();
     for path in files {
@@ -133,10 +134,11 @@ pub(super) fn read_messages(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>,
     Ok(messages)
 }
 
-/// The messages in a file's bytes, each with a name of its own: that of the file, and in an `.mbox` the number behind it.
+/// Returns the messages in a file's bytes, each with a name of its own: the name of the file,
+/// followed in an `.mbox` by the number of the message.
 ///
 /// # Errors
-/// An `.mbox` that is none.
+/// An `.mbox` does not begin like one.
 pub(super) fn named<'b>(path: &Path, bytes: &'b [u8]) -> anyhow::Result<Vec<(String, Cow<'b, [u8]>)>> {
     let shown = path.display();
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mbox")) {
@@ -160,7 +162,8 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// An id for a message that brings none: unique enough for people to find it again.
+/// Returns an id for a message that brings none. It is unique enough for people to find the message
+/// again.
 pub(super) fn new_id(index: usize) -> String {
     format!("{}-{index}", Timestamp::now().as_microsecond())
 }

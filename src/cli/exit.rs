@@ -1,16 +1,18 @@
-//! Exit codes: a closed list.
+//! The closed list of exit codes, and the mapping from errors to them.
 
 use super::resolver::ResolverError;
 use crate::config::ConfigError;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-/// How a command ends.
+/// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: it did what it was asked. A DMARC verdict of FAIL is no failure of the command.
+    /// 0: the command did what it was asked. A DMARC verdict of FAIL is not a failure of the
+    /// command.
     Ok,
-    /// 1: it did what it was asked, and the answer is no: cases differ, a verdict is not as expected.
+    /// 1: the command did what it was asked, and the answer is no: cases differ, or a verdict is
+    /// not as expected.
     Differs,
     /// 2: usage, settings or input are wrong; nothing was done.
     Usage,
@@ -18,29 +20,31 @@ pub enum Exit {
     ProcessingFailed,
     /// 4: Kafka cannot be reached or failed for good.
     Kafka,
-    /// 5: the program contradicts itself, or the machine refuses what it needs: files, streams, sockets, threads.
+    /// 5: the program contradicts itself, or the machine refuses what the program needs: files,
+    /// streams, sockets, threads.
     Internal,
     /// 6: another process with the same instance name took this one's place, or holds it.
     Fenced,
-    /// 7: whether the last transaction committed is unknown; a restart goes on from what the brokers know.
+    /// 7: it is unknown whether the last transaction was committed. After a restart the program
+    /// continues from what the brokers know.
     AmbiguousCommit,
-    /// 8: the state of the aggregate role does not fit the group's position, or cannot be read, or what a group has committed cannot;
-    /// nothing is read until it is repaired.
+    /// 8: the state of the aggregate role cannot be read or does not fit the group's position, or
+    /// something that a group has committed cannot be read. Nothing is read until it is repaired.
     State,
     /// 9: not every message that was sent had its verdict in time (`send --wait`).
     NoVerdict,
-    /// 130: a second signal ended it at once.
+    /// 130: a second signal ended the process at once.
     Interrupted,
 }
 
-/// The list, below the help text.
+/// Text below the help that lists the exit codes.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 done and the answer is no, 2 wrong usage, settings or input, \
 3 the verdict is PROCESSING_FAILED (verify), 4 Kafka failed, 5 internal or I/O error, 6 another process \
 has its instance name and its place, 7 the outcome of a transaction is unknown, 8 the state and the group's position \
 do not fit (aggregate), or what a group committed cannot be read, 9 a verdict did not come in time (send --wait), 130 ended at once by a second signal.";
 
 impl Exit {
-    /// The number.
+    /// Returns the number that the process ends with.
     pub fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -64,27 +68,28 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command ended early, and with which code.
+/// The reason why a command ended early, with the exit code.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
-    /// What happened and what to do, one problem a line.
+    /// A text that says what happened and what to do, one problem per line.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure with its message.
+    /// Returns a failure with its message.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
     }
 
-    /// Usage, settings or input are wrong.
+    /// Returns a failure because of wrong usage, settings or input.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
 
-    /// Whoever read standard output has seen enough, as `head` does: a silent end, and no failure.
+    /// Returns a silent end for a closed standard output. Its reader has seen enough, as `head`
+    /// does, so it is not a failure.
     fn reader_gone() -> Self {
         Self::new(Exit::Ok, "")
     }
@@ -97,19 +102,20 @@ impl Failure {
     }
 }
 
-/// A line on standard error. Nobody can be told that nobody reads it.
+/// Writes a line to standard error. If that fails, there is nowhere to report it.
 pub(super) fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// A warning on standard error.
+/// Writes a warning to standard error.
 pub(super) fn warn(message: &str) {
     let warning = anstyle::AnsiColor::Yellow.on_default().bold();
     say(format_args!("{warning}warning{warning:#}: {message}"));
 }
 
 impl Exit {
-    /// Of an I/O error: a file that was named and is not there, or holds no text, is wrong input, all else is the machine's.
+    /// Returns the exit code of an I/O error. A file that was named and does not exist, or holds no
+    /// text, is wrong input. The machine is to blame for all other errors.
     fn of_io(kind: ErrorKind) -> Self {
         use ErrorKind as Kind;
         match kind {
@@ -190,12 +196,13 @@ impl From<crate::aggregate::Missing> for Failure {
     }
 }
 
-/// What a command without Kafka fails over is its input, or the machine.
+/// A command that does not use Kafka fails because of its input, or because of the machine.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         match error.chain().find_map(io_kind) {
             Some(ErrorKind::BrokenPipe) => Self::reader_gone(),
-            // Files are named where they fail.
+            // An error about a file has the name of the file as its context. One without context is
+            // about standard output.
             Some(_) if error.chain().nth(1).is_none() => of_standard_output(&error),
             Some(kind) => Self::new(Exit::of_io(kind), format!("{error:#}")),
             None => {
@@ -216,7 +223,8 @@ fn of_standard_output(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Internal, format!("cannot write to standard output: {error}"))
 }
 
-/// The kind of an I/O error. Commands write to one pipe, standard output; sockets have errors of their own.
+/// Returns the kind of an I/O error. The only pipe that commands write to is standard output, and
+/// sockets have error types of their own.
 fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     let plain = error.downcast_ref().map(std::io::Error::kind);
     plain.or_else(|| error.downcast_ref().and_then(serde_json::Error::io_error_kind))

@@ -1,4 +1,4 @@
-//! A verdict as a person reads it: the verdict first, then why, step by step.
+//! Explains a verdict to a person: the verdict first, then step by step why it is so.
 
 use crate::auth::cause::{ResultWord, SesStatus};
 use crate::auth::dmarc::DmarcResult;
@@ -8,19 +8,19 @@ use crate::event::{Action, DkimBlock, DmarcBlock, Reason, SpfBlock, SpfScope, Ve
 use anstyle::{AnsiColor, Style};
 use std::fmt::{self, Display, Formatter};
 
-/// The text for one verdict.
+/// The text that explains one verdict.
 #[derive(Debug)]
 pub struct Explanation<'a> {
     /// The verdict.
     pub event: &'a VerdictEvent<'a>,
-    /// What else the reader should know, say where the envelope was taken from.
+    /// Further facts that the reader should know, such as where the envelope was taken from.
     pub notes: &'a [String],
 }
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// The colour of a status.
+/// Returns the colour of a status.
 pub fn status_style(status: SesStatus) -> Style {
     Style::new().bold().fg_color(Some(
         match status {
@@ -33,7 +33,8 @@ pub fn status_style(status: SesStatus) -> Style {
     ))
 }
 
-/// What came from a message or from DNS, harmless for a terminal: what cannot be seen is escaped.
+/// Returns a text from a message or from DNS in a form that is harmless for a terminal: characters
+/// that cannot be seen are escaped.
 pub fn shown(text: &str) -> String {
     escaped(text.as_bytes())
 }
@@ -54,7 +55,7 @@ impl Display for Explanation<'_> {
     }
 }
 
-/// Columns in front of the text of a row.
+/// Number of columns in front of the text of a row.
 pub(super) const INDENT: usize = 13;
 
 fn row(f: &mut Formatter<'_>, title: &str, text: impl Display) -> fmt::Result {
@@ -199,7 +200,8 @@ fn spf(f: &mut Formatter<'_>, spf: &SpfBlock, client: Option<std::net::IpAddr>) 
     detail(f, spf.detail.as_ref())
 }
 
-/// How an identifier that passed relates to the author domain; nothing where they were not compared.
+/// Says whether an identifier that passed is aligned with the author domain. Returns an empty text
+/// when they were not compared.
 fn alignment(aligned: Option<bool>) -> &'static str {
     match aligned {
         Some(true) => "; aligned",
@@ -208,12 +210,12 @@ fn alignment(aligned: Option<bool>) -> &'static str {
     }
 }
 
-/// The particulars, below what they are about.
+/// Writes the particulars of a row below it.
 fn detail(f: &mut Formatter<'_>, detail: Option<&Detail>) -> fmt::Result {
     detail.map_or(Ok(()), |detail| row(f, "", format_args!("  {detail}")))
 }
 
-/// Longest text of one answer.
+/// Longest text of one answer, in characters.
 const MAX_ANSWER: usize = 300;
 
 fn answer_text(answer: &Answer) -> String {

@@ -1,14 +1,14 @@
-//! How many files the process may open.
+//! Raises the number of files that the process may open.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Raises the soft limit of open files to the hard one: each DNS question has sockets of its own, and the soft limit of many systems
-/// is 1 024 for the sake of programs that use select(2).
+/// Raises the soft limit of open files to the hard limit. Each DNS question has sockets of its own,
+/// and many systems have a soft limit of 1 024 for the sake of programs that use select(2).
 pub(super) fn raise_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
     if let Err(error) = raised {
-        // Fewer questions are in flight then.
+        // With fewer files, fewer questions are in flight.
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
 }

@@ -1,13 +1,13 @@
-//! Long lines on a terminal, which would break them in the middle of a word.
+//! Folds long lines for a terminal, which would otherwise break them in the middle of a word.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, stdout};
 
-/// Wider than this lines are hard to read.
+/// Largest number of columns of a folded line: wider lines are hard to read.
 const WIDEST: usize = 120;
 
-/// The text as standard output shows it best: lines are folded at the width of a terminal, their continuation indented; other readers
-/// get one line for each.
+/// Returns the text in the best form for standard output. On a terminal, lines are folded at its
+/// width, with their continuation indented. Other readers get each line unfolded.
 pub(super) fn for_terminal(text: &str, indent: usize) -> Cow<'_, str> {
     let columns = terminal_size::terminal_size().filter(|_| stdout().is_terminal()).map(|(width, _)| usize::from(width.0));
     columns.map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns.min(WIDEST), indent)))
@@ -17,7 +17,7 @@ fn folded(text: &str, columns: usize, indent: usize) -> String {
     let mut folded = String::with_capacity(text.len());
     for line in text.lines() {
         let mut used = 0;
-        // The first word stands where it stood.
+        // The first word keeps its indentation.
         let blank = line.len() - line.trim_start_matches(' ').len();
         for (number, word) in line[blank..].split(' ').enumerate() {
             let width = width(word);
@@ -40,7 +40,7 @@ fn folded(text: &str, columns: usize, indent: usize) -> String {
     folded
 }
 
-/// Columns of a word without what colours it.
+/// Returns the number of columns of a word, without its escape sequences for colours.
 fn width(word: &str) -> usize {
     let mut characters = word.chars();
     let mut width = 0;

@@ -1,4 +1,5 @@
-//! The command line: one file a command, which reads its arguments, calls the library and prints.
+//! The command line. Each command has a file, which reads its arguments, calls the library and
+//! prints.
 
 mod aggregate;
 mod cgroup;
@@ -95,7 +96,8 @@ pub fn main() -> ExitCode {
     end(arguments.command.run())
 }
 
-/// Nothing that was said may stay behind in the stream's buffer, whose last content would be dropped in silence.
+/// Ends the process with an exit code. It flushes standard output first: otherwise the last text in
+/// the buffer could be lost without an error.
 fn end(ended: Result<Exit, Failure>) -> ExitCode {
     match ended.and_then(|exit| Ok(std::io::stdout().flush().map(|()| exit)?)) {
         Ok(exit) => exit.into(),

@@ -1,4 +1,4 @@
-//! Options that several commands have.
+//! Options that several commands share.
 
 use super::exit::Failure;
 use crate::config::{Config, Source};
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 /// Where the settings come from, for every command that needs them.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Settings {
-    /// Settings in TOML. Without it the file that VERDMARC_CONFIG names, if any. Single settings can be given as environment
-    /// variables, say VERDMARC_KAFKA__BROKERS=host:9092.
+    /// Settings in TOML. Without it, the file that VERDMARC_CONFIG names, if any. Single settings
+    /// can be given as environment variables, for example VERDMARC_KAFKA__BROKERS=host:9092.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -25,7 +25,7 @@ impl Settings {
     }
 }
 
-/// A time that is given as an option.
+/// Parses a time that is given as an option.
 pub(super) fn time(text: &str) -> Result<Timestamp, NoTime> {
     text.parse().map(|Rfc3339(time)| time)
 }

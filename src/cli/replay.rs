@@ -1,4 +1,4 @@
-//! `verdmarc replay`: a verdict evaluated again from its evidence, without DNS.
+//! `verdmarc replay`: evaluates a verdict again from its evidence, without DNS.
 
 use super::Exit;
 use crate::config::{Discovery, Evaluation};
@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 /// Evaluate a verdict again from its evidence; print what differs.
 ///
-/// Without options the same verdict must come out. Options ask what would have been with other settings; a question that
-/// was not asked then cannot be answered now, and is named.
+/// Without options the same verdict must come out. Options show what the verdict would have been
+/// with other settings. A question that was not asked at that time cannot be answered now; it is
+/// named.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
     /// A verdict event.
@@ -24,19 +25,20 @@ pub struct Replay {
     /// The message that it is about.
     #[arg(long, value_name = "FILE")]
     message: PathBuf,
-    /// What if organizational domains were found like this.
+    /// Find organizational domains in this way instead.
     #[arg(long, value_enum)]
     discovery: Option<Discovery>,
-    /// What if this option of `[evaluation]` had another value, say `psl_guard=false`; may be given several times.
+    /// Use another value for this option of `[evaluation]`, for example `psl_guard=false`; may be
+    /// given several times.
     #[arg(long = "set", value_name = "OPTION=VALUE")]
     options: Vec<String>,
 }
 
 impl Replay {
-    /// Replays.
+    /// Evaluates the verdict again and prints the differences.
     ///
     /// # Errors
-    /// Files that cannot be read, an event whose evidence was cut, an unknown option.
+    /// A file cannot be read, the evidence of the event was cut, or an option is unknown.
     pub async fn run(self) -> Result<Exit> {
         let text = std::fs::read_to_string(&self.event).with_context(|| format!("cannot read {}", self.event.display()))?;
         let recorded: VerdictEvent =
@@ -109,7 +111,7 @@ fn origin(recorded: &VerdictEvent, settings: Arc<Evaluation>) -> Origin {
         report_scope: ReportScope::default(),
         settings_block: EvaluationBlock::new(&settings),
         settings,
-        // What the decoder saw in the record does not come from the message.
+        // The decoder notes this about the record, so that the message alone cannot give it again.
         notes: recorded
             .authentication
             .dmarc
@@ -121,7 +123,8 @@ fn origin(recorded: &VerdictEvent, settings: Arc<Evaluation>) -> Origin {
     }
 }
 
-/// The event without what may differ: the software's version, and the number of recipients, of which only the first travel.
+/// Returns the event without the parts that may differ: the version of the software, and the number
+/// of recipients, of which the event lists only the first.
 fn comparable(event: &VerdictEvent) -> Result<Value> {
     let mut value = serde_json::to_value(event)?;
     for (block, field) in [("/evidence", "software"), ("/receipt", "recipientCount")] {

@@ -1,4 +1,4 @@
-//! `verdmarc reports list|show|export`
+//! `verdmarc reports list|show|export`: reads aggregate reports.
 
 mod export;
 mod readable;
@@ -21,15 +21,15 @@ use std::io::Write as _;
 pub(super) enum Command {
     /// List the reports that were made.
     List(List),
-    /// Show one report: its XML, or what it says to a person.
+    /// Show one report: its XML, or a text for people.
     Show(Show),
-    /// Write reports as files, under the names that they are sent by.
+    /// Write reports to files, under the file names that they are sent with.
     Export(Export),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -38,10 +38,10 @@ pub(super) struct List {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
-    /// Its id, or the beginning of it.
+    /// The id of the report, or the beginning of the id.
     #[arg(value_name = "ID")]
     id: String,
-    /// As a person would read it.
+    /// A text for people instead of XML.
     #[arg(long)]
     readable: bool,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 
 fn list(config: &Config, List { json, selection }: &List) -> Result<Exit, Failure> {
     let mut out = anstream::stdout().lock();
-    // Not before the first report was found: no heading stands above an error.
+    // The heading is written with the first report, so that none stands above an error.
     let mut heading = if *json { "" } else { HEADING };
     for_each(config, selection.domain.as_ref(), selection.since, |report| {
         let line = if *json { json_line(&report) } else { line(&report) };
@@ -76,7 +76,8 @@ fn list(config: &Config, List { json, selection }: &List) -> Result<Exit, Failur
 
 const HEADING: &str = "id            from                  policy domain               part     rows  messages  reports to\n";
 
-/// Characters of an id in the table: enough for `show`. All of them are in the JSON.
+/// Number of characters of an id in the table, which is enough for `show`. The JSON has the whole
+/// id.
 const SHOWN_OF_ID: usize = 12;
 
 fn line(Report { attributes, .. }: &Report) -> String {
@@ -134,7 +135,7 @@ fn show(config: &Config, arguments: &Show) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The document with a line for each element.
+/// Returns the document with one element per line.
 fn indented(xml: &str) -> Result<String, Failure> {
     let unreadable = |error: &dyn std::fmt::Display| Failure::usage(format!("the report is no XML: {error}"));
     let mut reader = quick_xml::Reader::from_str(xml);

@@ -1,4 +1,4 @@
-//! The resolver that the settings ask for.
+//! Opens the resolver that the settings name.
 
 use crate::config::Dns;
 use crate::dns::{Cache, CacheLimits, NetworkError, NetworkOptions, NetworkResolver, PlaceLimits, Resolver, Zone, ZoneError};
@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why there is no resolver.
+/// The reason why the resolver cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResolverError {
     /// `dns.zone` cannot be used.
@@ -17,10 +17,12 @@ pub(super) enum ResolverError {
     Network(#[from] NetworkError),
 }
 
-/// The zone in memory if there is one, else the given servers, else those of the system, behind the cache.
+/// Returns the zone in memory if there is one. Otherwise it returns a resolver with a cache, which
+/// uses the given servers, or else those of the system.
 ///
 /// # Errors
-/// A zone file that cannot be read or is wrong, with its line; a system without resolvers.
+/// A zone file cannot be read or is wrong, and the error names its line; or the system has no
+/// resolvers.
 pub(super) fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverError> {
     if let Some(path) = &settings.zone {
         return Ok(Arc::new(Zone::load(path)?));
@@ -42,9 +44,10 @@ pub(super) fn configured(settings: &Dns) -> Result<Arc<dyn Resolver>, ResolverEr
     Ok(Arc::new(Cache::new(network, limits)))
 }
 
-/// Half of the files that this process may open: the other half is for brokers, storage and whatever else it has open.
+/// Returns half of the number of files that this process may open. The other half remains for
+/// brokers, storage and everything else.
 fn descriptors() -> usize {
-    // Without an answer the sockets are not limited by it.
+    // When the limit cannot be read, it does not limit the sockets.
     let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
     usize::try_from(files / 2).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! Which roles a process runs.
+//! The roles that a process runs, as options name them.
 
 use super::exit::Failure;
 use crate::config::Config;
@@ -25,7 +25,7 @@ impl Role {
     }
 }
 
-/// The roles that were asked for, else every one whose settings are there.
+/// Returns the roles that were asked for, or else every role whose settings are present.
 pub(super) fn chosen(asked: &[Role], config: &Config) -> Result<Vec<Role>, Failure> {
     if asked.contains(&Role::Deliver) {
         return Err(Failure::usage("role `deliver` is not in this version; --roles verdict,aggregate are"));

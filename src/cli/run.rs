@@ -1,4 +1,4 @@
-//! `verdmarc run`
+//! `verdmarc run`: runs roles until a signal.
 
 use super::resolver::{ResolverError, configured};
 use super::role::{Role, chosen};
@@ -18,10 +18,11 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Run roles until SIGTERM, SIGHUP or SIGINT: what was read is finished and committed then. A second signal ends at once.
+/// Run roles until SIGTERM, SIGHUP or SIGINT, then finish and commit the records that were read. A
+/// second signal ends the process at once.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Roles to run. Without it every role whose settings are there.
+    /// Roles to run. Without it, every role whose settings are present.
     #[arg(long, value_name = "ROLE", value_delimiter = ',')]
     roles: Vec<Role>,
     #[command(flatten)]
@@ -44,13 +45,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let runtime = super::runtime()?;
     let ended = runtime.block_on(run_all(source, &config, &roles, &telemetry));
-    // A file system or a resolver that hangs must not hold the process back.
+    // A file system or a resolver that hangs must not keep the process from ending.
     runtime.shutdown_background();
     telemetry.shutdown();
     ended
 }
 
-/// Which roles are not run, and why.
+/// Returns a line for each role that is not run, with the reason.
 fn not_run(roles: &[Role], asked: &[Role], config: &Config) -> Vec<String> {
     let others = [Role::Verdict, Role::Aggregate].into_iter().filter(|role| !roles.contains(role));
     let reason = if asked.is_empty() {
@@ -61,7 +62,8 @@ fn not_run(roles: &[Role], asked: &[Role], config: &Config) -> Vec<String> {
     others.map(|role| format!("the {} role is not run: {reason}", role.name())).collect()
 }
 
-/// Runs the roles side by side. When one ends, whatever the reason, the others are stopped; the first error is the process's.
+/// Runs the roles side by side. When one ends, for whatever reason, the others are stopped. The
+/// process ends with the first error.
 async fn run_all(source: Source, config: &Config, roles: &[Role], telemetry: &Telemetry) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
@@ -103,12 +105,12 @@ async fn run_all(source: Source, config: &Config, roles: &[Role], telemetry: &Te
     ended.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Exit::Ok)
 }
 
-/// A zone that can be reloaded.
+/// Loads a zone that can be reloaded.
 fn shared_zone(path: &Path) -> Result<Arc<SharedZone>, Failure> {
     Ok(Arc::new(SharedZone::new(Zone::load(path).map_err(ResolverError::from)?)))
 }
 
-/// The zone, where the settings name one.
+/// Returns the zone if the settings name one, or else a resolver.
 fn resolver(config: &Config, zone: Option<Arc<SharedZone>>) -> Result<Arc<dyn Resolver>, Failure> {
     Ok(match zone {
         Some(zone) => zone,
@@ -132,7 +134,7 @@ async fn aggregate(config: &Config, status: Arc<Status>, traces: Traces, stop: S
     Ok(roles::aggregate::run(config, settings, status, traces, stop).await?)
 }
 
-/// The first signal asks for a stop, the second ends the process.
+/// Requests a stop at the first signal, and ends the process at the second.
 fn stop_on_signals(stop: Stop) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Internal, format!("cannot listen for signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
@@ -161,14 +163,16 @@ async fn hung_up(signal: &mut Option<Signal>) {
     }
 }
 
-/// Whether whoever started the process wants it to outlive the terminal, as `nohup` does.
+/// Returns whether SIGHUP is ignored: the process was started so that it outlives the terminal, as
+/// by `nohup`.
 fn is_hang_up_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     ignored.unwrap_or_default() & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0
 }
 
-/// Commands that talk to Kafka need to know where it is.
+/// Returns an error when the settings do not name brokers, which every command that uses Kafka
+/// needs.
 pub(super) fn require_brokers(config: &Config) -> Result<(), Failure> {
     if config.kafka.brokers.is_empty() {
         return Err(Failure::usage(

@@ -1,8 +1,8 @@
-//! The runtime of commands that evaluate messages.
+//! The async runtime of commands.
 
 use super::exit::{Exit, Failure};
 
-/// A runtime for the commands that evaluate.
+/// Returns a new runtime for a command that evaluates messages.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! `verdmarc schema`: the JSON Schemas of the events.
+//! `verdmarc schema`: prints or writes the JSON Schemas of the events.
 
 use super::Exit;
 use crate::event::schemas;
@@ -9,19 +9,19 @@ use std::path::PathBuf;
 /// Print the JSON Schema of an event, or write all of them to a folder.
 #[derive(Debug, clap::Args)]
 pub struct Schema {
-    /// The event.
+    /// The name of the event.
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(schemas::NAMES), required_unless_present = "write")]
     event: Option<String>,
-    /// Write all schemas and the AsyncAPI document here.
+    /// Write all schemas and the AsyncAPI document to this folder.
     #[arg(long, value_name = "FOLDER", conflicts_with = "event")]
     write: Option<PathBuf>,
 }
 
 impl Schema {
-    /// Prints or writes.
+    /// Prints one schema or writes all files.
     ///
     /// # Errors
-    /// A folder that cannot be written.
+    /// The folder cannot be written.
     pub fn run(self) -> Result<Exit> {
         if let Some(folder) = self.write {
             std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

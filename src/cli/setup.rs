@@ -1,4 +1,4 @@
-//! Settings and DNS for commands that judge without Kafka.
+//! Loads settings and DNS for commands that evaluate messages without Kafka.
 
 use super::resolver::configured;
 use crate::config::{Config, Discovery, Evaluation, Source};
@@ -22,10 +22,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The settings that bear on a verdict, and the resolver.
+    /// Returns the settings that bear on a verdict, and the resolver.
     ///
     /// # Errors
-    /// Settings that do not fit, a zone file with a bad line, a system without resolvers.
+    /// Settings do not fit, a zone file has a bad line, or the system has no resolvers.
     pub fn load(&self) -> Result<(Evaluation, Arc<dyn Resolver>)> {
         let config: Config = Source::of_process(self.config.clone()).load()?;
         let mut dns = config.dns.clone();

@@ -1,4 +1,4 @@
-//! `verdmarc tail`
+//! `verdmarc tail`: shows the records of a topic as they are written.
 
 use super::explain::{shown, status_style};
 use super::shown::count;
@@ -15,15 +15,15 @@ use std::time::Duration;
 /// Show what is written to a topic, one line each.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// What to show.
+    /// The kind of records to show.
     topic: Topic,
-    /// The events as they are, one JSON object a line (dead letters: their headers).
+    /// The events as they are, one JSON object per line (dead letters: their headers).
     #[arg(long)]
     json: bool,
     /// Begin with the oldest record instead of the next one.
     #[arg(long)]
     from_beginning: bool,
-    /// End after so many.
+    /// End after this number of records.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The line over the others, whose columns are theirs.
+/// Returns the heading, which has the columns of the lines below it.
 fn heading(topic: Topic) -> String {
     match topic {
         Topic::Verdicts => format!("{:<20}  {:<17}  {:<20}  why  [message id]", "arrival", "DMARC", "author domain"),
@@ -99,7 +99,7 @@ fn line(topic: Topic, record: &Record) -> String {
     line.unwrap_or_else(|error| format!("{}/{}/{} cannot be read: {error}", record.topic, record.partition, record.offset))
 }
 
-/// One verdict: status, author domain, why.
+/// Formats one verdict: status, author domain, reason.
 pub(super) fn verdict_line(event: &VerdictEvent) -> String {
     let receipt = &event.receipt;
     let dmarc = receipt.dmarc_verdict.status;
@@ -111,13 +111,13 @@ pub(super) fn verdict_line(event: &VerdictEvent) -> String {
     line
 }
 
-/// The status, on FAIL with the policy.
+/// Returns the status, followed by the policy on FAIL.
 pub(super) fn status_and_policy(event: &VerdictEvent) -> String {
     let policy = event.receipt.dmarc_policy.map(|policy| format!(" {policy}")).unwrap_or_default();
     format!("{}{policy}", event.receipt.dmarc_verdict.status.as_str())
 }
 
-/// Why the verdict is what it is, in a few words.
+/// Returns the reasons for a verdict in a few words.
 pub(super) fn why(event: &VerdictEvent) -> String {
     let authentication = &event.authentication;
     let spf = &authentication.spf;

@@ -1,4 +1,4 @@
-//! `verdmarc topics create|check|grow|print`
+//! `verdmarc topics create|check|grow|print`: manages the topics.
 
 use super::{Exit, Failure, Settings};
 use crate::aggregate::changelog;
@@ -12,7 +12,8 @@ use std::io::Write as _;
 pub(super) enum Command {
     /// Make the topics that are missing; those that are there are left alone.
     Create(Create),
-    /// Say what is wrong with the topics, and the command that puts it right; exit code 1 when something is.
+    /// Say what is wrong with the topics, and the command that puts it right; exit code 1 when
+    /// something is.
     Check(Settings),
     /// Give topics more partitions. Keys move to other partitions; none is taken away.
     Grow(Grow),
@@ -20,7 +21,7 @@ pub(super) enum Command {
     Print(Print),
 }
 
-/// How topics are made.
+/// Partitions and copies of new topics.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Shape {
     /// Partitions of each topic.
@@ -47,10 +48,10 @@ pub(super) struct Create {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Grow {
-    /// Partitions that each topic is to have at least.
+    /// Smallest number of partitions for each topic.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     partitions: i32,
-    /// Do it; without this it is only said.
+    /// Add the partitions; without this, only say what would be done.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -59,7 +60,7 @@ pub(super) struct Grow {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Print {
-    /// As KafkaTopic resources of Strimzi; the only form.
+    /// Print KafkaTopic resources of Strimzi; the only form.
     #[arg(long)]
     strimzi: bool,
     /// The name of the Kafka resource that they belong to.
@@ -143,7 +144,7 @@ fn check(settings: &Settings) -> Result<Exit, Failure> {
     Ok(if report.errors.is_empty() { Exit::Ok } else { Exit::Differs })
 }
 
-/// A line of the table of topics that are fine.
+/// Returns a line of the table of topics.
 fn line(topic: &Topic, found: Option<&Found>) -> String {
     let Some(found) = found else { return format!("{:<24} not there, not needed with these settings\n", topic.name) };
     let setting = |name: &str| found.settings.as_ref().and_then(|settings| settings.get(name)?.parse::<i64>().ok());

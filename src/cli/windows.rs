@@ -1,4 +1,4 @@
-//! `verdmarc windows list|close`
+//! `verdmarc windows list|close`: shows what is being counted, and closes it early.
 
 use super::{Exit, Failure, Settings, shown};
 use crate::aggregate::{OpenGroup, Restore, Settings as Counting};
@@ -16,9 +16,9 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List what is being counted now: whom its report is about, how many rows and messages, when it closes.
+    /// List what is being counted now: policy domain, rows, messages, and the time of closing.
     List(List),
-    /// Have windows closed and reported now instead of at their time.
+    /// Close windows and report them now instead of at their time.
     Close(Close),
 }
 
@@ -27,7 +27,7 @@ pub(super) struct List {
     /// Only this policy domain.
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<crate::dns::Domain>,
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -36,7 +36,8 @@ pub(super) struct List {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Close {
-    /// Only the window that this time belongs to, say 2026-01-31T12:00:00Z. Without it every window that has rows.
+    /// Only the window that this time belongs to, for example 2026-01-31T12:00:00Z. Without it,
+    /// every window that has rows.
     #[arg(long, value_name = "RFC3339", value_parser = super::time)]
     at: Option<Timestamp>,
     #[command(flatten)]
@@ -63,7 +64,7 @@ fn list(config: &Config, arguments: &List) -> Result<Exit, Failure> {
     }
     for group in &groups {
         if arguments.json {
-            // A struct of strings and numbers has no form that cannot be written.
+            // A struct of strings and numbers always has a JSON form.
             let _ = writeln!(text, "{}", serde_json::to_string(group).unwrap_or_default());
         } else {
             text += &line(group);
@@ -73,7 +74,7 @@ fn list(config: &Config, arguments: &List) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// What the changelog says, of all partitions.
+/// Reads the open groups of all partitions from the changelog.
 fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
     let settings = Counting::of_reader(config)?;
     let settings = Arc::new(settings);
@@ -113,7 +114,7 @@ fn line(group: &OpenGroup) -> String {
     )
 }
 
-/// Longest wait for the brokers to take the request.
+/// Longest wait for the brokers to take the request, 30 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn close(config: &Config, arguments: &Close) -> Result<Exit, Failure> {
@@ -127,7 +128,7 @@ fn close(config: &Config, arguments: &Close) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// One request a partition.
+/// Returns one request for each partition.
 pub(super) fn close_requests(config: &Config, at: Option<Timestamp>, partitions: i32) -> Vec<Output> {
     let topic: Arc<str> = config.topics.full(&config.topics.failures).into();
     let request = CloseWindows { at: at.map(Timestamp::as_second) };

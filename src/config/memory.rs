@@ -9,9 +9,9 @@ use std::fmt;
 /// The roles that run in one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
-    /// Whether the verdict role runs.
+    /// True when the process runs the verdict role.
     pub verdict: bool,
-    /// Whether the aggregate role runs.
+    /// True when the process runs the aggregate role.
     pub aggregate: bool,
 }
 

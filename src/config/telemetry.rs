@@ -118,11 +118,11 @@ pub struct Export {
     pub ca_file: Option<PathBuf>,
     /// Longest time of an export, including all its retries.
     pub timeout: Duration,
-    /// Whether metrics are exported.
+    /// True when metrics are exported.
     pub metrics: bool,
-    /// Whether traces are exported.
+    /// True when traces are exported.
     pub traces: bool,
-    /// Whether log lines are exported.
+    /// True when log lines are exported.
     pub logs: bool,
     /// Time between two exports of the metrics.
     pub metrics_interval: Duration,

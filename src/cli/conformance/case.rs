@@ -1,4 +1,4 @@
-//! The format of a case.
+//! The format of a conformance case, and what its evaluation needs.
 
 use super::expect::Expect;
 use crate::cli::envelope::strip_brackets;
@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A case without `now` is judged at this time: its signatures were made before it.
+/// Time of evaluation of a case without `now`, in Unix seconds: the signatures of such cases were
+/// made before it.
 const DEFAULT_NOW: i64 = 1_767_225_600;
 
 /// One line of a case file.
@@ -58,18 +59,18 @@ impl Case {
         Ok(case)
     }
 
-    /// Whether it passes whatever is found.
+    /// Returns whether the case passes whatever the verdict is, because it expects nothing.
     pub(super) fn judges_nothing(&self) -> bool {
         self.expect.is_empty() && !self.must_not_pass()
     }
 
-    /// Whether a difference does not count, because the standard leaves the answer open.
+    /// Returns whether a difference does not count, because the standard leaves the answer open.
     pub(super) fn is_advisory(&self) -> bool {
         let open = ["impl-specific", "undefined", "local-policy"];
         self.expect.spf.is_none() && self.flags.iter().any(|flag| open.contains(&flag.as_str()))
     }
 
-    /// Whether no signature may pass, whatever the case's source says.
+    /// Returns whether no signature may pass, whatever the source of the case says.
     pub(super) fn must_not_pass(&self) -> bool {
         let unusable = ["weak-key", "sha1", "no-v-tag", "expired"];
         self.flags.iter().any(|flag| unusable.contains(&flag.as_str()))
@@ -96,7 +97,7 @@ impl Case {
         })
     }
 
-    /// The case's zone, else the shared one, with the case's own records laid over it.
+    /// Returns the case's zone, or else the shared zone, with the case's own records laid over it.
     fn own_zone(&self, shared: Option<&SharedZone>) -> Result<Arc<Zone>> {
         if let (None, Some(shared), true) = (&self.zone, shared, self.zone_overrides.is_empty()) {
             return Ok(shared.zone.clone());
@@ -106,8 +107,10 @@ impl Case {
         Ok(Arc::new(Zone::from_json(&Value::Object(records)).context("zone")?))
     }
 
-    /// A case without message is one of SPF alone: its `mail_from` is the `<sender>` of RFC 7208's `check_host()`, which may lack
-    /// a local part or hold one that SMTP would have in quotes. For a message it is what SMTP said, right or wrong.
+    /// Returns MAIL FROM as SMTP would have it. A case without a message is about SPF alone: its
+    /// `mail_from` is the `<sender>` of RFC 7208's `check_host()`. That may lack a local part, or
+    /// hold one that SMTP would put in quotes.
+    /// For a case with a message, `mail_from` is what SMTP said, right or wrong.
     fn sender(&self, sender: &str) -> String {
         let alone = self.message_base64.is_empty() && RfcPath::parse(sender.as_bytes()).is_none();
         match sender.rsplit_once('@') {
@@ -117,7 +120,7 @@ impl Case {
         }
     }
 
-    /// `settings` with the case's own options over them.
+    /// Returns `settings` with the case's own options laid over them.
     fn settings(&self, settings: &Evaluation) -> Result<Evaluation> {
         let Value::Object(mut all) = serde_json::to_value(settings)? else { return Ok(settings.clone()) };
         for (name, value) in &self.options {
@@ -134,7 +137,7 @@ impl Case {
 
 /// A zone for all cases that have none of their own.
 pub(super) struct SharedZone {
-    /// Its records in JSON, so that a case's own can be laid over them.
+    /// The zone's records in JSON, so that a case's own records can be laid over them.
     records: Map<String, Value>,
     zone: Arc<Zone>,
 }
@@ -152,7 +155,7 @@ impl SharedZone {
 }
 
 impl Subject {
-    /// The `_dmarc` names that were asked for TXT records, sorted.
+    /// Returns the `_dmarc` names at which TXT records were asked for, sorted.
     pub(super) fn policy_questions(&self) -> Vec<String> {
         let mut names: Vec<_> = self
             .zone

@@ -1,4 +1,4 @@
-//! What differs between a verdict and what its case expects.
+//! Compares a verdict with the expectations of its case.
 
 use super::case::{Case, Subject};
 use super::expect::{ExpectedSignature, OrNull};
@@ -7,7 +7,7 @@ use crate::auth::dmarc::DmarcResult;
 use crate::verdict::Verdict;
 use serde::Serialize;
 
-/// One text for each difference.
+/// Returns one text for each difference.
 pub(super) fn differences(case: &Case, subject: &Subject, verdict: &Verdict) -> Vec<String> {
     let mut differences = Differences(Vec::new());
     let expect = &case.expect;
@@ -109,7 +109,7 @@ impl Differences {
                 ("s", s.as_deref(), found.s.as_ref().map(crate::dns::Domain::as_str)),
                 ("a", a.as_deref(), found.a.as_deref()),
             ] {
-                // A tag that could not be read has no value of ours to compare.
+                // A tag that could not be read has no value in the verdict to compare.
                 if let (Some(expected), Some(found)) = (expected, found) {
                     self.check(expected.eq_ignore_ascii_case(found), || {
                         format!("dkim {number} {tag}={found}, expected {expected}")

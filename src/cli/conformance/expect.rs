@@ -1,4 +1,5 @@
-//! What a case expects: a closed vocabulary, so that a misspelt word cannot pass for a case that holds.
+//! The expectations of a case, in a closed vocabulary, so that a case with a misspelt word is an
+//! error and does not pass.
 
 use crate::auth::cause::{ResultWord, SesStatus};
 use crate::auth::dmarc::{DmarcResult, Policy};
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
-/// What is absent is not judged.
+/// The expectations of a case. Those that are absent are not checked.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Expect {
     pub(super) spf: Option<ResultWord>,
@@ -25,7 +26,7 @@ pub(super) struct Expect {
     pub(super) ses: Statuses,
     pub(super) reasons: Vec<Reason>,
     pub(super) reasons_not: Vec<Reason>,
-    /// TXT questions at `_dmarc` names, sorted.
+    /// Names of TXT questions at `_dmarc` names, sorted.
     pub(super) queries: Option<Vec<String>>,
     pub(super) policy: OrNull<Policy>,
     pub(super) disposition: OrNull<Policy>,
@@ -35,16 +36,16 @@ pub(super) struct Expect {
     pub(super) org_domain: OrNull<Domain>,
 }
 
-/// A value of which null is judged too: there is to be none.
+/// An expected value of which null is checked too: null means that there must be none.
 #[derive(Debug, Default, PartialEq)]
 pub(super) enum OrNull<T> {
-    /// Absent.
+    /// The case does not mention the value.
     #[default]
     Unsaid,
     Is(Option<T>),
 }
 
-/// One signature, in header order.
+/// The expectations of one signature. A case lists signatures in header order.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExpectedSignature {
@@ -53,12 +54,12 @@ pub(super) struct ExpectedSignature {
     pub(super) a: Option<String>,
     pub(super) result: Option<ResultWord>,
     pub(super) accept: Option<Vec<ResultWord>>,
-    /// Of published suites; not judged.
+    /// Published suites have this key. It is not checked.
     #[serde(default, rename = "key_bits")]
     _key_bits: Option<IgnoredAny>,
 }
 
-/// SES's statuses.
+/// The expected SES statuses.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Statuses {
     pub(super) spf: Option<SesStatus>,
@@ -67,7 +68,8 @@ pub(super) struct Statuses {
 }
 
 impl Expect {
-    /// Reads the object. Unknown keys and words are errors that name the key.
+    /// Reads the expectations from an object. An unknown key or word is an error that names the
+    /// key.
     pub(super) fn read(object: Map<String, Value>) -> Result<Self> {
         let mut expect = Self::default();
         for (key, value) in object {
@@ -100,14 +102,14 @@ impl Expect {
             "author_domain" => self.author_domain = OrNull::Is(read(value)?),
             "policy_domain" => self.policy_domain = OrNull::Is(read(value)?),
             "org_domain" => self.org_domain = OrNull::Is(read(value)?),
-            // Of published suites: explanations are never fetched (F-24).
+            // Published suites have this key. Explanations are never fetched (F-24).
             "spf_explanation" => {}
             _ => bail!("there is no such key"),
         }
         Ok(())
     }
 
-    /// Whether no verdict could differ from it.
+    /// Returns whether no verdict could differ from the expectations.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -134,7 +136,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     Ok(serde_json::from_value(value)?)
 }
 
-/// A policy in any case, so that `reject` and `REJECT` are one; null for none.
+/// Reads a policy in upper or lower case; `None` for null.
 fn policy(value: &Value) -> Result<Option<Policy>> {
     match value {
         Value::Null => Ok(None),

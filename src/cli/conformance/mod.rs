@@ -1,4 +1,5 @@
-//! `verdmarc conformance`: cases of this project and of others, judged.
+//! `verdmarc conformance`: evaluates cases of this project and of others, and compares the verdicts
+//! with expectations.
 
 mod case;
 mod compare;
@@ -13,19 +14,20 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-/// Run cases: a line for each that differs, and a closing line.
+/// Run cases: print a line for each that differs, and a closing line.
 #[derive(Debug, clap::Args)]
 pub struct Conformance {
-    /// Files with one case a line.
+    /// Files with one case per line.
     #[arg(required = true, value_name = "FILE.jsonl")]
     files: Vec<PathBuf>,
-    /// Compare nothing: print for each case one JSON line of what was found.
+    /// Compare nothing: print the results of each case as one line of JSON.
     #[arg(long)]
     results: bool,
     /// How organizational domains are found, where a case does not say.
     #[arg(long, value_enum)]
     discovery: Option<Discovery>,
-    /// Settings under the cases' own options; without it the defaults, and no trusted networks. The environment is not looked at.
+    /// Settings under the cases' own options; without it the defaults, and no trusted networks. The
+    /// environment is not read.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A zone for cases that have none of their own (`zone_overrides` of a case are laid over it).
@@ -44,7 +46,8 @@ impl Conformance {
     /// Runs all cases in order.
     ///
     /// # Errors
-    /// A file that cannot be read or has no cases, or a line that is no case; file and line are named.
+    /// A file cannot be read or has no cases, or a line is not a case; the error names file and
+    /// line.
     pub async fn run(self) -> Result<Exit> {
         let shared = match &self.zone {
             None => None,
@@ -91,7 +94,7 @@ impl Conformance {
         };
         let mut settings = config.evaluation();
         if config.receiver.trusted_networks.is_none() {
-            // The clients of cases have addresses of any kind.
+            // The clients of cases have addresses of any kind, also those of private networks.
             settings.trusted_networks.clear();
         }
         settings.discovery = self.discovery.unwrap_or(settings.discovery);
@@ -122,7 +125,7 @@ fn lines(file: &Path) -> Result<impl Iterator<Item = std::io::Result<String>>> {
     Ok(BufReader::new(opened).lines())
 }
 
-/// One line of `--results`.
+/// Returns one line of `--results`.
 fn found(case: &Case, verdict: &Verdict) -> serde_json::Value {
     let authentication = &verdict.authentication;
     let dmarc = &authentication.dmarc;

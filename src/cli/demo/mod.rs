@@ -1,4 +1,4 @@
-//! `verdmarc demo`: the whole way through Kafka in one process.
+//! `verdmarc demo`: sends messages through Kafka and all roles, in one process.
 
 mod reports;
 mod scenarios;
@@ -25,11 +25,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::Counts;
 
-/// Some sixty messages through a broker in this process, with DNS in memory and the verdict that each must get. With files:
-/// your own messages through the same way, with real DNS.
+/// Send some sixty messages through a broker in this process, with DNS in memory, and compare each
+/// verdict with the expected one. With files: send your own messages the same way, with real DNS.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Messages to send instead of the demo's own, one a file; several only in an `.mbox`.
+    /// Messages to send instead of the demo's own, one per file; several only in an `.mbox`.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -41,11 +41,13 @@ pub(super) struct Arguments {
     settings: super::Settings,
 }
 
-/// Longest time that the demo waits for its verdicts.
+/// Longest time that the demo waits for its own verdicts, 15 s.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Real DNS may take longer than its deadline of 15 s.
+/// Longest time that it waits for verdicts with real DNS, 40 s, because DNS may take longer than
+/// its deadline of 15 s.
 const PATIENCE_WITH_DNS: Duration = Duration::from_secs(40);
-/// After this the signature that is made to expire has expired, whatever second it was made in.
+/// Time after which the signature that is made to expire has expired, in whatever part of a second
+/// it was made.
 const EXPIRY: Duration = Duration::from_secs(2);
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -54,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         config = Config { log: config.log, ..Config::default() };
     }
     if config.log == crate::config::Log::default() {
-        // The table is what people came for; the library's warnings about a starting broker are not.
+        // Users start the demo to see the table, not the library's warnings about a broker that is
+        // starting.
         "error".clone_into(&mut config.log.filter);
     }
     telemetry::start(&config.log)?;
@@ -72,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.files.is_empty() { own(config, arguments.keep) } else { given(config, arguments) }
 }
 
-/// The demo's own messages.
+/// Sends the demo's own messages and compares their verdicts with the expected ones.
 fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
     let started = Instant::now();
     let mut out = anstream::stdout();
@@ -97,7 +100,7 @@ fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
     table::head(&mut out)?;
     let by_key: BTreeMap<&[u8], (usize, &Scenario)> =
         ids.iter().zip(&scenarios).enumerate().map(|(index, (id, scenario))| (id.as_bytes(), (index + 1, scenario))).collect();
-    // The role joins its group meanwhile.
+    // The role joins its group while this waits.
     std::thread::sleep(EXPIRY.saturating_sub(signed.elapsed()));
     Producer::new(&stage.config.kafka)?.write_all(&records, PATIENCE)?;
     let (mut counts, mut rows) = (Counts::default(), InOrder::default());
@@ -121,7 +124,7 @@ fn own(config: Config, keep: bool) -> Result<Exit, Failure> {
     Ok(if counts.unexpected == 0 { Exit::Ok } else { Exit::Differs })
 }
 
-/// The user's messages.
+/// Sends the user's messages and shows their verdicts.
 fn given(config: Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let messages = read_messages(&arguments.files)?;
     let resolver = {
@@ -166,14 +169,16 @@ fn given(config: Config, arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// A message that fails by the demo's zone, to be sent while it is kept.
+/// Text with a command that sends a message which fails by the demo's zone, shown while the demo
+/// keeps running.
 const SPOOF: &str = r"  printf 'From: news@bank.example\nSubject: Your account\n\nPlease log in.\n' |
     verdmarc send - --client-ip 203.0.113.66 --helo evil.example --mail-from x@evil.example";
 
-/// One of the user's own, to be sent while the demo is kept.
+/// Text with a command that sends a message of the user, shown while the demo keeps running.
 const OWN: &str = "  verdmarc send message.eml --client-ip 192.0.2.10 --helo mail.example.org --mail-from ann@example.org";
 
-/// Rows in the order of their numbers, each held back until those before it are written.
+/// Writes rows in the order of their numbers. Each row is held back until all rows before it are
+/// written.
 #[derive(Debug, Default)]
 struct InOrder {
     held: BTreeMap<usize, Vec<u8>>,
@@ -181,7 +186,8 @@ struct InOrder {
 }
 
 impl InOrder {
-    /// Takes row `number`, from 1, and writes what no longer waits. Rows of number 0 wait for nothing.
+    /// Takes row `number`, counted from 1, and writes all rows that need not wait any longer. A row
+    /// with number 0 never waits.
     fn take(&mut self, number: usize, row: Vec<u8>, out: &mut impl Write) -> std::io::Result<()> {
         if number <= self.written {
             return out.write_all(&row);
@@ -196,7 +202,7 @@ impl InOrder {
         Ok(())
     }
 
-    /// Writes what still waits: something before it is missing.
+    /// Writes the rows that still wait because a row before them is missing.
     fn rest(&mut self, out: &mut impl Write) -> std::io::Result<()> {
         std::mem::take(&mut self.held).values().try_for_each(|row| out.write_all(row))
     }

@@ -1,4 +1,4 @@
-//! The demo's last step: its window is closed, and what it came to is shown.
+//! The last step of the demo: it closes its windows by request and shows the reports.
 
 use super::stage::{POLL, Stage};
 use crate::cli::reports::{Report, readable};
@@ -9,10 +9,11 @@ use crate::kafka::{Producer, embedded};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Longest wait for the reports.
+/// Longest wait for the reports, 10 s.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Has the window closed and shows the reports; whether every failure is in one, or of somebody who asks for none.
+/// Requests that the windows close, and shows the reports. Returns whether every failure is either
+/// in a report or of a domain that asks for no reports.
 pub(super) fn close(stage: &Stage, failures: usize, out: &mut impl Write) -> Result<bool, Failure> {
     let requests = close_requests(&stage.config, None, embedded::PARTITIONS);
     let wanted = failures as u64;

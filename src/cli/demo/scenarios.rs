@@ -1,4 +1,4 @@
-//! What the demo sends, and what must come of it.
+//! The messages and records that the demo sends, and the outcomes that they must have.
 
 mod cases;
 
@@ -13,11 +13,11 @@ use crate::event::{Headers, Output};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// One message or broken record, and what must come of it.
+/// A message or a broken record, with its expected outcome.
 pub(super) struct Scenario {
-    /// What it is, for people.
+    /// A description for people.
     pub(super) title: &'static str,
-    /// What must come of it.
+    /// The expected outcome.
     pub(super) expected: Expected,
     from: &'static str,
     client: Option<(&'static str, &'static str, &'static str)>,
@@ -27,7 +27,7 @@ pub(super) struct Scenario {
     form: Form,
 }
 
-/// What must come of a scenario.
+/// The expected outcome of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expected {
     /// A verdict.
@@ -36,33 +36,35 @@ pub(super) enum Expected {
     Refused(&'static str),
 }
 
-/// What happens to a message after it was signed.
+/// A change to a message after it was signed.
 #[derive(Debug, Clone, Copy)]
 enum Change {
-    /// Text behind the body.
+    /// This text is added behind the body.
     Append(&'static str),
-    /// A line on top, complete with its end.
+    /// This line, complete with its end, is added on top.
     Prepend(&'static str),
-    /// So many junk signatures of this domain on top.
+    /// So many junk signatures of this domain are added on top.
     Junk(usize, &'static str),
-    /// LF instead of CRLF.
+    /// Line ends are changed from CRLF to LF.
     BareLf,
 }
 
-/// How the record is written.
+/// The form in which a record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Binary,
     Structured,
-    /// No attributes at all.
+    /// The message without any attributes.
     Bare,
     /// A record without any bytes.
     Empty,
-    /// A record whose headers say something else than a message, or something unreadable.
+    /// A record with a header, name and value, that is unreadable or names something else than a
+    /// message.
     Header(&'static str, &'static str),
 }
 
-/// A scenario that waits for its expectation. `from` is the value of From; empty leaves the field out.
+/// Begins a scenario, which does not have an expected outcome yet. `from` is the value of From;
+/// when it is empty the field is left out.
 fn mail(title: &'static str, from: &'static str) -> Scenario {
     let nothing = Expected::Refused("");
     Scenario {
@@ -78,7 +80,7 @@ fn mail(title: &'static str, from: &'static str) -> Scenario {
 }
 
 impl Scenario {
-    /// Address, HELO and MAIL FROM of the client.
+    /// Sets address, HELO and MAIL FROM of the client.
     fn by(self, ip: &'static str, helo: &'static str, mail_from: &'static str) -> Self {
         Self { client: Some((ip, helo, mail_from)), ..self }
     }
@@ -130,7 +132,7 @@ impl Scenario {
         Self { expected: Expected::Verdict { spf, dkim, dmarc, policy }, ..self }
     }
 
-    /// The record for mail.raw.
+    /// Returns the record for mail.raw.
     pub(super) fn record(&self, id: &str, topic: &Arc<str>, keys: &Keys, now: Timestamp) -> Result<Output, Failure> {
         let message = self.message(id, keys, now)?;
         let envelope = self.envelope();

@@ -1,4 +1,4 @@
-//! The demo's own DKIM signatures, by keys made at its start.
+//! Makes the demo's DKIM signatures, with keys that are generated when the demo starts.
 
 use crate::cli::{Exit, Failure};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
@@ -10,7 +10,7 @@ use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256, SigningKey};
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
 
-/// The keys of every signing domain of the demo, which share one of each kind.
+/// The keys of the demo, one of each kind, which all signing domains share.
 pub(super) struct Keys {
     rsa: Vec<u8>,
     rsa_public: String,
@@ -18,20 +18,21 @@ pub(super) struct Keys {
     ed25519_public: String,
 }
 
-/// How a message is signed.
+/// The way in which a message is signed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signature {
     /// d=.
     pub(super) domain: &'static str,
-    /// The key; it names the selector too.
+    /// The key, which also determines the selector.
     pub(super) key: Key,
-    /// Write l=, the length of the body.
+    /// True to write l=, the length of the body.
     pub(super) length: bool,
-    /// Seconds from now to x=.
+    /// Seconds from now to x=; `None` leaves x= out.
     pub(super) expires: Option<u64>,
 }
 
-/// Which key signs. Selectors: `rsa`, `ed`, and two whose records say something else than the key.
+/// The key that signs. Its selector is `rsa`, `ed`, or one of two whose records differ from the
+/// key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     /// RSA of 2048 bits, selector `rsa`.
@@ -56,7 +57,7 @@ impl Key {
 }
 
 impl Keys {
-    /// New keys.
+    /// Generates new keys.
     pub(super) fn generate() -> Result<Self, Failure> {
         let failed = |what: &str| Failure::new(Exit::Internal, format!("cannot make a demo key: {what}"));
         let rsa = KeyPair::generate(KeySize::Rsa2048).map_err(|_| failed("RSA"))?;
@@ -72,7 +73,7 @@ impl Keys {
         })
     }
 
-    /// The key records of `domain`: name and text.
+    /// Returns the key records of `domain`, each as name and text.
     pub(super) fn records(&self, domain: &str) -> [(String, String); 4] {
         let name = |key: Key| format!("{}._domainkey.{domain}", key.selector());
         [
@@ -83,7 +84,7 @@ impl Keys {
         ]
     }
 
-    /// `message` with a signature on top.
+    /// Returns `message` with a signature on top.
     #[expect(deprecated, reason = "the successor takes a type of a crate that nothing else here needs")]
     pub(super) fn sign(&self, message: &[u8], how: Signature) -> Result<Vec<u8>, Failure> {
         let signed = match how.key {

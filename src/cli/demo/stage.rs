@@ -1,4 +1,4 @@
-//! The roles of the demo while they run, and the records that they write.
+//! Runs the roles of the demo, and shows the records that they write.
 
 use super::scenarios::Scenario;
 use super::table::{self, Counts, Outcome};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(super) const POLL: Duration = Duration::from_millis(100);
 
-/// The running pieces.
+/// The running roles, with a reader of their outputs.
 pub(super) struct Stage {
     pub(super) config: Config,
     pub(super) reader: Reader,
@@ -62,7 +62,7 @@ impl Stage {
         *record.topic == *self.config.topics.full(name)
     }
 
-    /// Whether this record is the one outcome of a raw record.
+    /// Returns whether this record is the one outcome of a raw record.
     pub(super) fn ends(&self, record: &Record) -> bool {
         self.is(record, &self.config.topics.verdicts) || self.is(record, &self.config.topics.dead_letters)
     }
@@ -81,7 +81,7 @@ impl Stage {
         } else if self.is(record, &topics.annotated) {
             counts.annotated += 1;
         } else if self.is(record, &topics.reports) {
-            // Shown together, once the window is closed.
+            // Reports are shown together, once their window is closed.
         } else if self.is(record, &topics.dead_letters) {
             let reason = record.headers.as_ref().and_then(|headers| headers.get("verdmarc-reason")).unwrap_or_default();
             let reason = String::from_utf8_lossy(reason);
@@ -95,7 +95,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Shows what else is sent, until a signal ends the process.
+    /// Shows the outcomes of further messages, until a signal ends the process.
     pub(super) fn keep(&self, out: &mut impl Write, dns: &str, example: &str) -> Result<(), Failure> {
         let brokers = &self.config.kafka.brokers;
         writeln!(out, "\nStill running, with {dns}. Send more from another terminal:\n")?;

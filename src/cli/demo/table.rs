@@ -1,4 +1,4 @@
-//! The table that the demo prints.
+//! Prints the table and the summary of the demo.
 
 use super::scenarios::{Expected, Scenario};
 use crate::auth::cause::SesStatus;
@@ -9,13 +9,13 @@ use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// What came of a scenario.
+/// The outcome of a scenario.
 pub(super) enum Outcome<'a> {
     Verdict(&'a VerdictEvent<'a>),
     Refused(&'a str),
 }
 
-/// What came of all of them.
+/// Numbers of outcomes and of records by their kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) pass: usize,
@@ -33,14 +33,14 @@ pub(super) struct Counts {
 const DIM: Style = AnsiColor::BrightBlack.on_default();
 const BOLD: Style = Style::new().bold();
 
-/// The line over the table.
+/// Writes the line above the table.
 pub(super) fn head(out: &mut impl Write) -> io::Result<()> {
     let (number, title, from, spf, dkim, dmarc) = ("#", "what arrives", "author domain", "SPF", "DKIM", "DMARC");
     writeln!(out, "✓ the outcome is the one that must come of it, ✗ it is another; ERROR stands for PROCESSING_FAILED\n")?;
     writeln!(out, "{BOLD}{number:>3} {title:<40} {from:<21} {spf:<6} {dkim:<6} {dmarc}{BOLD:#}")
 }
 
-/// One line; a second one when it is not as expected.
+/// Writes one line for a scenario, and further lines when its outcome is not the expected one.
 pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outcome: &Outcome<'_>) -> io::Result<()> {
     write!(out, "{number:>3} {:<40} ", scenario.title)?;
     match outcome {
@@ -62,7 +62,7 @@ pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outc
     Ok(())
 }
 
-/// The columns of a verdict from the author domain on.
+/// Writes the columns of a verdict, from the author domain on.
 pub(super) fn verdict(out: &mut impl Write, event: &VerdictEvent) -> io::Result<()> {
     let receipt = &event.receipt;
     let author = event.authentication.author_domain.as_ref().map_or("-", crate::dns::Domain::as_str);
@@ -90,7 +90,7 @@ fn describe(expected: &Expected) -> String {
     }
 }
 
-/// Whether the outcome is the expected one.
+/// Returns whether the outcome is the expected one.
 pub(super) fn matches(expected: &Expected, outcome: &Outcome<'_>) -> bool {
     match (expected, outcome) {
         (Expected::Refused(expected), Outcome::Refused(reason)) => expected == reason,
@@ -104,12 +104,12 @@ pub(super) fn matches(expected: &Expected, outcome: &Outcome<'_>) -> bool {
 }
 
 impl Counts {
-    /// Whether everything that `sent` records bring has been seen.
+    /// Returns whether every record that follows from `sent` raw records has been counted.
     pub(super) fn are_complete(&self, sent: usize) -> bool {
         self.verdicts() + self.refused >= sent && self.failures >= self.fails() && self.annotated >= self.verdicts()
     }
 
-    /// Counts one more.
+    /// Counts one more outcome.
     pub(super) fn add(&mut self, outcome: &Outcome<'_>) {
         let Outcome::Verdict(event) = outcome else {
             self.refused += 1;
@@ -126,17 +126,17 @@ impl Counts {
         } += 1;
     }
 
-    /// Messages that got a verdict.
+    /// Returns the number of messages that got a verdict.
     pub(super) fn verdicts(&self) -> usize {
         self.pass + self.fails() + self.gray + self.undecided
     }
 
-    /// Messages that failed.
+    /// Returns the number of messages that failed.
     pub(super) fn fails(&self) -> usize {
         self.reject + self.quarantine + self.none
     }
 
-    /// The closing summary.
+    /// Writes the summary below the table.
     pub(super) fn summary(&self, out: &mut impl Write, sent: usize, elapsed: Duration) -> io::Result<()> {
         let Self { pass, reject, quarantine, none, gray, undecided, refused, failures, annotated, unexpected } = self;
         let verdicts = self.verdicts();

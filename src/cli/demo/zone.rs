@@ -1,9 +1,9 @@
-//! The demo's DNS.
+//! The demo's DNS zone.
 
 use super::sign::Keys;
 use serde_json::{Value, json};
 
-/// Domains whose signatures can be verified.
+/// Domains that have key records, so that their signatures can be verified.
 pub(super) const SIGNERS: [&str; 14] = [
     "bank.example",
     "shop.example",
@@ -21,7 +21,7 @@ pub(super) const SIGNERS: [&str; 14] = [
     "tax.gov.example",
 ];
 
-/// TXT records: name and text.
+/// TXT records, each as name and text.
 const TEXTS: [(&str, &str); 40] = [
     ("_dmarc.bank.example", "v=DMARC1; p=reject; rua=mailto:dmarc@bank.example"),
     ("bank.example", "v=spf1 ip4:192.0.2.10 -all"),
@@ -65,7 +65,7 @@ const TEXTS: [(&str, &str); 40] = [
     ("wild.example", "v=spf1 +all"),
 ];
 
-/// Other records.
+/// Returns records of other types, and answers without a record.
 fn others() -> [(&'static str, Value); 17] {
     [
         ("bank.example", json!(["A", "192.0.2.10"])),
@@ -88,7 +88,7 @@ fn others() -> [(&'static str, Value); 17] {
     ]
 }
 
-/// The zone in the JSON format that `dns.zone` reads.
+/// Returns the zone in the JSON format that `dns.zone` reads.
 pub(super) fn json(keys: &Keys) -> Value {
     let mut zone = serde_json::Map::new();
     let mut add = |name: &str, record: Value| {

@@ -1,4 +1,5 @@
-//! Reports as files: each appears whole or not at all, and one that cannot be written keeps none of the others back.
+//! Writes reports to files. Each file appears whole or not at all, and a report that cannot be
+//! written does not prevent the others.
 
 use super::report::Report;
 use super::selection::{Selection, for_each};
@@ -13,16 +14,17 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Export {
-    /// The folder to write to; made when it is not there.
+    /// The folder to write to; it is created if it does not exist.
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
     #[command(flatten)]
     pub(super) selection: Selection,
 }
 
-/// Longest file names in bytes, those of most file systems first: where files and their names are encrypted less is left.
+/// Longest file names in bytes that are tried. Most file systems take 255; one that encrypts file
+/// names takes only 143.
 const LONGEST: [usize; 2] = [255, 143];
-/// What every user may do with a file that is made here, before the umask.
+/// Permissions of a new file before the umask: every user may read and write.
 const MODE: u32 = 0o666;
 
 pub(super) fn export(config: &Config, Export { to, selection }: &Export) -> Result<Exit, Failure> {
@@ -41,7 +43,7 @@ pub(super) fn export(config: &Config, Export { to, selection }: &Export) -> Resu
         }
         Ok(())
     })?;
-    // A name is on the disk when its folder is.
+    // The name of a file is on the disk only when its folder is.
     File::open(to).and_then(|folder| folder.sync_all()).map_err(unusable)?;
     writeln!(anstream::stdout(), "{} written to {}", count(written, "report"), to.display())?;
     match failed {
@@ -52,7 +54,7 @@ pub(super) fn export(config: &Config, Export { to, selection }: &Export) -> Resu
     }
 }
 
-/// Writes one report under its name, or under as much of it as the file system takes.
+/// Writes one report under its file name, or under as much of the name as the file system takes.
 fn write(folder: &Path, Report { attributes, bytes, .. }: &Report) -> io::Result<()> {
     let refused = |why: &str| io::Error::new(ErrorKind::InvalidFilename, why.to_owned());
     let name = &attributes.file_name;
@@ -74,7 +76,8 @@ fn write(folder: &Path, Report { attributes, bytes, .. }: &Report) -> io::Result
     Err(refused("the file system takes no name as long as its period and its id"))
 }
 
-/// Whether it stays in its folder, whoever wrote the record.
+/// Returns whether a file with this name stays in its folder, even if somebody else wrote the
+/// record.
 fn is_file_name(name: &str) -> bool {
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"._-!".contains(&byte);
     name.ends_with(".xml.gz") && !name.starts_with('.') && name.len() <= 1_000 && name.bytes().all(usual)
@@ -138,7 +141,8 @@ mod tests {
     fn a_file_appears_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let report = report("a.example", "mx.example!DOMAIN!1!2!ab.xml.gz");
-        // A folder stands where the file would: the last step fails, after the document was written.
+        // A folder has the name of the file, so that the last step fails after the document was
+        // written.
         std::fs::create_dir(folder.path().join(&report.attributes.file_name)).unwrap();
         write(folder.path(), &report).unwrap_err();
         assert_eq!(names(folder.path()), [report.attributes.file_name.as_str()]);

@@ -1,4 +1,4 @@
-//! A report as a person would read it: read from its XML, as whoever receives it must.
+//! Shows a report to people. It is read from its XML, as every receiver must read it.
 
 use super::report::Report;
 use crate::cli::{Failure, shown};
@@ -6,10 +6,10 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::fmt::Write as _;
 
-/// Rows that are shown; the others are counted.
+/// Number of rows that are shown; the others are only counted.
 const MOST_ROWS: usize = 20;
 
-/// A record of the document.
+/// The part of a record of the document that is shown.
 #[derive(Debug, Default)]
 struct Row {
     source: String,
@@ -21,7 +21,7 @@ struct Row {
     reasons: Vec<String>,
 }
 
-/// Who failed, how often, and what was done.
+/// Returns a text that says who failed, how often, and what was done.
 pub(in crate::cli) fn readable(report: &Report) -> Result<String, Failure> {
     let rows = rows(&report.xml()?)?;
     let attributes = &report.attributes;
@@ -60,7 +60,7 @@ pub(in crate::cli) fn readable(report: &Report) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Signatures, one a line, equal ones counted.
+/// Returns the signatures, one text each. Equal ones that follow each other are counted.
 fn signatures(all: &[String]) -> Vec<String> {
     let said = all.chunk_by(|a, b| a == b).map(|equal| match equal {
         [one] => one.clone(),
@@ -89,7 +89,7 @@ fn rows(xml: &str) -> Result<Vec<Row>, Failure> {
 }
 
 impl Row {
-    /// Takes the text of an element.
+    /// Takes the text of the element at `path`.
     fn take(&mut self, path: &[String], text: &str) {
         let text = text.escape_debug().to_string();
         let names: Vec<&str> = path.iter().map(String::as_str).collect();

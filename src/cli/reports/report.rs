@@ -1,4 +1,4 @@
-//! A report as it lies in mail.reports.
+//! Reads a report from a record of mail.reports.
 
 use crate::cli::Failure;
 use crate::event::{Record, ReportAttributes};
@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use std::io::Read as _;
 
-/// A report as it lies in mail.reports.
+/// A report from a record of mail.reports.
 pub(in crate::cli) struct Report {
     pub(in crate::cli) attributes: ReportAttributes,
     pub(super) time: Option<Timestamp>,
@@ -14,15 +14,16 @@ pub(in crate::cli) struct Report {
 }
 
 impl Report {
-    /// The report that a record is; none when it is something else.
+    /// Returns the report in a record; `None` when the record is something else.
     pub(in crate::cli) fn of(record: Record) -> Option<Self> {
         let attributes = ReportAttributes::read(record.headers.as_ref()?)?;
         Some(Self { attributes, time: record.timestamp.map(|stamp| stamp.time), bytes: record.value? })
     }
 
-    /// The document.
+    /// Returns the document, unpacked.
     pub(super) fn xml(&self) -> Result<String, Failure> {
-        // What is in the topic is ours, but a reader never takes more than what a report may be.
+        // verdmarc itself writes to the topic, but a reader still takes no more bytes than a report
+        // may have.
         const MOST: u64 = 1 << 30;
         let mut xml = String::new();
         let read = GzDecoder::new(self.bytes.as_slice()).take(MOST).read_to_string(&mut xml);

@@ -1,4 +1,4 @@
-//! Which reports are meant, and reading them.
+//! Selects reports by options, and reads them.
 
 use super::report::Report;
 use crate::cli::Failure;
@@ -9,20 +9,20 @@ use crate::kafka::{Range, Span};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Which reports are meant.
+/// The reports that a command is about.
 #[derive(Debug, clap::Args)]
 pub(super) struct Selection {
     /// Only about this policy domain.
     #[arg(long, value_name = "DOMAIN")]
     pub(super) domain: Option<Domain>,
-    /// Only those written at this time or later, say 2026-01-31T12:00:00Z.
+    /// Only those written at this time or later, for example 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "RFC3339", value_parser = time)]
     pub(super) since: Option<Timestamp>,
     #[command(flatten)]
     pub(super) settings: Settings,
 }
 
-/// Calls `each` with every report that is meant, in the order of their partitions.
+/// Calls `each` with every selected report, partition by partition.
 pub(super) fn for_each(
     config: &Config,
     domain: Option<&Domain>,

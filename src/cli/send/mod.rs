@@ -1,4 +1,4 @@
-//! `verdmarc send`
+//! `verdmarc send`: writes messages to mail.raw.
 
 mod wait;
 
@@ -15,8 +15,9 @@ use wait::Wait;
 /// Write messages to mail.raw, with their envelope as CloudEvents attributes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Messages, one a file; several only in a file whose name ends in `.mbox`. `-` is standard input. Without a file a test
-    /// message is sent that verdmarc brings with it; with --authenticated it asks no DNS and is counted in no report.
+    /// Messages, one per file; several only in a file whose name ends in `.mbox`. `-` is standard
+    /// input. Without a file, verdmarc sends a test message of its own; with --authenticated it
+    /// asks no DNS and is counted in no report.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -24,8 +25,9 @@ pub(super) struct Arguments {
     /// Write CloudEvents in structured mode (JSON) instead of binary mode.
     #[arg(long)]
     structured: bool,
-    /// Wait so long for the verdict of each message and print it. Exit code 9 when one is missing then, 1 when a message was
-    /// refused. Needs the right to read mail.verdicts, and mail.dead-letters to see refusals.
+    /// Wait this long for the verdict of each message, and print it. Exit code 9 when a verdict is
+    /// missing then, 1 when a message was refused. Needs the right to read mail.verdicts, and
+    /// mail.dead-letters to see refusals.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     wait: Option<u64>,
     #[command(flatten)]
@@ -34,9 +36,10 @@ pub(super) struct Arguments {
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A name for a message that comes from no file.
+/// Name for people of the test message, which comes from no file.
 const TEST_NAME: &str = "test message";
-/// Its author's domain does not exist and never will (RFC 6761 6.4), so it bears on nobody.
+/// The test message. Its author domain does not exist and never will (RFC 6761 6.4), so that it
+/// concerns nobody.
 const TEST_MESSAGE: &[u8] = b"From: verdmarc <test@verdmarc.invalid>\r\n\
     Subject: A test message of verdmarc\r\n\
     \r\n\
@@ -59,9 +62,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         records.push(if arguments.structured { sent.structured(&topic) } else { sent.binary(&topic) });
         names.push((id, name));
     }
-    // Brokers that make topics by themselves would make this one otherwise than it must be.
+    // This fails when the topic is missing. Brokers that create topics on their own would create it
+    // with other settings than it needs.
     topics::partitions(&config.kafka, &topic)?;
-    // Verdicts are looked for behind what is there before the first message is sent.
+    // Readers begin behind the records that exist before the first message is sent.
     let wait = arguments.wait.map(|seconds| Wait::begin(&config, Duration::from_secs(seconds))).transpose()?;
     let sent = Instant::now();
     Producer::new(&config.kafka)?.write_all(&records, PATIENCE)?;

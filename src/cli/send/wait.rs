@@ -1,4 +1,4 @@
-//! The verdicts of messages that were just sent.
+//! Waits for the verdicts of messages that were just sent.
 
 use crate::auth::cause::SesStatus;
 use crate::cli::explain::{shown, status_style};
@@ -11,27 +11,29 @@ use crate::kafka::{Reader, Start};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-/// What is read to see what became of the messages.
+/// Readers of the topics in which the outcomes of the messages appear.
 pub(super) struct Wait {
     verdicts: Reader,
-    /// None when the topic is not there, or this user may not read it: a refusal is not seen then.
+    /// `None` when the topic does not exist, or this user may not read it. Refusals are not seen
+    /// then.
     dead_letters: Option<Reader>,
     patience: Duration,
 }
 
-/// Messages without a verdict that are named; the others are counted.
+/// Number of messages without a verdict that are named; the others are only counted.
 const NAMED: usize = 10;
 const POLL: Duration = Duration::from_millis(100);
 
 impl Wait {
-    /// Reading begins behind what the topics hold now.
+    /// Opens the readers, which begin behind the records that the topics already hold.
     pub(super) fn begin(config: &Config, patience: Duration) -> Result<Self, Failure> {
         let reader = |name: &str| Reader::new(&config.kafka, &[&config.topics.full(name)], Start::End);
         let verdicts = reader(&config.topics.verdicts)?;
         Ok(Self { verdicts, dead_letters: reader(&config.topics.dead_letters).ok(), patience })
     }
 
-    /// Prints what became of each message, given by its id and its name, as it is seen.
+    /// Prints the outcome of each message when it appears. `open` has the id and the name of each
+    /// message.
     pub(super) fn until_all(mut self, mut open: Vec<(String, String)>, sent: Instant) -> Result<Exit, Failure> {
         let mut exit = Exit::Ok;
         let mut out = anstream::stdout();
@@ -56,10 +58,10 @@ impl Wait {
         if open.is_empty() { Ok(exit) } else { Err(self.missing(&open)) }
     }
 
-    /// The next refused record, if there is one already.
+    /// Returns the next refused record; `None` when there is none yet.
     fn refused(&mut self) -> Option<Record> {
         let next = self.dead_letters.as_ref()?.next(Duration::ZERO);
-        // A right that is missing.
+        // An error means that the right to read is missing, so the topic is not read again.
         next.inspect_err(|_| self.dead_letters = None).ok().flatten()
     }
 
@@ -79,7 +81,7 @@ impl Wait {
     }
 }
 
-/// The status, how it is shown, and why it is that.
+/// Returns the status of a verdict, the word that shows it, and the reason.
 fn verdict_of(record: &Record) -> (SesStatus, String, String) {
     let event: Result<VerdictEvent<'_>, _> = serde_json::from_slice(record.value.as_deref().unwrap_or_default());
     match event {

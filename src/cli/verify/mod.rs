@@ -1,4 +1,4 @@
-//! `verdmarc verify`: one message judged, and why.
+//! `verdmarc verify`: evaluates messages and explains their verdicts.
 
 mod received;
 
@@ -35,7 +35,7 @@ pub struct Verify {
     format: Format,
 }
 
-/// Where an envelope may be read from.
+/// Sources that an envelope may be read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum EnvelopeSource {
     /// The topmost Received and Return-Path fields, which the mailbox's own server wrote.
@@ -57,10 +57,10 @@ struct Format {
 }
 
 impl Verify {
-    /// Judges the message, or every message of an mbox.
+    /// Evaluates the message, or every message of an mbox.
     ///
     /// # Errors
-    /// A file that cannot be read, is empty, or settings that are wrong.
+    /// A file cannot be read or is empty, or settings are wrong.
     pub async fn run(self) -> Result<Exit> {
         let (settings, resolver) = self.setup.load()?;
         let settings = Arc::new(settings);
@@ -78,7 +78,8 @@ impl Verify {
         Ok(exit)
     }
 
-    /// Says which message follows: beside the explanations, and apart from output that is no text for people.
+    /// Announces the message that follows. The line stands between explanations, and on standard
+    /// error when standard output is not text for people.
     fn separate(&self, number: usize, count: usize) -> Result<()> {
         let line = format!("message {} of {count}\n", number + 1);
         if self.format.headers || self.format.annotated {
@@ -143,7 +144,7 @@ impl Verify {
     }
 }
 
-/// The file's bytes, or standard input.
+/// Returns the bytes of the file, or of standard input.
 fn read(file: &PathBuf) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let name = if file.as_os_str() == "-" {

@@ -1,9 +1,10 @@
-//! The envelope as the topmost Received and Return-Path fields tell it, for mail from a mailbox.
+//! Takes the envelope from the topmost Received and Return-Path fields, for mail from a mailbox.
 
 use crate::message::{Envelope, HeaderSection, MailFrom};
 use std::net::IpAddr;
 
-/// Fills in what is unknown, and says where each part was taken from.
+/// Fills in the parts of `envelope` that are unknown, and returns notes that say where each part
+/// was taken from.
 pub(super) fn complete(envelope: &mut Envelope, section: &HeaderSection<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some((index, field)) = section.named("Received").next() {
@@ -40,7 +41,7 @@ fn unfolded(value: &[u8]) -> String {
     String::from_utf8_lossy(value).replace(['\r', '\n'], " ")
 }
 
-/// Who connected, as the server that wrote the field saw it.
+/// The client that connected, as the server that wrote the field saw it.
 #[derive(Debug, PartialEq, Eq)]
 struct Client<'v> {
     helo: Option<&'v str>,
@@ -48,12 +49,16 @@ struct Client<'v> {
 }
 
 impl<'v> Client<'v> {
-    /// Reads what stands between `from` and `by`, in the forms that servers write: `HELO (name [address])` (Postfix, Sendmail,
-    /// Gmail), `HELO (address)` (Exchange), `name (HELO helo) (address)` (qmail), `name ([address] helo=HELO)` and
-    /// `[address] (helo=HELO)` (Exim). HELO is the sender's word, so an address in it never counts; where it makes the field
-    /// look like another, there is a second address or `by`, or a parenthesis too many, and nobody is named.
+    /// Reads the text between `from` and `by`, in the forms that servers write:
+    /// `HELO (name [address])` (Postfix, Sendmail, Gmail), `HELO (address)` (Exchange),
+    /// `name (HELO helo) (address)` (qmail), `name ([address] helo=HELO)` and
+    /// `[address] (helo=HELO)` (Exim).
+    ///
+    /// The sender chooses HELO, so an address in it never counts. When HELO makes the field look
+    /// like one of another form, there is a second address, a second `by`, or a parenthesis too
+    /// many, and this returns `None`.
     fn read(value: &'v str) -> Option<Self> {
-        // Behind the last semicolon stands the date; HELO may hold others.
+        // The date stands after the last semicolon. HELO may contain other semicolons.
         let parts = parts(value.rsplit_once(';').map_or(value, |(stamp, _)| stamp))?;
         let is_by = |part: &Part<'_>| matches!(part, Part::Word(word) if word.eq_ignore_ascii_case("by"));
         let by = parts.iter().position(is_by)?;
@@ -87,7 +92,8 @@ enum Part<'v> {
     Comment(&'v str),
 }
 
-/// The words and comments of a field; none when a parenthesis is not closed or a character is escaped.
+/// Returns the words and comments of a field; `None` when a parenthesis is not closed or a
+/// character is escaped.
 fn parts(text: &str) -> Option<Vec<Part<'_>>> {
     let mut parts = Vec::new();
     let mut rest = text.trim_start();
@@ -120,20 +126,20 @@ fn comment_end(text: &str) -> Option<usize> {
     None
 }
 
-/// What a comment behind the name says.
+/// The content of a comment after the name.
 enum Comment<'v> {
-    /// TLS, authentication: nothing about who connected.
+    /// A remark about TLS or authentication, which says nothing about the client.
     Remark,
-    /// qmail, with the address in another comment.
+    /// HELO in the form of qmail, which has the address in another comment.
     Helo(&'v str),
-    /// Exim, with the address in front.
+    /// HELO in the form of Exim, which has the address in front of the comment.
     HeloOfLiteral(&'v str),
     Address(IpAddr),
     AddressAndHelo(IpAddr, &'v str),
 }
 
 impl<'v> Comment<'v> {
-    /// None when there are several addresses, or one in a place that is not known.
+    /// Reads a comment; `None` when it has several addresses, or one in an unknown place.
     fn read(text: &'v str) -> Option<Self> {
         let (own, nested) = text.split_once('(').unwrap_or((text, ""));
         let words: Vec<&str> = own.split_whitespace().collect();
@@ -164,7 +170,8 @@ fn names_address(word: &str) -> bool {
     word.contains('[') || word.parse::<IpAddr>().is_ok()
 }
 
-/// `[address]` or `[IPv6:address]`, as Exim has it with a port behind.
+/// Reads `[address]` or `[IPv6:address]`, which Exim may follow with a port; `None` for anything
+/// else.
 fn literal(word: &str) -> Option<IpAddr> {
     let (inside, port) = word.strip_prefix('[')?.split_once(']')?;
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -239,7 +246,7 @@ mod tests {
             "from mx [203.0.113.5] by b; x",
             "from mx (a.b [203.0.113.5]); x",
             "from mx (a.b) by b (203.0.113.5); x",
-            // HELO made to look like what a server writes.
+            // HELO was made to look like the text of a server.
             "from a (b [198.51.100.9]) (c [203.0.113.5]) by b; x",
             "from a (198.51.100.9) by c (203.0.113.5) by b; x",
             "from a (198.51.100.9) by c (x (203.0.113.5) by b; x",

@@ -60,13 +60,13 @@ pub enum Refusal {
     /// The value is not the JSON object that structured mode asks for.
     #[error("the value is no CloudEvent in JSON: {reason}")]
     Structured {
-        /// What is wrong with it.
+        /// A description of the fault.
         reason: String,
     },
     /// `data_base64` is not base64 (RFC 4648 section 4).
     #[error("data_base64 is not base64: {reason}")]
     Base64 {
-        /// What is wrong with it.
+        /// A description of the fault.
         reason: String,
     },
     /// The headers that name an earlier record cannot be read. Only verdmarc writes them.
@@ -80,7 +80,7 @@ pub enum Refusal {
     ClaimReference {
         /// The reference, cut at 256 characters.
         given: String,
-        /// What is wrong with it.
+        /// A description of the fault.
         reason: String,
     },
     /// The reference, or the file that it leads to, lies outside the allowed prefixes.

@@ -1,4 +1,4 @@
-//! The table. The zone that answers stands in `zone`.
+//! The table of scenarios. The module `zone` has the DNS records for them.
 
 use super::{Change, Form, Scenario, mail};
 use crate::auth::cause::SesStatus::{Fail, Gray, Pass, ProcessingFailed as Failed};
@@ -9,7 +9,7 @@ const BANK: &str = "Bank <news@bank.example>";
 const SHOP: &str = "\"Shop, Inc.\" <offers@shop.example>";
 const CLUB: &str = "club@club.example";
 
-/// Every scenario, in the order of sending.
+/// Returns every scenario, in the order of sending.
 pub(in super::super) fn all() -> Vec<Scenario> {
     [direct(), forwarded(), spoofed(), tampered(), policies(), without_policy(), broken_dns(), authors(), producers()]
         .into_iter()
