@@ -1,4 +1,4 @@
-//! What a report says besides its rows, and where it goes.
+//! The description of a report: everything that it says besides its rows, and where it goes.
 
 use super::window::Window;
 use crate::auth::dmarc::{RecordFault, ReportAddress};
@@ -8,10 +8,11 @@ use crate::event::{FailureEvent, PublishedPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A group without rows: itself, its policy, its tables and its place in one.
+/// Estimated bytes of a group without rows: itself, its policy, its tables and its place in one.
 const GROUP_BYTES: usize = 1_024;
 
-/// What a group's report says besides its rows, and where it goes. `policy.rua` is as last seen; it tells no groups apart.
+/// The description of a group's report: everything besides its rows, and where it goes.
+/// `policy.rua` is the list that was last seen; it does not tell groups apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) window: Window,
@@ -38,13 +39,14 @@ impl About {
         }
     }
 
-    /// Bytes in memory, about.
+    /// Returns the estimated bytes in memory.
     pub(super) fn bytes(&self) -> usize {
         let addresses = self.policy.rua.iter().map(|address| address.local_part.len() + address.domain.as_str().len() + 96);
         GROUP_BYTES + self.policy_domain.as_str().len() + addresses.sum::<usize>()
     }
 
-    /// Takes over what may change within a group; whether anything did.
+    /// Takes over the addresses and faults, which may change within a group. Returns whether
+    /// anything changed.
     pub(super) fn update(&mut self, addresses: &[ReportAddress], errors: &[RecordFault]) -> bool {
         let mut changed = false;
         for fault in errors {

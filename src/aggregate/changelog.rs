@@ -1,14 +1,16 @@
-//! The state of a partition as records of mail.windows (K7): small, absolute, each with a version.
+//! Writes and reads the state of a partition as records of mail.windows (K7). The records are small
+//! and absolute, and each has a version.
 //!
 //! | key | value |
 //! |---|---|
-//! | version, `r`, hash of group and row | the row and how often it was counted |
-//! | version, `g`, hash of the group | what its report says and where it goes |
+//! | version, `r`, hash of group and row | the row and its count |
+//! | version, `g`, hash of the group | the description of its report |
 //! | version, `w`, begin, end | closings of the window so far, and the one under way |
-//! | version, `p` | the next record to read, the partition count then, and which topic of that name it is |
-//! | version, `l` | the partition count that an operator has made it |
+//! | version, `p` | the next record to read, the partition count, and the id of mail.failures |
+//! | version, `l` | the partition count that an operator has set |
 //!
-//! A row or group that is reported is deleted, as is a window that is over. Values are postcard behind a version byte.
+//! When a row or a group is reported, its record is deleted, and so is that of a window when it is
+//! over. Values are postcard behind a version byte.
 
 mod values;
 
@@ -22,10 +24,10 @@ use crate::event::{Headers, Output};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// The version that is written. A later one reads this too.
+/// The version of the records that are written. Later versions read this version too.
 const VERSION: u8 = 1;
 
-/// What a record of the changelog says.
+/// The content of a record of the changelog.
 #[derive(Debug)]
 pub(super) enum Entry<'a> {
     Row(RowValue<'a>),
@@ -35,11 +37,11 @@ pub(super) enum Entry<'a> {
     WindowGone(Window),
     Marker(Marker),
     Layout(i32),
-    /// A row's deletion says nothing: rows go with their group.
+    /// The deletion of a row. It needs no action, because rows are dropped with their group.
     Nothing,
 }
 
-/// A record that is none of ours.
+/// The error for a record that this version cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a record of the changelog cannot be read ({0}): it was written by a newer version, or not by verdmarc")]
 pub struct Foreign(pub String);
@@ -56,7 +58,7 @@ pub(super) fn window_key(window: Window) -> Vec<u8> {
     key(b'w', &[window.begin.to_be_bytes(), window.end.to_be_bytes()].concat())
 }
 
-/// The changelog of one partition.
+/// The changelog of one partition. It makes the records that change the state.
 #[derive(Debug)]
 pub(super) struct Changelog {
     pub(super) topic: Arc<str>,
@@ -64,17 +66,17 @@ pub(super) struct Changelog {
 }
 
 impl Changelog {
-    /// The record that gives a key this value.
+    /// Returns the record that sets a key to this value.
     pub(super) fn set(&self, key: Vec<u8>, value: &impl Serialize) -> Output {
         record(&self.topic, self.partition, key, Some(self::value(value)))
     }
 
-    /// The record that deletes a key.
+    /// Returns the record that deletes a key.
     pub(super) fn delete(&self, key: Vec<u8>) -> Output {
         record(&self.topic, self.partition, key, None)
     }
 
-    /// The record that says up to where the partition is counted.
+    /// Returns the record that says up to which offset the partition is counted.
     pub(super) fn marker(&self, marker: &Marker) -> Output {
         self::marker(&self.topic, self.partition, marker)
     }
@@ -88,30 +90,31 @@ fn key(kind: u8, rest: &[u8]) -> Vec<u8> {
     [&[VERSION, kind], rest].concat()
 }
 
-/// A value. Everything that is written can be.
+/// Returns a value with its version. Every type that is written here can be encoded.
 pub(super) fn value(value: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
 }
 
-/// The record that says up to where a partition is counted.
+/// Returns the record that says up to which offset a partition is counted.
 pub fn marker(topic: &Arc<str>, partition: i32, marker: &Marker) -> Output {
     record(topic, partition, key(b'p', &[]), Some(value(marker)))
 }
 
-/// The record that lets partitions be more or fewer than the state was written with.
+/// Returns the record that permits another partition count than the one that the state was written
+/// with.
 pub fn layout(topic: &Arc<str>, partition: i32, partitions: i32) -> Output {
     record(topic, partition, key(b'l', &[]), Some(value(&partitions)))
 }
 
-/// The record of a window whose closings are not known any more: it goes on with a generation that no earlier closing had, as long as
-/// none was closed as often as minutes have passed since 1970.
+/// Returns the record of a window whose earlier closings are unknown. Its generation is the number
+/// of minutes since 1970, which no earlier closing had unless the window was closed that often.
 pub fn forgotten_window(topic: &Arc<str>, partition: i32, window: Window, now: i64) -> Output {
     let generation = u32::try_from(now / 60).unwrap_or(u32::MAX);
     let value = WindowValue { generation, closed: now, closing: None };
     record(topic, partition, window_key(window), Some(self::value(&value)))
 }
 
-/// A marker from its record; none when the record is something else.
+/// Reads a marker from its record; `None` when the record is something else.
 pub fn read_marker(key: &[u8], value: Option<&[u8]>) -> Option<Marker> {
     match read(key, value) {
         Ok(Entry::Marker(marker)) => Some(marker),
@@ -146,8 +149,9 @@ pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<Entry<'a>,
     }
 }
 
-/// A marker. One that was written before markers named the topic ends where the absence of an id would be said; of one that does, what
-/// is added lies behind the end and is not read.
+/// Reads a marker. A marker of a version that did not name the topic ends where others say whether
+/// there is an id. The zero that is added here says that there is none.
+/// In a marker that names the topic, the zero lies behind the end and is not read.
 fn marker_of(value: &[u8]) -> postcard::Result<Marker> {
     postcard::from_bytes(&[value, &[0]].concat())
 }

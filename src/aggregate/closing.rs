@@ -1,4 +1,5 @@
-//! A frozen window on its way out: report by report, in transactions of bounded size, from wherever the last one ended.
+//! Reports a frozen window report by report, in transactions of bounded size. Each step continues
+//! where the last one ended.
 
 use super::changelog::{self, Changelog, Progress, Sums};
 use super::group::Group;
@@ -14,29 +15,33 @@ use crate::report::{Head, next_part};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 
-/// Most records, bytes of reports, and rows of one transaction, about: a part is never divided.
+/// Number of records after which the transaction of a step ends. It may be exceeded, because a part
+/// is never divided.
 const RECORDS: usize = 5_000;
+/// Bytes of reports after which the transaction of a step ends. They may be exceeded for the same
+/// reason.
 const BYTES: usize = 16 << 20;
 
-/// A closing window.
+/// A window that is frozen and being reported.
 #[derive(Debug)]
 pub(super) struct Closing {
     window: Window,
     progress: Progress,
-    /// Where they were when the window was frozen; those that are done are dropped.
+    /// The groups, at the indices that they had when the window was frozen. Those that are done are
+    /// dropped.
     groups: Vec<Option<Group>>,
-    /// The groups that are not done, in the order of their reports.
+    /// The indices of the groups that are not done, in the order of their reports.
     order: VecDeque<usize>,
-    /// What is left of the first one's rows, in their order.
+    /// The rows of the first of these groups that are not done, in their order.
     rows: Option<Vec<Sorted>>,
-    /// What the transaction under way makes of it.
+    /// The result of the step whose transaction is under way.
     pending: Option<Advance>,
 }
 
-/// A row's place in its report, and in its group.
+/// A row's place in its report, and its index in its group.
 type Sorted = (Place, usize);
 
-/// A step, once its outputs are committed.
+/// The progress after a step, which takes effect when the step's outputs are committed.
 #[derive(Debug)]
 struct Advance {
     progress: Progress,
@@ -45,13 +50,13 @@ struct Advance {
     done: bool,
 }
 
-/// What comes of a committed step.
+/// The effects of a committed step.
 pub(super) struct Step {
-    /// Bytes of memory that are free again.
+    /// Bytes of memory that the step freed.
     pub(super) freed: usize,
-    /// The closing is over.
+    /// True when the closing is over.
     pub(super) done: bool,
-    /// The sums before and after.
+    /// The sums before and after the step.
     pub(super) sums: (Sums, Sums),
 }
 
@@ -73,12 +78,13 @@ impl Closing {
         self.groups.iter().flatten()
     }
 
-    /// A group of this generation, by its place when the window was frozen.
+    /// Returns a group of this generation by the index that it had when the window was frozen.
     pub(super) fn group_mut(&mut self, generation: u32, index: usize) -> Option<&mut Group> {
         self.groups.get_mut(index).filter(|_| self.progress.generation == generation)?.as_mut()
     }
 
-    /// The outputs of the next step, and which of them are reports whose failures have traces.
+    /// Returns the outputs of the next step, and which of them are reports whose failures have
+    /// traces.
     pub(super) fn step(
         &mut self,
         settings: &Settings,
@@ -116,12 +122,13 @@ impl Closing {
         (outputs, linked)
     }
 
-    /// Whether the step under way is the last of the last closing of its window.
+    /// Returns whether the step under way is the last step of the last closing of its window.
     pub(super) fn ends_for_good(&self) -> bool {
         self.pending.as_ref().is_some_and(|advance| advance.done && advance.progress.last)
     }
 
-    /// The step is committed.
+    /// Applies the step under way, which is committed. Returns its effects; `None` when there was
+    /// no step.
     pub(super) fn committed(&mut self) -> Option<Step> {
         let advance = self.pending.take()?;
         let sums = (self.progress.sums, advance.progress.sums);
@@ -131,7 +138,7 @@ impl Closing {
         Some(Step { freed, done: advance.done, sums })
     }
 
-    /// The step is not: it is made again.
+    /// Forgets the step under way, which is aborted, so that it is made again.
     pub(super) fn aborted(&mut self) {
         self.pending = None;
     }
@@ -152,7 +159,7 @@ fn closed(window: Window, partition: i32, progress: &Progress) -> WindowClosed {
     }
 }
 
-/// The rows of a group that are not done, in the order of their places.
+/// Returns the rows of a group that are not done, in the order of their places.
 fn sort(group: &Group, progress: &Progress) -> Vec<Sorted> {
     let after = match progress.within {
         Some((id, _, after)) if id == group.id => Some(after),
@@ -165,7 +172,7 @@ fn sort(group: &Group, progress: &Progress) -> Vec<Sorted> {
     rows
 }
 
-/// A row's canonical form as bytes: what its hash is of.
+/// Returns a row's canonical form as bytes, from which its hash is taken.
 pub(super) fn canonical_bytes(row: &Canonical<'_>) -> Vec<u8> {
     changelog::value(row)
 }
@@ -186,7 +193,8 @@ impl Writing<'_> {
         self.outputs.len() >= RECORDS || self.report_bytes >= BYTES
     }
 
-    /// Writes parts of a group until it is done or the step is full; returns how many of its rows are left.
+    /// Writes parts of a group until the group is done or the step is full. Returns how many of its
+    /// rows are left.
     fn group(&mut self, group: &Group, rows: &[Sorted]) -> usize {
         let mut rest = rows;
         while !rest.is_empty() {
@@ -195,7 +203,7 @@ impl Writing<'_> {
             }
             let done = if group.about.policy.rua.is_empty() { self.drop_some(group, rest) } else { self.part(group, rest) };
             let (done, left) = rest.split_at(done);
-            // Writing into memory does not fail; were it to, the window would stay open.
+            // Writing to memory does not fail. If it did, the window would stay open.
             let Some((last, _)) = done.last() else { return rest.len() };
             if let Some((_, _, after)) = &mut self.progress.within {
                 *after = *last;
@@ -208,7 +216,8 @@ impl Writing<'_> {
         0
     }
 
-    /// Counts some rows of a group that nobody wants a report about; returns how many.
+    /// Counts some rows of a group about which nobody asks for a report. Returns how many rows
+    /// these are.
     fn drop_some(&mut self, group: &Group, rows: &[Sorted]) -> usize {
         let some = rows.get(..RECORDS.min(rows.len())).unwrap_or_default();
         self.progress.sums.no_reporting_address +=
@@ -217,7 +226,7 @@ impl Writing<'_> {
         some.len()
     }
 
-    /// Writes the next part of a group; returns how many rows it took.
+    /// Writes the next part of a group. Returns how many rows the part has.
     fn part(&mut self, group: &Group, rows: &[Sorted]) -> usize {
         let part = match self.progress.within {
             Some((id, part, _)) if id == group.id => part,

@@ -1,4 +1,5 @@
-//! The rows of one report: one policy domain, one window, one policy, one generation (Decisions: group of rows).
+//! Counts the rows of one report: one policy domain, one window, one policy, one generation
+//! (Decisions: group of rows).
 
 use super::about::About;
 use super::id::Id;
@@ -11,12 +12,12 @@ use foldhash::quality::RandomState;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
-/// Above how many rows of a group further ones give something up.
+/// The numbers of rows of a group above which further rows are collapsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Caps {
-    /// Exact rows.
+    /// Number of exact rows.
     pub(super) exact: usize,
-    /// Rows of each level of collapse but the last, of which there are few by nature.
+    /// Number of rows of each level of collapse except the last, which never has many rows.
     pub(super) merged: usize,
 }
 
@@ -26,59 +27,59 @@ impl Caps {
     }
 }
 
-/// So many rows of a level at least, however small the cap.
+/// Smallest cap on the rows of one level of collapse, however small the cap on exact rows is.
 const LEAST_MERGED: usize = 256;
 
-/// How often a row was counted, and whether that is written already.
+/// The count of a row, and whether the count waits to be written.
 #[derive(Debug, Clone, Copy)]
 struct Counted {
     count: u64,
     dirty: bool,
 }
 
-/// A group.
+/// The rows of one report with its description.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) about: About,
     pub(super) id: Id,
     pub(super) rows: Rows,
-    /// What it says of itself is not written.
+    /// True when the description waits to be written.
     pub(super) dirty: bool,
-    /// Messages that it was restored with.
+    /// Number of messages in the rows that the group was restored with.
     pub(super) restored: u64,
-    /// None as long as no failure was sampled.
+    /// The traces of its failures; `None` as long as no failure was sampled.
     pub(super) links: Option<Box<Links>>,
 }
 
-/// Rows with the names that they hold.
+/// Rows together with the names that they use.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     names: Names,
     counted: IndexMap<Key, Counted, RandomState>,
-    /// Rows of each level of collapse.
+    /// Number of rows of each level of collapse.
     levels: [usize; 4],
 }
 
-/// Where a message was counted.
+/// The row in which a message was counted, and the effects of that.
 pub(super) struct Placed {
     pub(super) row: usize,
-    /// Bytes of it in the changelog, about.
+    /// Estimated bytes of the row in the changelog.
     pub(super) written: usize,
-    /// It was not dirty before.
+    /// True when the row did not wait to be written before.
     pub(super) newly_dirty: bool,
-    /// What the group says of itself changed.
+    /// True when the description of the group changed.
     pub(super) about_changed: bool,
     pub(super) collapse: Collapse,
 }
 
-/// A row's entry, its hash, its places in the table.
+/// Estimated bytes of a row: its entry, its hash and its places in the table.
 const ROW_BYTES: usize = size_of::<Key>() + size_of::<Counted>() + 8 + 12;
 impl Group {
     pub(super) fn new(about: About, id: Id) -> Self {
         Self { about, id, rows: Rows::default(), dirty: true, restored: 0, links: None }
     }
 
-    /// Counts a message in its row, or in one that gives something up when there are too many rows.
+    /// Counts a message in its row, or in a collapsed row when there are too many rows.
     pub(super) fn count(&mut self, event: &FailureEvent, caps: Caps) -> Placed {
         let about_changed = self.about.update(&event.report_addresses, &event.record_errors);
         let canonical = Canonical::of(&event.row);
@@ -86,12 +87,12 @@ impl Group {
         Placed { row, written: canonical.bytes(), newly_dirty, about_changed, collapse }
     }
 
-    /// Notes the trace of a failure that was counted here.
+    /// Notes the trace of a failure that was counted in this group.
     pub(super) fn link(&mut self, context: TraceContext) {
         self.links.get_or_insert_with(|| Box::new(Links::restored_with(self.restored))).add(context);
     }
 
-    /// Bytes in memory, about.
+    /// Returns the estimated bytes in memory.
     pub(super) fn bytes(&self) -> usize {
         let links = self.links.as_ref().map_or(0, |links| size_of::<Links>() + links.bytes());
         self.about.bytes() + self.rows.bytes() + links
@@ -120,7 +121,8 @@ impl Rows {
                 return (row, newly_dirty, level);
             }
         }
-        // Of these there are few by nature.
+        // This level needs no cap. Its rows differ only in address family, disposition, alignment
+        // and overrides.
         let key = exact.collapsed(Collapse::Sources, policy_domain).keep(&mut self.names);
         let (row, newly_dirty) = self.add(key);
         (row, newly_dirty, Collapse::Sources)
@@ -143,7 +145,7 @@ impl Rows {
         }
     }
 
-    /// Puts a row back that was written: its count replaces what was there.
+    /// Puts back a row that was written. Its count replaces the one that was there.
     pub(super) fn put(&mut self, row: &Canonical<'_>, count: u64) {
         let key = row.keep(&mut self.names);
         if self.counted.insert(key, Counted { count, dirty: false }).is_none() {
@@ -155,17 +157,17 @@ impl Rows {
         self.counted.len()
     }
 
-    /// Every row in the order in which they came.
+    /// Returns every row, in the order in which the rows came.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, Canonical<'_>)> {
         self.counted.keys().map(|key| (key, key.canonical(&self.names)))
     }
 
-    /// Messages in all rows.
+    /// Returns the number of messages in all rows.
     pub(super) fn messages(&self) -> u64 {
         self.counted.values().map(|counted| counted.count).sum()
     }
 
-    /// A row for a report.
+    /// Returns a row in the form for a report; `None` when there is no such row.
     pub(super) fn to_report(&self, row: usize) -> Option<ReportRow<'_>> {
         self.counted.get_index(row).map(|(key, counted)| key.to_report(&self.names, counted.count))
     }
@@ -174,22 +176,23 @@ impl Rows {
         self.counted.get_index(row).map(|(key, counted)| (key.canonical(&self.names), counted.count))
     }
 
-    /// Notes whether a row is written; what was noted before, none when there is no such row.
+    /// Notes whether a row waits to be written. Returns what was noted before; `None` when there is
+    /// no such row.
     pub(super) fn set_dirty(&mut self, row: usize, dirty: bool) -> Option<bool> {
         self.counted.get_index_mut(row).map(|(_, counted)| std::mem::replace(&mut counted.dirty, dirty))
     }
 
-    /// Rows that gave nothing up.
+    /// Returns the number of rows that are not collapsed.
     pub(super) fn exact(&self) -> usize {
         self.levels[0]
     }
 
-    /// Whether some rows gave something up.
+    /// Returns whether some rows are collapsed.
     pub(super) fn are_collapsed(&self) -> bool {
         self.levels.iter().skip(1).any(|rows| *rows > 0)
     }
 
-    /// Bytes in memory, about.
+    /// Returns the estimated bytes in memory.
     fn bytes(&self) -> usize {
         self.counted.len() * ROW_BYTES + self.names.bytes()
     }

@@ -1,15 +1,15 @@
-//! The hashes that name groups and rows.
+//! Calculates the hashes that name groups and rows.
 
 use super::about::About;
 use sha2::{Digest as _, Sha256};
 
-/// The first bytes of a hash, as a key.
+/// The first 16 bytes of a hash, which serve as a key.
 pub(super) type Id = [u8; 16];
 
-/// Where a row stands in its report: by its source, then by its hash.
+/// The place of a row in its report: first by its source, then by its hash.
 pub(super) type Place = ([u8; 16], Id);
 
-/// The hash of a group, from what no other group has in common with it.
+/// Returns the hash of a group, over the facts that tell it from every other group.
 pub(super) fn group_id(about: &About) -> Id {
     let mut digest = Sha256::new();
     for number in [about.window.begin, about.window.end, i64::from(about.generation)] {
@@ -21,7 +21,7 @@ pub(super) fn group_id(about: &About) -> Id {
     first(digest)
 }
 
-/// The hash of a row, from its group and its canonical form.
+/// Returns the hash of a row, over its group and its canonical form.
 pub(super) fn row_id(group: &Id, row: &[u8]) -> Id {
     let mut digest = Sha256::new();
     digest.update(group);

@@ -1,33 +1,33 @@
-//! A record of mail.failures: a failure, a control record, or neither.
+//! Reads a record of mail.failures: a failure, a control record, or neither.
 
 use crate::event::{CLOSE_WINDOWS, CloseWindows, FAILURE, FailureEvent, Record};
 use serde::Deserialize;
 
-/// What a record says.
+/// The content of a record of mail.failures.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Intake {
-    /// A message to be counted.
+    /// A message to count.
     Failure(Box<FailureEvent>),
-    /// Something to be done.
+    /// A request of an operator.
     Control(CloseWindows),
-    /// A `ce_type` that this version does not know.
+    /// A record whose `ce_type` this version does not know.
     Unknown(String),
 }
 
-/// A record that says what it is and is not.
+/// The error for a record that claims to be an event and cannot be read as one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no {kind} event: {reason}")]
 pub struct Unreadable {
-    /// The event that it claims to be.
+    /// The type of event that it claims to be.
     pub kind: &'static str,
-    /// What is wrong.
+    /// A description of the fault.
     pub reason: String,
 }
 
 /// Reads a record.
 ///
 /// # Errors
-/// It claims to be one of our events and cannot be read as one.
+/// The record claims to be one of verdmarc's events and cannot be read as one.
 pub fn read(record: &Record) -> Result<Intake, Unreadable> {
     let kind = record.headers.as_ref().and_then(|headers| headers.get("ce_type"));
     let value = record.value.as_deref().unwrap_or_default();

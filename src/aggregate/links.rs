@@ -1,10 +1,12 @@
-//! The traces of the failures in a report, so that its own trace can lead to their messages.
+//! Keeps the traces of the failures in a report, so that the trace of the report can link to those
+//! of its messages.
 //!
-//! They live in memory only: a restored group has lost those of its failures, and says how many failures that may concern.
+//! Traces are kept in memory only. A restored group has lost the traces of its failures, and says
+//! how many failures that may concern.
 
 use crate::event::TraceContext;
 
-/// Most traces that are kept of a group.
+/// Largest number of traces that are kept of a group.
 pub const MAX_LINKS: usize = 100;
 
 /// The traces of a group's failures.
@@ -16,12 +18,12 @@ pub struct Links {
 }
 
 impl Links {
-    /// The links of a group that was restored with so many failures.
+    /// Returns the links of a group that was restored with this number of failures.
     pub(super) fn restored_with(failures: u64) -> Self {
         Self { restored: failures, ..Self::default() }
     }
 
-    /// The links of such failures, in a group that was restored with so many.
+    /// Returns links with these traces, for a group that was restored with this number of failures.
     #[cfg(test)]
     pub(crate) fn of(contexts: impl IntoIterator<Item = TraceContext>, restored: u64) -> Self {
         let mut links = Self::restored_with(restored);
@@ -29,7 +31,7 @@ impl Links {
         links
     }
 
-    /// Notes the trace of a failure that is sampled.
+    /// Notes the trace of a sampled failure.
     pub(super) fn add(&mut self, context: TraceContext) {
         self.sampled += 1;
         if self.contexts.len() < MAX_LINKS {
@@ -37,33 +39,34 @@ impl Links {
         }
     }
 
-    /// The traces of the first sampled failures, [`MAX_LINKS`] at most.
+    /// Returns the traces of the first sampled failures, [`MAX_LINKS`] at most.
     pub fn contexts(&self) -> &[TraceContext] {
         &self.contexts
     }
 
-    /// How many failures were sampled since the group was begun or restored.
+    /// Returns how many failures were sampled since the group was begun or restored.
     pub fn sampled(&self) -> u64 {
         self.sampled
     }
 
-    /// How many failures the group was restored with: whether they were sampled is not known any more.
+    /// Returns how many failures the group was restored with. Whether these were sampled is
+    /// unknown.
     pub fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// Bytes in memory beyond the struct itself, about.
+    /// Returns the estimated bytes in memory beyond the struct itself.
     pub(super) fn bytes(&self) -> usize {
         self.contexts.capacity() * size_of::<TraceContext>()
     }
 }
 
-/// A report among the outputs of a cut, and the traces of its failures.
+/// A report among the outputs of a transaction, with the traces of its failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Linked {
-    /// The place of the report among the outputs.
+    /// The index of the report among the outputs.
     pub output: usize,
-    /// The traces of the failures of its group. All parts of a divided report have the same.
+    /// The traces of the failures in its group. All parts of a divided report have the same traces.
     pub links: Links,
 }
 

@@ -1,4 +1,4 @@
-//! What is being counted now, for people.
+//! Lists the groups that are being counted, for people.
 
 use super::closing::Closing;
 use super::open::Open;
@@ -12,24 +12,24 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenGroup {
-    /// Whom the report will be about.
+    /// The domain that the report will be about.
     pub policy_domain: Domain,
-    /// What it will cover.
+    /// The period that the report will cover.
     pub window: Window,
     /// 0, or higher for messages that came late.
     pub generation: u32,
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Messages in them.
+    /// Number of messages in the rows.
     pub messages: u64,
-    /// Where reports were asked for when a message was last seen.
+    /// The addresses at which reports were asked for when a message was last seen.
     pub addresses: Vec<ReportAddress>,
-    /// When the window is due, Unix seconds; none when it is being closed.
+    /// When the window is due, in Unix seconds; `None` while it is being closed.
     pub due: Option<i64>,
 }
 
 impl State {
-    /// Every group, in no order.
+    /// Returns every group, in no particular order.
     pub fn open_groups(&self) -> impl Iterator<Item = OpenGroup> {
         self.windows.iter().flat_map(|(window, open)| open.listed(*window, &self.settings.calendar))
     }

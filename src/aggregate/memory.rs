@@ -1,9 +1,10 @@
-//! How much memory the rows of a process take, and whose turn it is to give some up.
+//! Measures how much memory the rows of a process take, and decides which partitions must give some
+//! up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Memory that all partitions of a process hold.
+/// The memory that all partitions of a process hold.
 #[derive(Debug)]
 pub struct Memory {
     limit: usize,
@@ -12,45 +13,45 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Nothing yet, of so many bytes at most.
+    /// Returns a measure that starts at zero, with a limit of this number of bytes.
     pub fn of(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, bytes: AtomicUsize::new(0), partitions: AtomicUsize::new(0) })
     }
 }
 
-/// The share of one partition in it.
+/// The memory that one partition holds.
 #[derive(Debug)]
 pub(super) struct Held {
     bytes: usize,
-    /// Of this partition alone.
+    /// Largest number of bytes for this partition alone.
     limit: usize,
     memory: Arc<Memory>,
 }
 
-/// How near a limit is, in quarters of it.
+/// A degree of memory use, in quarters of the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
-    /// Large groups have further rows merged.
+    /// Large groups collapse further rows.
     Pressed = 2,
     /// Windows close early.
     Full = 4,
-    /// Nothing more is read for now.
+    /// Reading pauses.
     Overfull = 5,
 }
 
 impl Held {
-    /// Nothing, of so many bytes in this partition.
+    /// Returns the measure of a partition that holds nothing, with a limit of this number of bytes.
     pub(super) fn new(limit: usize, memory: &Arc<Memory>) -> Self {
         memory.partitions.fetch_add(1, Ordering::Relaxed);
         Self { bytes: 0, limit, memory: memory.clone() }
     }
 
-    /// Bytes of this partition.
+    /// Returns the bytes that this partition holds.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Holds `after` bytes for something that held `before`.
+    /// Notes that something takes `after` bytes which took `before` bytes until now.
     pub(super) fn change(&mut self, before: usize, after: usize) {
         self.set((self.bytes + after).saturating_sub(before));
     }
@@ -64,8 +65,9 @@ impl Held {
         self.bytes = bytes;
     }
 
-    /// Whether this partition is beyond a level: by itself, or because all together are and it holds more than its share of what is
-    /// allowed. When all together are, at least one is.
+    /// Returns whether this partition is beyond a level. It is when it exceeds its own limit, or
+    /// when all partitions together exceed theirs and this one holds more than its share. When all
+    /// together exceed theirs, this is true for at least one partition.
     pub(super) fn is_beyond(&self, level: Level) -> bool {
         let at = |limit: usize| (limit / 4).saturating_mul(level as usize);
         let Memory { limit, bytes, partitions } = &*self.memory;

@@ -1,27 +1,28 @@
-//! Failures in, exact reports out: what is counted, when it is closed, and what is written of it.
+//! Counts failures and makes exact reports of them. This module decides what is counted, when a
+//! window is closed, and which records are written.
 //!
-//! Pure: the clock, the log's end and the outcome of transactions are passed in. One [`State`] holds what one partition of
-//! mail.failures came to.
+//! It is pure: the clock, the end of the log and the outcome of transactions are passed in. One
+//! [`State`] holds what was counted from one partition of mail.failures.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `settings` | what bears on counting and closing |
-//! | `window` | which period an arrival belongs to, when it is due, when it is over |
-//! | `names` | names kept once |
-//! | `memory` | how much the rows of a process take |
-//! | `row` | a row in memory, its canonical form, what it may give up |
-//! | `about` | what a report says besides its rows |
+//! | `settings` | the settings of counting and closing |
+//! | `window` | the window of an arrival, when it is due, and when it is over |
+//! | `names` | names that are stored once |
+//! | `memory` | the memory that the rows of a process take |
+//! | `row` | a row in memory, its canonical form, and collapsed forms |
+//! | `about` | the description of a report, besides its rows |
 //! | `id` | the hashes that name groups and rows |
 //! | `group` | the rows of one report |
 //! | `intake` | a record of mail.failures: a failure, a control record, or neither |
 //! | `open` | a window that takes rows |
-//! | `state` | the windows of one partition: counting, closing; `state/transaction` cuts and settles |
-//! | `totals` | sums of one partition, and what it holds |
-//! | `closing` | a frozen window on its way out |
+//! | `state` | the windows of one partition; `state/transaction` cuts and settles outputs |
+//! | `totals` | sums of one partition, and the numbers of what it holds |
+//! | `closing` | a frozen window while it is reported |
 //! | `changelog` | the state as records of mail.windows |
-//! | `restore` | the state again, from those records |
+//! | `restore` | the restore of the state from those records |
 //! | `links` | the traces of the failures in a report |
-//! | `listing` | what is being counted now, for people |
+//! | `listing` | a list of the groups that are being counted, for people |
 //! | `outputs` | records of mail.reports |
 
 mod about;

@@ -1,18 +1,18 @@
-//! Names kept once, however many rows hold them.
+//! Stores each name of a group once, however many rows use it.
 
 use crate::auth::cause::ResultWord;
 use foldhash::quality::RandomState;
 use indexmap::IndexSet;
 
-/// A name, by its place.
+/// A stored name, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Name(u32);
 
-/// A list of signatures, by its place.
+/// A stored list of signatures, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct List(u32);
 
-/// A signature whose names are kept.
+/// A signature whose names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Kept {
     pub(super) domain: Name,
@@ -20,7 +20,8 @@ pub(super) struct Kept {
     pub(super) result: ResultWord,
 }
 
-/// The names and lists of one group. Nothing is ever taken out; the group is dropped as a whole.
+/// The names and lists of one group. Nothing is ever removed; they are dropped together with the
+/// group.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     texts: IndexSet<Box<str>, RandomState>,
@@ -28,8 +29,10 @@ pub(super) struct Names {
     bytes: usize,
 }
 
-/// What an entry takes beside its text: the entry, its hash, its place in the table, the head of its allocation.
+/// Estimated bytes that a name takes besides its text: its entry, its hash, its place in the table,
+/// and the head of its allocation.
 const NAME_BYTES: usize = 16 + 8 + 8 + 16;
+/// Estimated bytes that a list takes besides its signatures, which has the same parts.
 const LIST_BYTES: usize = 16 + 8 + 8 + 16;
 
 impl Names {
@@ -49,7 +52,7 @@ impl Names {
         List(self.lists.insert_full(list.into()).0 as u32)
     }
 
-    /// The place of a name that is kept.
+    /// Returns a name if it is stored.
     pub(super) fn find(&self, name: &str) -> Option<Name> {
         self.texts.get_index_of(name).map(|place| Name(place as u32))
     }
@@ -66,7 +69,7 @@ impl Names {
         self.lists.get_index(list.0 as usize).map_or(&[], |list| list)
     }
 
-    /// Bytes in memory, about.
+    /// Returns the estimated bytes in memory.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,4 +1,4 @@
-//! Records of mail.reports: a report, and what a closed window came to.
+//! Makes the records of mail.reports: reports, and summaries of closed windows.
 
 use super::about::About;
 use crate::config::Profile;
@@ -8,7 +8,7 @@ use crate::report::{Part, Submitter};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Where outputs go and who says to have made them.
+/// The topic and partition that outputs go to, and the source that they name.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
     pub(super) topic: Arc<str>,
@@ -58,7 +58,7 @@ impl Destination {
             topic: self.topic.clone(),
             partition: Some(self.partition),
             key: None,
-            // Numbers can always be written.
+            // Numbers always have a JSON form.
             value: Some(serde_json::to_vec(closed).unwrap_or_default()),
             headers: attributes.headers(&Trace::default()),
         }

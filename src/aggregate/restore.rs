@@ -1,4 +1,4 @@
-//! The state of a partition again, from the records of its changelog.
+//! Restores the state of a partition from the records of its changelog.
 
 use super::about::About;
 use super::changelog::{self, Entry, Foreign, Marker, WindowValue};
@@ -13,7 +13,7 @@ use crate::event::TopicId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Takes the changelog's records in their order.
+/// A restore that is in progress. It takes the changelog's records in their order.
 #[derive(Debug)]
 pub struct Restore {
     settings: Arc<Settings>,
@@ -22,19 +22,20 @@ pub struct Restore {
     groups: HashMap<Id, Staged>,
     windows: BTreeMap<Window, WindowValue>,
     marker: Option<Marker>,
-    /// The partition count that an operator has made it.
+    /// The partition count that an operator has set.
     layout: Option<i32>,
     unchecked: bool,
 }
 
-/// A group as far as it was met.
+/// A group, as far as the records so far describe it.
 #[derive(Debug, Default)]
 struct Staged {
     about: Option<About>,
     rows: Rows,
 }
 
-/// The changelog and what Kafka knows of the group do not fit: going on would count twice, or not at all.
+/// The reason why a state is not restored: the changelog does not fit what Kafka knows of the
+/// group. Continuing would count messages twice, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unrestorable {
     /// The position in mail.failures is not the one that the state was written with.
@@ -44,9 +45,9 @@ pub enum Unrestorable {
         shown(*.marker), shown(*.committed)
     )]
     Position {
-        /// What the state says.
+        /// The position that the state was written with.
         marker: Option<i64>,
-        /// What the group says.
+        /// The position that the group has committed.
         committed: Option<i64>,
     },
     /// mail.failures is not the topic that the state was written for.
@@ -55,11 +56,11 @@ pub enum Unrestorable {
          `verdmarc aggregate repair` shows it and has the new topic counted from its first record"
     )]
     Anew {
-        /// The position that the state says.
+        /// The position that the state was written with.
         next: i64,
-        /// The topic that was counted.
+        /// The id of the topic that was counted.
         counted: TopicId,
-        /// The one that is there.
+        /// The id of the topic that exists.
         present: TopicId,
     },
     /// There are more or fewer partitions than when the state was written.
@@ -68,12 +69,12 @@ pub enum Unrestorable {
          topics of the state first"
     )]
     Partitions {
-        /// What the state says.
+        /// The number that the state was written with.
         expected: i32,
-        /// What there are.
+        /// The number that exists.
         found: i32,
     },
-    /// Something stands there that cannot be.
+    /// The changelog contains records that cannot stand together.
     #[error("the state contradicts itself: {0}")]
     Contradiction(String),
 }
@@ -83,7 +84,7 @@ fn shown(position: Option<i64>) -> String {
 }
 
 impl Restore {
-    /// Begins with nothing, for a partition of so many.
+    /// Begins a restore of one partition, when mail.failures has `partitions` partitions.
     pub fn new(settings: Arc<Settings>, partition: i32, partitions: i32) -> Self {
         Self {
             settings,
@@ -97,18 +98,18 @@ impl Restore {
         }
     }
 
-    /// Takes the state whatever position and partition count it was written with: for people who look at it, and for a test that
-    /// switches the rule off.
+    /// Sets whether a state is accepted whatever position and partition count it was written with.
+    /// It is for commands that only show the state, and for a test that switches the rule off.
     #[must_use]
     pub fn unchecked(mut self, unchecked: bool) -> Self {
         self.unchecked = unchecked;
         self
     }
 
-    /// Takes a record.
+    /// Takes the next record of the changelog.
     ///
     /// # Errors
-    /// It is none that this version knows.
+    /// The record is not one that this version knows.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Foreign> {
         match changelog::read(key, value)? {
             Entry::Row(value) => self.groups.entry(value.group).or_default().rows.put(&value.row, value.count),
@@ -129,15 +130,16 @@ impl Restore {
         Ok(())
     }
 
-    /// Whether the records so far say how many partitions there are. A partition that is new says nothing itself.
+    /// Returns whether the records so far say how many partitions there are. A new partition has no
+    /// record that says so.
     pub fn knows_partitions(&self) -> bool {
         self.marker.is_some() || self.layout.is_some()
     }
 
-    /// Takes a record of partition 0, for the partition count only.
+    /// Takes a record of partition 0, only for the partition count.
     ///
     /// # Errors
-    /// It is none that this version knows.
+    /// The record is not one that this version knows.
     pub fn take_of_first(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Foreign> {
         match changelog::read(key, value)? {
             Entry::Marker(marker) => self.layout = self.layout.or(Some(marker.partitions)),
@@ -147,8 +149,8 @@ impl Restore {
         Ok(())
     }
 
-    /// The state, when it is the one that belongs to the group's committed position in `input`, the mail.failures that is there now.
-    /// A state that names no topic adopts that one.
+    /// Returns the state if it belongs to the group's committed position in `input`, the topic
+    /// mail.failures that exists now. A state that names no topic adopts that one.
     ///
     /// # Errors
     /// See [`Unrestorable`].

@@ -1,4 +1,5 @@
-//! A row: as it comes, as it is kept, as it is written, and what it may give up (B11, B13; F-32).
+//! The forms of a row: as it comes, as it is kept, as it is written, and collapsed (B11, B13;
+//! F-32).
 
 use super::names::{Kept, List, Name, Names};
 use crate::auth::cause::ResultWord;
@@ -8,10 +9,11 @@ use crate::report::{Collapse, ReportRow, Signature, Spf};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Most signatures in a row (B13).
+/// Largest number of signatures in a row (B13).
 const MAX_SIGNATURES: usize = 100;
 
-/// A row as it comes: canonical, names borrowed. Two messages count in the same row when these are equal.
+/// A row in canonical form, with borrowed names. Two messages count in the same row when these are
+/// equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Canonical<'a> {
     pub(super) source: IpAddr,
@@ -24,15 +26,16 @@ pub(super) struct Canonical<'a> {
     pub(super) collapse: Collapse,
     #[serde(borrow)]
     pub(super) dkim: Vec<(&'a str, &'a str, ResultWord)>,
-    /// The domain that SPF judged; when it judged none, the name in HELO, empty when that is no domain either.
+    /// The domain that SPF checked. When SPF checked none, the name in HELO, or empty when that is
+    /// not a domain either.
     pub(super) spf_domain: &'a str,
-    /// None when SPF judged no domain.
+    /// `None` when SPF checked no domain.
     #[serde(with = "spf_result")]
     pub(super) spf_result: Option<ResultWord>,
 }
 
-/// SPF's result as it is written: the place of the word, or the number behind the last word for none. For a word that is what deriving
-/// would write.
+/// Writes SPF's result as the index of its word, or for `None` as the number after the last word.
+/// For a word this is the same as the derived form.
 mod spf_result {
     use crate::auth::cause::ResultWord;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
@@ -56,7 +59,8 @@ mod spf_result {
 }
 
 impl<'a> Canonical<'a> {
-    /// The row of an event: IPv4 in IPv6 is IPv4, the signatures that come first are kept, in sorted order, each once.
+    /// Returns the canonical row of an event. IPv4 in IPv6 becomes IPv4. Of the signatures, the
+    /// first ones are kept, sorted, and each once.
     pub(super) fn of(row: &'a Row) -> Self {
         let mut dkim: Vec<_> = row
             .dkim
@@ -84,7 +88,7 @@ impl<'a> Canonical<'a> {
         }
     }
 
-    /// The row with less in it, under the policy domain's name.
+    /// Returns the row with less detail, under the name of the policy domain.
     pub(super) fn collapsed(&self, level: Collapse, policy_domain: &'a str) -> Self {
         let mut row = self.clone();
         row.collapse = level;
@@ -92,7 +96,8 @@ impl<'a> Canonical<'a> {
             row.header_from = policy_domain;
             row.envelope_from = None;
             row.dkim = Vec::new();
-            // Another domain's result must not stand beside this one, of which only an aligned pass says something.
+            // A result of another domain must not stand beside the policy domain. Only an aligned
+            // pass says something about that domain.
             (row.spf_domain, row.spf_result) =
                 if row.spf_aligned { (row.header_from, Some(ResultWord::Pass)) } else { ("", None) };
         }
@@ -109,7 +114,7 @@ impl<'a> Canonical<'a> {
         row
     }
 
-    /// The row as it is kept.
+    /// Stores the row's names and returns the row as it is kept.
     pub(super) fn keep(&self, names: &mut Names) -> Key {
         let list: Vec<Kept> = self
             .dkim
@@ -126,7 +131,7 @@ impl<'a> Canonical<'a> {
         self.key(header_from, envelope_from, spf_domain, names.keep_list(&list))
     }
 
-    /// The row as it is kept, if all its names are.
+    /// Returns the row as it is kept; `None` when one of its names is not stored.
     pub(super) fn find(&self, names: &Names) -> Option<Key> {
         let mut list = Vec::with_capacity(self.dkim.len());
         for (domain, selector, result) in &self.dkim {
@@ -158,7 +163,7 @@ impl<'a> Canonical<'a> {
         }
     }
 
-    /// Bytes of the row in the changelog, about.
+    /// Returns the estimated bytes of the row in the changelog.
     pub(super) fn bytes(&self) -> usize {
         let names = |(domain, selector, _): &(&str, &str, ResultWord)| domain.len() + selector.len() + 4;
         let others = self.spf_domain.len() + self.envelope_from.map_or(0, str::len);
@@ -166,10 +171,10 @@ impl<'a> Canonical<'a> {
     }
 }
 
-/// A row as it is kept: 44 bytes, its names apart.
+/// A row as it is kept: 44 bytes, besides its stored names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    /// IPv4 as IPv4-mapped IPv6, which no canonical address is.
+    /// The client's address, with IPv4 as IPv4-mapped IPv6, which no canonical address is.
     source: [u8; 16],
     header_from: Name,
     envelope_from: Option<Name>,
@@ -189,17 +194,17 @@ struct Flags {
 }
 
 impl Key {
-    /// The client, IPv4 as IPv4-mapped IPv6.
+    /// Returns the client's address, with IPv4 as IPv4-mapped IPv6.
     pub(super) fn source(self) -> [u8; 16] {
         self.source
     }
 
-    /// For a report.
+    /// Returns the row in the form for a report.
     pub(super) fn to_report<'n>(self, names: &'n Names, count: u64) -> ReportRow<'n> {
         let row = self.canonical(names);
         let mut dkim: Vec<Signature<'n>> =
             row.dkim.into_iter().map(|(domain, selector, result)| Signature { domain, selector, result }).collect();
-        // Passes first; which of them are aligned shows in their domains.
+        // Signatures that pass come first. Their domains show which of them are aligned.
         dkim.sort_by_key(|signature| signature.result != ResultWord::Pass);
         ReportRow {
             source_ip: row.source,
@@ -219,7 +224,7 @@ impl Key {
         }
     }
 
-    /// The row again.
+    /// Returns the row in canonical form.
     pub(super) fn canonical<'n>(&self, names: &'n Names) -> Canonical<'n> {
         let name = |name: Name| names.name(name);
         Canonical {
@@ -244,7 +249,7 @@ fn bit(reason: Override) -> u8 {
     1 << (reason as u8)
 }
 
-/// /24 of IPv4, /64 of IPv6.
+/// Returns the network of an address: /24 of IPv4, /64 of IPv6.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00).into(),

@@ -1,4 +1,4 @@
-//! What bears on counting and closing.
+//! The settings of counting and closing.
 
 use super::memory::Memory;
 use super::window::Calendar;
@@ -6,52 +6,53 @@ use crate::config::{Config, Reports};
 use crate::report::{Limits, Submitter};
 use std::sync::Arc;
 
-/// What bears on counting and closing.
+/// The settings of counting and closing.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How time is divided.
+    /// The division of time into windows.
     pub calendar: Calendar,
-    /// Who makes the reports.
+    /// The party that makes the reports.
     pub submitter: Submitter,
-    /// What they say, and how.
+    /// The content and format of reports.
     pub reports: Reports,
-    /// What one of them may measure.
+    /// The largest size of one part of a report.
     pub limits: Limits,
-    /// Rows of a group above which further ones are merged.
+    /// Number of rows of a group above which further ones are collapsed.
     pub group_rows: usize,
-    /// Bytes of memory of a group above which they are.
+    /// Bytes of memory of a group above which further rows are collapsed.
     pub group_bytes: usize,
-    /// Bytes of memory of one partition.
+    /// Bytes of memory that one partition may take.
     pub partition_bytes: usize,
-    /// Memory that all partitions of the process hold.
+    /// The memory that all partitions of the process hold, with its limit.
     pub memory: Arc<Memory>,
-    /// Where what comes out goes.
+    /// The topics that outputs go to.
     pub targets: Targets,
-    /// Write that a row grew instead of what it came to: a rule that a test switches off.
+    /// True to write the growth of a row in place of its count. A test uses this to switch a rule
+    /// off.
     pub deltas: bool,
 }
 
-/// Topics, and who says to have written there.
+/// The topics that outputs go to, and the source that outputs name.
 #[derive(Debug, Clone)]
 pub struct Targets {
-    /// mail.windows.
+    /// Full name of mail.windows.
     pub windows: Arc<str>,
-    /// mail.reports.
+    /// Full name of mail.reports.
     pub reports: Arc<str>,
-    /// `ce_source`.
+    /// Value of `ce_source`.
     pub source: Arc<str>,
 }
 
-/// Settings that the role cannot do without.
+/// The error for missing settings without which the role cannot run. It lists their keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the aggregate role needs {}: they stand in every report", .0.join(", "))]
 pub struct Missing(pub Vec<&'static str>);
 
 impl Settings {
-    /// What the configuration says.
+    /// Takes the settings from the configuration.
     ///
     /// # Errors
-    /// The settings that are missing.
+    /// Settings are missing that every report needs.
     pub fn of(config: &Config) -> Result<Self, Missing> {
         let (role, names, receiver) = (&config.aggregate, &config.topics, &config.receiver);
         let (Some(domain), Some(organization), Some(contact)) = (&receiver.domain, &receiver.organization, &receiver.contact)
@@ -81,10 +82,11 @@ impl Settings {
         })
     }
 
-    /// For whoever only reads the state. Nobody need be named in reports that are not made.
+    /// Takes the settings for a command that only reads the state. Names that would stand in
+    /// reports are filled in where they are missing.
     ///
     /// # Errors
-    /// As those of [`Settings::of`]; there are none.
+    /// The same as those of [`Settings::of`], none of which can occur.
     pub fn of_reader(config: &Config) -> Result<Self, Missing> {
         let mut config = config.clone();
         let receiver = &mut config.receiver;

@@ -1,4 +1,5 @@
-//! What one partition of mail.failures came to: counted, cut into transactions, settled, closed.
+//! The state of one partition of mail.failures: it counts failures, freezes windows and closes
+//! them.
 
 mod transaction;
 
@@ -20,24 +21,24 @@ use crate::report::Collapse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where a group is.
+/// The place of a group in the state.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     window: Window,
     generation: u32,
-    /// Within the generation.
+    /// The index within the generation.
     index: usize,
 }
 
-/// What is not written, or is about to be.
+/// Changes that wait to be written, or that a transaction is writing.
 #[derive(Debug, Default)]
 struct Changes {
-    /// Rows, by their group and their place in it.
+    /// Rows, each by its group and its index in the group.
     rows: Vec<(Place, usize)>,
-    /// Groups that say something else of themselves.
+    /// Groups whose description changed.
     abouts: Vec<Place>,
     frozen: Vec<Window>,
-    /// Bytes of the rows, about.
+    /// Estimated bytes of the rows.
     bytes: usize,
 }
 
@@ -48,34 +49,34 @@ pub struct State {
     changelog: Changelog,
     destination: Destination,
     partitions: i32,
-    /// Which topic of its name mail.failures is, as far as that is known.
+    /// The id of mail.failures, as far as it is known.
     pub(super) input: Option<TopicId>,
     pub(super) windows: BTreeMap<Window, Open>,
-    /// The next record to read.
+    /// The offset of the next record to read.
     pub(super) next: Option<i64>,
-    /// Windows that end here or before are over.
+    /// Windows that end at or before this second are over.
     pub(super) over: i64,
     changes: Changes,
-    /// The changes that the transaction under way holds, in case it is aborted.
+    /// The changes in the transaction under way, which are needed again if it is aborted.
     in_flight: Option<Changes>,
     pub(super) held: Held,
     totals: Staged<Totals>,
-    /// When a batch was cut last.
+    /// When the outputs of a transaction were last cut, in Unix seconds.
     cut_at: i64,
-    /// Failures in the rows that were restored.
+    /// Number of failures in the rows that were restored.
     pub(super) restored: u64,
-    /// The reports of the transaction under way whose failures have traces.
+    /// The reports in the transaction under way whose failures have traces.
     linked: Vec<Linked>,
 }
 
-/// Bytes of rows in one transaction, about.
+/// Estimated bytes of changed rows above which a transaction should not wait any longer.
 const BATCH_BYTES: usize = 32 << 20;
 
-/// A group has so many exact rows, however many bytes it or others take.
+/// Number of exact rows that every group may have, however many bytes it or others take.
 const FAIR_ROWS: usize = 1_000;
 
 impl State {
-    /// The empty state of a partition, of so many.
+    /// Returns the empty state of a partition, when mail.failures has `partitions` partitions.
     pub fn new(settings: Arc<Settings>, partition: i32, partitions: i32) -> Self {
         let targets = &settings.targets;
         let held = Held::new(settings.partition_bytes, &settings.memory);
@@ -100,7 +101,8 @@ impl State {
         }
     }
 
-    /// Counts a failure that Kafka took at `taken`; false when its window is over (Decisions: late rows).
+    /// Counts a failure that Kafka took at `taken`, in Unix seconds. Returns false when its window
+    /// is over (Decisions: late rows).
     #[must_use]
     pub fn count(&mut self, event: &FailureEvent, taken: i64) -> bool {
         let window = self.settings.calendar.window(event.arrival.as_second());
@@ -149,35 +151,37 @@ impl State {
         }
     }
 
-    /// Whether nothing is counted for a window any more, or after the closing that is under way.
+    /// Returns whether nothing more is counted for a window, because it is over or because the
+    /// closing under way is its last one.
     fn is_over(&self, window: Window) -> bool {
         let closing = self.windows.get(&window).and_then(|open| open.closing.as_ref());
         window.end <= self.over || closing.is_some_and(|closing| closing.progress().last)
     }
 
-    /// Does what an operator asks for.
+    /// Carries out an operator's request.
     pub fn control(&mut self, control: &CloseWindows) {
         let asked = |window: &Window| control.at.is_none_or(|at| window.begin <= at && at < window.end);
         let wanted = self.windows.iter_mut().filter(|(window, open)| asked(window) && !open.groups.is_empty());
         wanted.for_each(|(_, open)| open.requested = true);
     }
 
-    /// Notes that everything below `next` is read.
+    /// Notes that everything below the offset `next` is read.
     pub fn advance(&mut self, next: i64) {
         self.next = Some(next);
     }
 
-    /// The next record to read; none before the first.
+    /// Returns the offset of the next record to read; `None` before the first.
     pub fn next(&self) -> Option<i64> {
         self.next
     }
 
-    /// Whether a window waits for the end of the log.
+    /// Returns whether a window waits to know the end of the log.
     pub fn wants_end(&self, now: i64) -> bool {
         self.windows.iter().any(|(window, open)| open.wants_end(*window, &self.settings.calendar, now))
     }
 
-    /// The end of the log was here at this time: what is due closes when everything below is counted.
+    /// Notes that the log ended at `end` at this time. Windows that are due close when everything
+    /// below is counted.
     pub fn end_of_log(&mut self, end: i64, now: i64) {
         for (window, open) in &mut self.windows {
             if open.wants_end(*window, &self.settings.calendar, now) {
@@ -186,12 +190,12 @@ impl State {
         }
     }
 
-    /// Whether a window waits until everything below some offset is counted.
+    /// Returns whether a window waits until everything below some offset is counted.
     pub fn waits_for_position(&self) -> bool {
         self.windows.values().any(|open| open.target.is_some() && open.closing.is_none())
     }
 
-    /// Freezes the windows whose turn it is, when everything below `position` is counted.
+    /// Freezes the windows that can be closed, when everything below `position` is counted.
     pub fn freeze(&mut self, position: i64, now: i64) {
         if self.in_flight.is_some() {
             return;
@@ -222,7 +226,8 @@ impl State {
         }
     }
 
-    /// Above the limit on memory the window that holds most is closed early.
+    /// Asks for an early closing of the window that holds most, when the limit on memory is
+    /// exceeded.
     fn relieve(&mut self) {
         if !self.held.is_beyond(Level::Full) || self.windows.values().any(|open| open.closing.is_some()) {
             return;
@@ -239,23 +244,25 @@ impl State {
         }
     }
 
-    /// Whether so much is held that reading should wait: for a closing, or for a transaction.
+    /// Returns whether so much is held that reading should pause until a closing or a transaction
+    /// ends.
     pub fn is_full(&self) -> bool {
         self.held.is_beyond(Level::Overfull) || self.changes.bytes > 2 * BATCH_BYTES
     }
 
-    /// Whether there is something to write although no record was read, the next step of a closing apart.
+    /// Returns whether there is something to write even if no record was read, apart from the next
+    /// step of a closing.
     pub fn has_outputs(&self) -> bool {
         let Changes { rows, abouts, frozen, .. } = &self.changes;
         !(rows.is_empty() && abouts.is_empty() && frozen.is_empty())
     }
 
-    /// Whether that should not wait for the next commit's time.
+    /// Returns whether the outputs should not wait for the time of the next commit.
     pub fn is_urgent(&self) -> bool {
         self.changes.bytes > BATCH_BYTES || !self.changes.frozen.is_empty()
     }
 
-    /// Whether a closing is under way.
+    /// Returns whether a closing is under way.
     pub fn is_closing(&self) -> bool {
         self.windows.values().any(|open| open.closing.is_some())
     }
@@ -270,22 +277,24 @@ impl State {
         self.totals.count().skipped += 1;
     }
 
-    /// The reports among the outputs of the last cut whose failures have traces. They are told once.
+    /// Returns the reports among the last outputs whose failures have traces. A second call returns
+    /// none.
     pub fn take_linked(&mut self) -> Vec<Linked> {
         std::mem::take(&mut self.linked)
     }
 
-    /// Failures in the rows that were restored, whose traces are lost if they had any.
+    /// Returns the number of failures in the rows that were restored. If they had traces, these are
+    /// lost.
     pub fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// Sums since the partition was taken over, of what is committed.
+    /// Returns the sums of everything that was committed since the partition was taken over.
     pub fn totals(&self) -> Totals {
         *self.totals.committed()
     }
 
-    /// What is held now.
+    /// Returns the numbers of windows, groups, rows and bytes that are held now.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts { bytes: self.held.bytes(), ..Counts::default() };
         for (window, open) in &self.windows {

@@ -1,4 +1,5 @@
-//! Whatever the order, the batches, the aborts and the crashes: the same failures give the same reports (promises 6 and 8).
+//! Checks that the same failures give the same reports, whatever the order, the batches, the aborts
+//! and the crashes (promises 6 and 8).
 
 mod limits;
 mod traces;
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const DAY: i64 = 86_400;
-/// Noon of some day.
+/// Noon of some day, in Unix seconds.
 const NOON: i64 = 1_780_000_000 - 1_780_000_000 % DAY + DAY / 2;
 
 fn settings() -> Settings {
@@ -34,7 +35,8 @@ fn domain(name: &str) -> Domain {
     Domain::parse(name).unwrap()
 }
 
-/// A failure; the numbers choose among a few values each, so that many share a row.
+/// Returns a failure. The numbers choose among a few values each, so that many failures share a
+/// row.
 fn failure(owner: u8, policy: u8, source: u8, from: u8, signature: u8, arrival: i64) -> FailureEvent {
     let policy_domain = domain(&format!("owner{owner}.example"));
     let rua =
@@ -82,7 +84,7 @@ fn failure(owner: u8, policy: u8, source: u8, from: u8, signature: u8, arrival: 
     }
 }
 
-/// What the brokers keep: the changelog, the committed position, the reports.
+/// The records that brokers keep: the changelog, the committed position and the reports.
 #[derive(Debug, Default)]
 struct Brokers {
     changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
@@ -106,7 +108,8 @@ impl Brokers {
         self.committed = Some(next);
     }
 
-    /// What the log cleaner may do: only the last record of a key is left, deletions vanish.
+    /// Does what the log cleaner may do: of each key only the last record remains, and deletions
+    /// vanish.
     fn compact(&mut self, with_deletions: bool) {
         let mut seen = BTreeSet::new();
         let mut kept: Vec<_> = self.changelog.drain(..).rev().filter(|(key, _)| seen.insert(key.clone())).collect();
@@ -123,7 +126,8 @@ impl Brokers {
         restore.finish(self.committed, self.input).unwrap()
     }
 
-    /// Every report by its id; the same id with other bytes is the worst that can happen.
+    /// Returns every report by its id. It fails when two reports have the same id, which is the
+    /// worst that can happen.
     fn by_id(&self) -> BTreeMap<String, &[u8]> {
         let mut reports = BTreeMap::new();
         for (attributes, bytes) in &self.reports {
@@ -141,14 +145,14 @@ impl Brokers {
     }
 }
 
-/// What happens to the process between two records.
+/// An event in the life of the process between two records.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Count,
     Commit,
     Abort,
     Crash,
-    /// Dies after what it wrote is committed, before it knows.
+    /// The process dies after its outputs are committed, before it learns of that.
     CrashAfterCommit,
     Compact,
 }
@@ -157,7 +161,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// One partition with its process.
+/// One partition with the process that counts it.
 struct Process {
     settings: Arc<Settings>,
     brokers: Brokers,
@@ -424,7 +428,8 @@ fn beyond_the_horizon_a_failure_is_too_late_for_ever() {
     assert!(process.state.count(&event, over), "the last second");
     assert!(!process.state.count(&event, over + 1));
     assert_eq!(process.state.totals().too_late, 0, "it is not committed");
-    // Once a closing began at the end of a log that was read after the horizon, the window is over, whatever a timestamp says.
+    // A closing that began at the end of a log which was read after the horizon ends the window,
+    // whatever a timestamp says.
     process.state.advance(2);
     process.clock = over;
     process.state.end_of_log(2, process.clock);
@@ -489,14 +494,14 @@ fn a_state_of_another_topic_of_the_same_name_is_not_restored_and_one_that_names_
     process.read(&log, 2);
     process.commit();
     process.state = process.brokers.restore(&process.settings);
-    // Whether or not the position is the one that the state was written with.
+    // This is so whether or not the position is the one that the state was written with.
     for committed in [None, Some(1), Some(2)] {
         let mut restore = Restore::new(process.settings.clone(), 3, 12);
         process.brokers.changelog.iter().for_each(|(key, value)| restore.take(key, value.as_deref()).unwrap());
         let anew = Unrestorable::Anew { next: 2, counted: ids[0], present: ids[1] };
         assert_eq!(restore.finish(committed, Some(ids[1])).unwrap_err(), anew);
     }
-    // Brokers that say no ids any more.
+    // The brokers do not tell ids.
     process.brokers.input = None;
     process.state = process.brokers.restore(&process.settings);
 }

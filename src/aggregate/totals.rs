@@ -1,32 +1,32 @@
-//! Sums of one partition, and what it holds.
+//! The sums of one partition, and the numbers of what it holds.
 
 /// Sums since the process took the partition over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Failures counted in rows.
+    /// Number of failures that were counted in rows.
     pub counted: u64,
-    /// Of those, in rows that gave something up.
+    /// Number of those that were counted in collapsed rows.
     pub merged: u64,
-    /// Failures of windows that are over.
+    /// Number of failures whose window was over.
     pub too_late: u64,
-    /// Reports written.
+    /// Number of reports that were written.
     pub reports: u64,
-    /// Messages in them.
+    /// Number of messages in these reports.
     pub reported: u64,
-    /// Messages of policy domains without reporting address.
+    /// Number of messages of policy domains without a reporting address.
     pub no_reporting_address: u64,
-    /// Windows closed, each generation by itself.
+    /// Number of windows that were closed, each generation for itself.
     pub windows_closed: u64,
-    /// When one was closed last, in seconds since 1970.
+    /// When a window was last closed, in seconds since 1970.
     pub last_closed: u64,
-    /// Records that cannot be read.
+    /// Number of records that could not be read.
     pub unreadable: u64,
-    /// Records of unknown type.
+    /// Number of records of unknown type.
     pub skipped: u64,
 }
 
 impl Totals {
-    /// Both sums together.
+    /// Returns the sums of both.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         self.counted += other.counted;
@@ -43,17 +43,17 @@ impl Totals {
     }
 }
 
-/// What a partition holds now.
+/// The numbers of what a partition holds now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Windows with rows.
+    /// Number of windows with rows.
     pub windows: usize,
-    /// Groups.
+    /// Number of groups.
     pub groups: usize,
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Bytes of memory, about.
+    /// Estimated bytes of memory.
     pub bytes: usize,
-    /// When the next window with rows is to be closed, in seconds since 1970.
+    /// When the next window with rows will be closed, in seconds since 1970.
     pub next_close: Option<i64>,
 }

@@ -1,4 +1,5 @@
-//! Which period an arrival belongs to, when that is due, when it is over. All times are Unix seconds, UTC.
+//! Divides time into windows: which window an arrival belongs to, when that is due, and when it is
+//! over. All times are Unix seconds, UTC.
 
 use crate::config::Config;
 use crate::report::Period;
@@ -9,44 +10,44 @@ use serde::{Deserialize, Serialize};
 pub struct Window {
     /// The first second.
     pub begin: i64,
-    /// The first second behind it.
+    /// The first second after the window.
     pub end: i64,
 }
 
 impl Window {
-    /// As a report says it, with its last second (B.1: date_range).
+    /// Returns the period as a report states it, with its last second (B.1: date_range).
     pub fn period(self) -> Period {
         Period { begin: self.begin, end: self.end - 1 }
     }
 }
 
-/// How time is divided.
+/// The division of time into windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Calendar {
-    /// Seconds of a window; divides a day.
+    /// Seconds of a window, a divisor of a day.
     pub length: u32,
     /// Seconds after its end before a window is closed.
     pub grace: u32,
-    /// Seconds after its end during which what comes late is still counted.
+    /// Seconds after its end during which late failures are still counted.
     pub horizon: u32,
 }
 
 impl Calendar {
-    /// What the configuration says.
+    /// Takes the division from the configuration.
     pub fn of(config: &Config) -> Self {
         let role = &config.aggregate;
         Self { length: role.window_s, grace: role.grace_s, horizon: role.horizon_s }
     }
 
-    /// The window of an arrival, whatever the clock says now.
+    /// Returns the window of an arrival, whatever the clock says now.
     pub fn window(&self, arrival: i64) -> Window {
         let length = i64::from(self.length.max(1));
         let begin = arrival - arrival.rem_euclid(length);
         Window { begin, end: begin + length }
     }
 
-    /// When a window is due that was closed at these times before: after its end and the grace; what came late, a window's length
-    /// after the last closing.
+    /// Returns when a window is due that was last closed at `last_closed`. It is first due after
+    /// its end and the grace. Late rows are due a window's length after the last closing.
     pub fn due(&self, window: Window, last_closed: Option<i64>) -> i64 {
         let first = window.end + i64::from(self.grace);
         match last_closed {
@@ -55,7 +56,7 @@ impl Calendar {
         }
     }
 
-    /// When nothing is counted for a window any more.
+    /// Returns when a window is over, so that nothing more is counted for it.
     pub fn over(&self, window: Window) -> i64 {
         window.end + i64::from(self.horizon)
     }

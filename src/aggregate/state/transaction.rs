@@ -1,4 +1,5 @@
-//! What one transaction writes of a partition, and what its end means for what is held.
+//! Cuts the outputs of one transaction from the state, and applies the end of the transaction to
+//! the state.
 
 use super::{Place, State};
 use crate::aggregate::changelog::{Marker, RowValue, group_key, row_key, window_key};
@@ -13,15 +14,17 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 impl State {
-    /// What a transaction writes that commits the position `next`: absolute values of what changed, the marker, and when it is its
-    /// turn the next step of a closing. The transaction before must have ended.
+    /// Returns the outputs of a transaction that commits the position `next`: the absolute values
+    /// of everything that changed, the marker, and with `with_step` the next step of a closing. The
+    /// transaction before must have ended.
     pub fn cut(&mut self, next: i64, now: Timestamp, with_step: bool) -> Vec<Output> {
         self.totals.cut();
         self.cut_at = now.as_second();
         let changes = std::mem::take(&mut self.changes);
         self.linked.clear();
         let mut outputs = Vec::with_capacity(changes.rows.len() + changes.abouts.len() + 2);
-        // The mark that freezes a window comes first, so that nobody who reads half of this takes later rows for a contradiction.
+        // The record that freezes a window comes first. A reader that has only half of the outputs
+        // then does not take later rows for a contradiction.
         for window in &changes.frozen {
             let Some(closing) = self.windows.get(window).and_then(|open| open.closing.as_ref()) else { continue };
             outputs.push(self.changelog.set(window_key(*window), &closing.progress().window_value(false)));
@@ -35,7 +38,8 @@ impl State {
         for (place, row) in &changes.rows {
             outputs.extend(self.row(*place, *row));
         }
-        // The reports of a frozen window follow in transactions of their own, one window after the other.
+        // The reports of a frozen window follow in transactions of their own, one window after the
+        // other.
         let mut under_way = self.windows.iter_mut().filter(|(window, _)| with_step && !changes.frozen.contains(window));
         if let Some(closing) = under_way.find_map(|(_, open)| open.closing.as_mut()) {
             let first = outputs.len();
@@ -49,7 +53,8 @@ impl State {
         outputs
     }
 
-    /// The limit of what is over, once the transaction under way is committed.
+    /// Returns the second up to which windows are over, once the transaction under way is
+    /// committed.
     fn over_after(&self) -> i64 {
         let ending = self.windows.iter().filter(|(_, open)| open.closing.as_ref().is_some_and(Closing::ends_for_good));
         ending.map(|(window, _)| window.end).fold(self.over, i64::max)
@@ -64,7 +69,7 @@ impl State {
         Some(self.changelog.set(key, &RowValue { group: group.id, row: canonical, count }))
     }
 
-    /// The transaction under way is committed.
+    /// Applies the transaction under way, which is committed.
     pub fn committed(&mut self) {
         self.over = self.over_after();
         self.in_flight = None;
@@ -91,7 +96,8 @@ impl State {
         self.windows.retain(|window, open| window.end > over || !open.groups.is_empty() || open.closing.is_some());
     }
 
-    /// The transaction under way is not: what it held is written again.
+    /// Takes back the changes of the transaction under way, which is aborted, so that they are
+    /// written again.
     pub fn aborted(&mut self) {
         let Some(changes) = self.in_flight.take() else { return };
         for place in changes.abouts {
@@ -112,7 +118,7 @@ impl State {
     }
 }
 
-/// A group, whether it still takes rows or is frozen.
+/// Returns a group, whether it still takes rows or is frozen.
 fn group_mut(windows: &mut BTreeMap<Window, Open>, Place { window, generation, index }: Place) -> Option<&mut Group> {
     let open = windows.get_mut(&window)?;
     if open.generation == generation {

@@ -1,4 +1,4 @@
-//! Caps on rows, and what they do to memory (F-32; Decisions: caps).
+//! Checks the caps on rows, and their effect on memory (F-32; Decisions: caps).
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn f32_a_report_bomb_stays_within_the_caps_and_leaves_others_alone() {
         sent += 1;
         assert!(process.state.count(event, NOON));
     };
-    // One source with random names under one owner.
+    // One source sends random names under one owner.
     for number in 0..300_000_u32 {
         let mut event = failure(1, 0, 2, 0, 1, NOON);
         event.row.header_from = domain(&format!("x{number}.owner1.example"));
@@ -21,7 +21,7 @@ fn f32_a_report_bomb_stays_within_the_caps_and_leaves_others_alone() {
         event.row.spf.domain = Some(domain(&format!("m{number}.example")));
         count(&event);
     }
-    // A botnet, and zones of the attacker's own.
+    // A botnet sends, and so do zones of the attacker's own.
     for number in 0..20_000 {
         let mut event = failure(3, 0, 2, 0, 1, NOON);
         event.row.source_ip = network(number).into();

@@ -1,4 +1,4 @@
-//! Which reports are said to have failures with traces, and what a restore loses.
+//! Checks which reports are returned as having failures with traces, and what a restore loses.
 
 use super::*;
 use crate::event::TraceContext;
@@ -7,7 +7,7 @@ fn context(number: u8) -> TraceContext {
     TraceContext { trace_id: [number; 16], span_id: [number; 8], flags: 1 }
 }
 
-/// Counts failures of one owner at the given sources, of which those from an even one are sampled.
+/// Counts failures of one owner at the given sources. Those from an even source are sampled.
 fn count(process: &mut Process, owner: u8, sources: std::ops::Range<u8>) {
     for source in sources {
         let event = failure(owner, 0, source, 0, 0, NOON);
@@ -26,7 +26,8 @@ fn freeze(process: &mut Process) {
     process.commit();
 }
 
-/// The domains of the linked reports of the next step, each with its links; the step is left open.
+/// Returns the domains of the linked reports of the next step, each with its links. The step is
+/// left open.
 fn step(process: &mut Process) -> Vec<(String, Links)> {
     let next = process.state.next().unwrap_or(0);
     let outputs = process.state.cut(next, at(process.clock), true);
