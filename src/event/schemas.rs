@@ -35,7 +35,8 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-/// JSON is YAML too, but people read this file, so it is written as YAML by hand.
+/// Returns the AsyncAPI document. JSON is YAML too, but people read this file, so it is written as
+/// YAML by hand.
 fn asyncapi() -> String {
     include_str!("asyncapi.yaml").replace("{version}", env!("CARGO_PKG_VERSION"))
 }

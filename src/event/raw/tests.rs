@@ -18,7 +18,7 @@ fn record(headers: &[(&str, &[u8])], value: &[u8]) -> Record {
     }
 }
 
-/// A day after the record's timestamp.
+/// Returns a time one day after the record's timestamp.
 fn now() -> Timestamp {
     "2026-03-02T12:00:00Z".parse().unwrap()
 }

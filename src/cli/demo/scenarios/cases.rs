@@ -39,12 +39,12 @@ impl Clients for Scenario {
         self.by("203.0.113.50", "list.example", "talk-bounces@list.example")
     }
 
-    /// A forwarder that rewrites MAIL FROM.
+    /// Sends the message through a forwarder that rewrites MAIL FROM.
     fn by_forwarder(self) -> Self {
         self.by("203.0.113.60", "forwarder.example", "srs0=x@forwarder.example")
     }
 
-    /// A forwarder that keeps MAIL FROM.
+    /// Sends the message through a forwarder that keeps MAIL FROM.
     fn relayed(self, mail_from: &'static str) -> Self {
         self.by("203.0.113.61", "relay.forwarder.example", mail_from)
     }
