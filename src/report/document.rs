@@ -1,6 +1,9 @@
-//! The XML of a report, in either profile: `rfc9990` (B1 to B7) or `compat-7489` (B70 to B72).
+//! Writes the XML of a report in either profile.
 //!
-//! Elements stand in the order of the schemas' tables, which older readers take for the only one.
+//! The profiles are `rfc9990` (B1 to B7) and `compat-7489` (B70 to B72).
+//!
+//! Elements stand in the order of the tables in the schemas, because older readers accept no other
+//! order.
 
 use super::head::Head;
 use super::identity::Identity;
@@ -42,7 +45,7 @@ impl<W: Write> Document<W> {
         Ok(document)
     }
 
-    /// Writes a row.
+    /// Writes one row.
     pub(super) fn row(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         self.element("record", |document| {
             document.element("row", |document| {
@@ -65,7 +68,7 @@ impl<W: Write> Document<W> {
         })
     }
 
-    /// Writes the end.
+    /// Writes the end of the document and returns the writer.
     pub(super) fn end(mut self) -> io::Result<W> {
         self.xml.write_event(Event::End(BytesEnd::new("feedback")))?;
         Ok(self.xml.into_inner())
@@ -166,14 +169,15 @@ impl<W: Write> Document<W> {
         })
     }
 
-    /// Left out when SPF judged no domain; readers of the older format need one (Decisions: auth_results/spf).
+    /// Writes the result of SPF. It is left out when SPF checked no domain, except for readers of
+    /// the older format, which need one (Decisions: auth_results/spf).
     fn spf(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let (domain, scope, result) = match row.spf {
             Spf::NotJudged { .. } if self.is_current() => return Ok(()),
             Spf::NotJudged { helo: Some(helo) } => (helo.to_owned(), "helo", ResultWord::None),
             Spf::NotJudged { helo: None } => (self.policy_domain.clone(), "mfrom", ResultWord::None),
             Spf::Judged { domain, result: ResultWord::Policy } if !self.is_current() => {
-                // The older schema has no such result.
+                // The older schema does not have this result.
                 (domain.to_owned(), "mfrom", ResultWord::PermError)
             }
             Spf::Judged { domain, result } => (domain.to_owned(), "mfrom", result),
@@ -185,7 +189,7 @@ impl<W: Write> Document<W> {
         })
     }
 
-    /// An address; the older schema wants all eight groups of IPv6.
+    /// Formats an address. The older schema requires all eight groups of an IPv6 address.
     fn address(&self, address: IpAddr) -> String {
         match address {
             IpAddr::V6(address) if !self.is_current() => {

@@ -1,4 +1,4 @@
-//! What a report says besides its rows.
+//! The description of a report: everything besides its rows.
 
 use crate::auth::dmarc::RecordFault;
 use crate::config::{Content, Discovery, Profile};
@@ -6,16 +6,16 @@ use crate::dns::Domain;
 use crate::event::PublishedPolicy;
 use std::collections::BTreeSet;
 
-/// Who makes reports.
+/// The party that makes reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitter {
     /// The receiving domain.
     pub domain: Domain,
-    /// Its organization, for people.
+    /// The name of its organization, for people.
     pub organization: String,
     /// A mail address for questions.
     pub contact: String,
-    /// More about contacts.
+    /// Further contact information, such as a web page.
     pub extra_contact_info: Option<String>,
 }
 
@@ -28,37 +28,38 @@ pub struct Period {
     pub end: i64,
 }
 
-/// A report without its rows.
+/// The description of a report.
 #[derive(Debug, Clone)]
 pub struct Head<'a> {
-    /// Who makes it.
+    /// The party that makes the report.
     pub submitter: &'a Submitter,
-    /// In which format.
+    /// The format of the report.
     pub profile: Profile,
-    /// Which messages are counted at all.
+    /// The messages that reports count.
     pub content: Content,
-    /// Whom it is about.
+    /// The domain that the report is about.
     pub policy_domain: &'a Domain,
-    /// What it covers.
+    /// The seconds that the report covers.
     pub period: Period,
     /// The policy that was in force.
     pub policy: &'a PublishedPolicy,
-    /// How the policy was found.
+    /// The method by which the policy was found.
     pub discovery: Discovery,
-    /// What tells reports of different policies apart.
+    /// A hash that tells reports of different policies apart.
     pub policy_hash: &'a str,
-    /// What was wrong with records.
+    /// The faults of DMARC records.
     pub errors: &'a BTreeSet<RecordFault>,
-    /// Whether rows were merged because there were too many.
+    /// True when rows were merged because there were too many.
     pub collapsed: bool,
     /// The partition that counted the rows.
     pub partition: i32,
-    /// 0 for the first report of the period, then 1 for messages that were counted later, …
+    /// 0 for the first report of the period, then 1 and so on for messages that were counted later.
     pub generation: u32,
 }
 
 impl Head<'_> {
-    /// The text of `error`: terse, for the owner of the records (RFC 9990 3.1.5). None when there is nothing to say.
+    /// Returns the text of `error`: terse, for the owner of the records (RFC 9990 3.1.5). `None`
+    /// when there is nothing to say.
     pub(super) fn error(&self) -> Option<String> {
         let mut notes: Vec<&str> = self.errors.iter().map(|fault| describe(*fault)).collect();
         if self.collapsed {
@@ -67,7 +68,8 @@ impl Head<'_> {
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 
-    /// The text of `extra_contact_info`: what the receiver says, and whether passing mail is left out.
+    /// Returns the text of `extra_contact_info`: the receiver's own text, and a note when passing
+    /// mail is left out.
     pub(super) fn extra_contact_info(&self) -> Option<String> {
         const FAILURES: &str = "Only messages that did not pass DMARC are counted in this report.";
         match (self.content, &self.submitter.extra_contact_info) {

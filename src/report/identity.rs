@@ -1,11 +1,12 @@
-//! What tells a report from every other: its id, its file's name, its mail's subject (B.3).
+//! Makes the identity of a report: its id, the name of its file, and the subject of its mail (B.3).
 
 use super::head::Head;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// A report's id: 32 hexadecimal digits over what it is about, so that the same report has the same id whenever it is made (B21).
+/// A report's id: 32 hexadecimal digits of a hash over what the report is about. The same report
+/// has the same id whenever it is made (B21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReportId([u8; 16]);
 
@@ -27,12 +28,12 @@ impl fmt::Display for ReportId {
 }
 
 impl Identity {
-    /// The identity of part `part`, counted from 0, of the report that `head` begins.
+    /// Returns the identity of part `part`, counted from 0, of the report that `head` describes.
     pub fn of(head: &Head<'_>, part: u32) -> Self {
         let (submitter, domain) = (&head.submitter.domain, head.policy_domain);
         let (begin, end) = (head.period.begin, head.period.end);
         let mut hashed = String::with_capacity(160);
-        // Writing to a string cannot fail. No member holds the separator.
+        // Writing to a string cannot fail. No member contains the separator.
         let _ = write!(
             hashed,
             "{}|{}|{begin}|{end}|{}|{}|{}|{part}",
@@ -53,8 +54,9 @@ impl Identity {
     }
 }
 
-/// A report's file name in at most `most` bytes, for a file system: the domains give way at their end, period and id are kept. None
-/// when not even those fit, or when it is the name of no report. Mail has the whole name.
+/// Shortens a report's file name to at most `most` bytes, for a file system. The domains lose
+/// characters at their end, and period and id are kept. Returns `None` when even these do not fit,
+/// or when the name is not that of a report. Mail has the whole name.
 pub fn shortened(file_name: &str, most: usize) -> Option<Cow<'_, str>> {
     let (tail, _) = file_name.rmatch_indices('!').nth(2)?;
     let kept = most.checked_sub(file_name.len() - tail)?;

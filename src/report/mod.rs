@@ -1,12 +1,14 @@
-//! Aggregate reports: what a closed group of rows comes to, byte for byte (RFC 9990; B.1 to B.3, B.7).
+//! Makes aggregate reports: turns a closed group of rows into the exact bytes that are sent.
 //!
-//! | file | what it holds |
+//! The rules are in RFC 9990; B.1 to B.3, B.7.
+//!
+//! | file | contents |
 //! |---|---|
-//! | `head` | what a report says besides its rows |
+//! | `head` | the description of a report, besides its rows |
 //! | `row` | one record of a report |
 //! | `identity` | report id, file name, subject |
 //! | `document` | the XML of both profiles |
-//! | `text` | what XML can hold |
+//! | `text` | text that is safe for XML |
 //! | `part` | as many rows as one report takes, as compressed bytes |
 
 mod document;

@@ -1,7 +1,9 @@
-//! As many rows as one report takes, as the bytes that are sent (B34, B35).
+//! Fills one report with as many rows as it takes, and compresses it to the bytes that are sent
+//! (B34, B35).
 //!
-//! A part is filled from its first row on, until one of the limits is near: the same rows always give the same parts, and what is left
-//! after a part gives the next one, whether or not the process was restarted in between.
+//! A part is filled from its first row on, until one of the limits is near. The same rows always
+//! give the same parts. The rows that remain after a part give the next one, whether or not the
+//! process was restarted in between.
 
 use super::document::Document;
 use super::head::Head;
@@ -10,39 +12,43 @@ use super::row::ReportRow;
 use flate2::{Compression, GzBuilder};
 use std::io;
 
-/// What one report may measure.
+/// The largest size of one report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Compressed bytes, about: the compressor holds some back until the end, for which room is left.
+    /// Approximate number of compressed bytes. The compressor holds some bytes back until the end,
+    /// for which room is left.
     pub bytes: usize,
 }
 
 /// A finished report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// What it is called.
+    /// The id of the report, and the names that follow from it.
     pub identity: Identity,
-    /// The document, compressed.
+    /// The compressed document.
     pub bytes: Vec<u8>,
-    /// Rows in it, at least one.
+    /// Number of rows in it, at least one.
     pub rows: usize,
-    /// Messages in it: the sum of the rows.
+    /// Number of messages in it, which is the sum over the rows.
     pub messages: u64,
 }
 
-/// More than what the compressor may still write when it is told to finish: its window and its pending blocks.
+/// More bytes than the compressor may still write when it is told to finish: its window and its
+/// pending blocks.
 const HELD_BACK: usize = 256 << 10;
-/// Most bytes of a document before it is compressed: a reader has to hold it.
+/// Largest number of bytes of a document before compression, because a reader has to hold it in
+/// memory.
 const MAX_DOCUMENT: u64 = 64 << 20;
-/// Operating system "unknown" in a gzip header (RFC 1952 2.3.1).
+/// The operating system "unknown" in a gzip header (RFC 1952 2.3.1).
 const UNKNOWN_SYSTEM: u8 = 255;
 
-/// Part `part`, counted from 0, with as many of `rows` as it takes. None without rows: a report without records is none (B1).
+/// Returns part `part`, counted from 0, with as many of `rows` as it takes. Returns `None` without
+/// rows, because a report must have records (B1).
 ///
 /// # Errors
-/// None that depends on the input: the writer writes into memory.
+/// None depends on the input, because the writer writes to memory.
 pub fn next_part<'r>(
     head: &Head<'_>,
     part: u32,
@@ -71,7 +77,7 @@ pub fn next_part<'r>(
     Ok(Some(Part { identity, bytes, rows: taken, messages }))
 }
 
-/// A writer that knows how much it was given.
+/// A writer that counts the bytes that it was given.
 struct Counted<W> {
     writer: W,
     bytes: u64,

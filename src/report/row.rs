@@ -1,48 +1,48 @@
-//! One record of a report: a row and how many messages it stands for (B11).
+//! One record of a report: a row and the number of messages that it stands for (B11).
 
 use crate::auth::cause::ResultWord;
 use crate::event::{Disposition, Override};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// What a row stands for, names borrowed from whoever keeps them.
+/// The content of a record of a report, with names borrowed from their owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportRow<'a> {
-    /// The client, or its network when networks were merged.
+    /// The client's address, or its network when networks were merged.
     pub source_ip: IpAddr,
     /// The author domain.
     pub header_from: &'a str,
-    /// The domain of MAIL FROM; empty for the null path; none when unknown.
+    /// The domain of MAIL FROM; empty for the null path; `None` when unknown.
     pub envelope_from: Option<&'a str>,
-    /// What was done.
+    /// The action that was taken because of DMARC.
     pub disposition: Disposition,
     /// DKIM gave an aligned pass.
     pub dkim_aligned: bool,
     /// SPF gave an aligned pass.
     pub spf_aligned: bool,
-    /// Why something else was done than was asked for.
+    /// Reasons why another action was taken than the policy asks for.
     pub overrides: Vec<Override>,
-    /// What this row gave up of its messages.
+    /// The detail that the row gave up.
     pub collapse: Collapse,
-    /// Signatures, the telling ones first.
+    /// Signatures, those that pass first.
     pub dkim: Vec<Signature<'a>>,
-    /// What SPF judged.
+    /// The domain that SPF checked, with the result.
     pub spf: Spf<'a>,
-    /// Messages, at least one.
+    /// Number of messages, at least one.
     pub count: u64,
 }
 
-/// What SPF judged, of a row.
+/// The domain that SPF checked for a row, with the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spf<'a> {
-    /// A domain.
+    /// SPF checked a domain.
     Judged {
         /// The domain of MAIL FROM; the name in HELO for the null path.
         domain: &'a str,
         /// The result.
         result: ResultWord,
     },
-    /// Nothing: there was no domain to judge.
+    /// SPF checked nothing, because there was no domain to check.
     NotJudged {
         /// The name in HELO, when it is a domain.
         helo: Option<&'a str>,
@@ -60,22 +60,23 @@ pub struct Signature<'a> {
     pub result: ResultWord,
 }
 
-/// What a row gave up so that there are fewer of them (F-32; Decisions: caps). Each level gives up what those before it do.
+/// The detail that a row gave up so that there are fewer rows (F-32; Decisions: caps). Each level
+/// also gives up the detail of the levels before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Collapse {
-    /// Nothing.
+    /// No detail.
     #[default]
     Exact,
-    /// What a sender can make up: subdomains of the author domain, MAIL FROM, signatures.
+    /// Detail that a sender can make up: subdomains of the author domain, MAIL FROM, signatures.
     Identifiers,
-    /// Addresses within a network: /24 of IPv4, /64 of IPv6.
+    /// The address within its network: /24 of IPv4, /64 of IPv6.
     Networks,
-    /// The address.
+    /// The address altogether.
     Sources,
 }
 
 impl Collapse {
-    /// What a reader of the report is told.
+    /// Returns the comment for the reader of the report; `None` for an exact row.
     pub(super) fn comment(self) -> Option<&'static str> {
         match self {
             Self::Exact => None,

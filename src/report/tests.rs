@@ -1,4 +1,4 @@
-//! Documents byte for byte, and parts.
+//! Compares documents byte for byte, and checks the limits of parts.
 
 use super::*;
 use crate::auth::cause::ResultWord;

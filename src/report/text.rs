@@ -1,13 +1,15 @@
-//! What XML can hold (B6): everything else that a stranger may have put into a name is replaced before it is written.
+//! Makes text safe for XML (B6): every character that XML cannot hold is replaced before it is
+//! written, because strangers choose names.
 
 use std::borrow::Cow;
 
-/// Longest name in bytes: no domain and no selector that DNS can be asked for is longer.
+/// Longest name in bytes: DNS can be asked for no longer domain or selector.
 pub(super) const MAX_NAME: usize = 253;
 /// Longest free text in bytes.
 pub(super) const MAX_TEXT: usize = 256;
 
-/// `text` without characters that XML 1.0 cannot hold (2.2 Char), at most `max` bytes of it.
+/// Returns the first `max` bytes of `text` at most. Characters that XML 1.0 cannot hold (2.2 Char)
+/// are replaced.
 pub(super) fn safe(text: &str, max: usize) -> Cow<'_, str> {
     let text = &text[..text.floor_char_boundary(max)];
     if text.chars().all(is_char) {
