@@ -1,4 +1,4 @@
-//! How the collector is reached: exporters of the three signals, over HTTP or gRPC.
+//! Connects to the collector: makes the exporters of the three signals, over HTTP or gRPC.
 
 mod error;
 #[cfg(feature = "grpc")]
@@ -16,8 +16,8 @@ use reqwest::blocking::Client;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use std::sync::Arc;
 
-/// A client that waits on the thread that exports, and sends the header fields of the settings and no others: the library would have
-/// those of the environment win.
+/// An HTTP client that blocks the thread that exports. It sends the header fields of the settings
+/// and no others, because the library would let those of the environment take precedence.
 #[derive(Debug)]
 struct Waiting {
     client: Client,
@@ -28,7 +28,7 @@ impl Waiting {
     fn new(export: &Export) -> Result<Self, ExportError> {
         let client = Client::builder()
             .timeout(export.timeout)
-            // Secrets stay with whom they were meant for.
+            // Secrets must not follow a redirect to another server.
             .redirect(reqwest::redirect::Policy::none());
         let client = match &export.ca_file {
             None => client,
@@ -69,7 +69,7 @@ enum Transport {
 }
 
 impl Collector {
-    /// Must not be called on a thread of an asynchronous runtime.
+    /// Prepares the connection. Must not be called on a thread of an asynchronous runtime.
     pub(super) fn new(export: &Export) -> Result<Self, ExportError> {
         let transport = match export.protocol {
             OtlpProtocol::Http => Transport::Http(Arc::new(Waiting::new(export)?)),
@@ -130,7 +130,7 @@ impl Collector {
         }
     }
 
-    /// What must live as long as something is exported.
+    /// Returns the runtime that must live as long as something is exported, if there is one.
     pub(super) fn runtime(self) -> Option<tokio::runtime::Runtime> {
         match self.transport {
             Transport::Http(_) => None,

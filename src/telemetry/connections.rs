@@ -1,4 +1,5 @@
-//! Connections that nobody can keep: a place for so many, each for so long.
+//! Limits the connections of the health endpoint, in number and in time, so that nobody can occupy
+//! it.
 
 use axum::serve::Listener;
 use std::future::Future as _;
@@ -13,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-/// A listener that takes a connection when there is a place for it, and ends each when its time is over.
+/// A listener that accepts a connection when there is a place for it, and ends each connection when
+/// its time is over.
 pub(super) struct Limited {
     listener: TcpListener,
     places: Arc<Semaphore>,
@@ -42,7 +44,7 @@ impl Listener for Limited {
     }
 }
 
-/// One connection.
+/// One connection, with its place and its end.
 pub(super) struct Connection {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
@@ -50,7 +52,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// The stream, until its time is over.
+    /// Returns the stream until the connection's time is over, and a time-out after that.
     fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut TcpStream>> {
         match self.end.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
@@ -103,7 +105,7 @@ mod tests {
             assert!(answer.ends_with("here"), "{answer}");
             for stream in &mut idle {
                 let mut rest = Vec::new();
-                // An end or a reset.
+                // The stream ends or is reset.
                 let _ = stream.read_to_end(&mut rest).await;
             }
         };

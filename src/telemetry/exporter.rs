@@ -1,4 +1,4 @@
-//! Exporters and processors that count what they lose, around those of the library.
+//! Exporters and processors around those of the library, which count what they lose.
 
 use super::losses::Losses;
 use opentelemetry::logs::Severity;
@@ -33,7 +33,7 @@ impl<E> Counted<E> {
 
 impl<E: PushMetricExporter> PushMetricExporter for Counted<E> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        // Nothing is lost by a failure: the next export has the sums.
+        // A failure loses nothing, because the next export has the sums.
         self.ended(0, self.exporter.export(metrics).await)
     }
 
@@ -82,7 +82,8 @@ impl<E: LogExporter> LogExporter for Counted<E> {
     }
 }
 
-/// A processor that is given no more than its queue takes: what it would drop, it would drop without saying how much.
+/// A processor that is given no more than its queue takes. It would drop the rest without saying
+/// how much that is.
 #[derive(Debug)]
 pub(super) struct Bounded<P> {
     pub(super) processor: P,

@@ -1,4 +1,4 @@
-//! What a supervisor may ask over HTTP: `/livez`, `/readyz`, `/startupz`, `/metrics`.
+//! Answers supervisors and monitoring over HTTP: `/livez`, `/readyz`, `/startupz`, `/metrics`.
 
 pub use super::statuses::Roles;
 
@@ -14,27 +14,28 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
-/// The address cannot be listened at.
+/// The error for an address that the process cannot listen at.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen at health.listen {address}: {reason}")]
 pub struct ListenError {
     address: SocketAddr,
-    /// Why.
+    /// The error of the operating system.
     pub reason: std::io::Error,
 }
 
-/// A consumer thread that has not looked around for this long will not do so again.
+/// Time without movement after which a consumer thread counts as stuck: it will not move again.
 const STUCK: Duration = Duration::from_mins(5);
 
-/// Connections at once; more wait until one ends.
+/// Largest number of connections at once; further ones wait until one ends.
 const CONNECTIONS: usize = 64;
-/// How long one lasts, whoever it is of: one that says nothing must not keep out those who ask.
+/// Longest time of any connection: a silent one must not keep out other clients.
 const LIFETIME: Duration = Duration::from_secs(10);
 
-/// Answers at `address` until the runtime ends; returns where, which matters for port 0.
+/// Answers at `address` until the runtime ends. Returns the address that it listens at, which
+/// matters for port 0.
 ///
 /// # Errors
-/// The address is taken or not ours.
+/// The address is in use or does not belong to this machine.
 pub async fn serve(address: SocketAddr, roles: Roles, scrapes: Scrapes) -> Result<SocketAddr, ListenError> {
     let failed = |reason| ListenError { address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -51,7 +52,7 @@ pub async fn serve(address: SocketAddr, roles: Roles, scrapes: Scrapes) -> Resul
     Ok(at)
 }
 
-/// Whether every consumer thread moves. What the brokers do says nothing about that.
+/// Answers whether every consumer thread moves. The state of the brokers does not matter for that.
 async fn live(State(roles): State<Roles>) -> impl IntoResponse {
     let unmoved = |status: &Status| {
         let unmoved = status.unmoved(Instant::now());
@@ -60,17 +61,19 @@ async fn live(State(roles): State<Roles>) -> impl IntoResponse {
     answer(&roles, "live", unmoved)
 }
 
-/// Whether every role has joined its group, has restored its states, and can fetch what it reads.
+/// Answers whether every role has joined its group, has restored its states, and can fetch the
+/// partitions that it reads.
 async fn ready(State(roles): State<Roles>) -> impl IntoResponse {
     answer(&roles, "ready", |status| status.not_ready(Instant::now()))
 }
 
-/// Whether every role has joined its group and restored its states for the first time.
+/// Answers whether every role has joined its group and restored its states for the first time.
 async fn started(State(roles): State<Roles>) -> impl IntoResponse {
     answer(&roles, "started", |status| status.not_started(Instant::now()))
 }
 
-/// What a probe hears: that all is well, or each role of which it is not, and what it waits for.
+/// Returns the answer to a probe: that all is well, or each role for which it is not, with what the
+/// role waits for.
 fn answer(roles: &Roles, well: &str, waits: impl Fn(&Status) -> Option<String>) -> (StatusCode, String) {
     let waiting = roles.iter().filter_map(|(role, status)| Some(format!("not {well}: {role}: {}\n", waits(status)?)));
     let waiting: String = waiting.collect();

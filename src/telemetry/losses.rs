@@ -1,10 +1,10 @@
-//! What was exported, and what was dropped on the way.
+//! Counts what was exported, and what was dropped on the way.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is exported.
+/// A kind of telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Metrics.
@@ -16,7 +16,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Metrics => "metrics",
@@ -26,12 +26,12 @@ impl Signal {
     }
 }
 
-/// Spans or log records that wait to be exported; more are dropped.
+/// Largest number of spans, or of log records, that wait to be exported. Further ones are dropped.
 pub(super) const QUEUE: usize = 2048;
-/// Between two lines that say that nothing can be exported.
+/// Shortest time between two log lines that say that nothing can be exported.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// What became of one signal.
+/// Numbers of what became of one signal.
 #[derive(Debug)]
 pub struct Losses {
     signal: Signal,
@@ -54,27 +54,28 @@ impl Losses {
         }
     }
 
-    /// The signal.
+    /// Returns the signal.
     pub fn signal(&self) -> Signal {
         self.signal
     }
 
-    /// Spans or log records that no export took along.
+    /// Returns the number of spans or log records that were dropped.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Exports that the collector took.
+    /// Returns the number of exports that the collector accepted.
     pub fn exported(&self) -> u64 {
         self.exported.load(Ordering::Relaxed)
     }
 
-    /// Exports that failed for good.
+    /// Returns the number of exports that failed for good.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Whether there is room for one more that waits; else it is dropped.
+    /// Returns whether there is room for one more item that waits. Without room the item counts as
+    /// dropped.
     pub(super) fn admit(&self) -> bool {
         let has_room = self.waiting.fetch_add(1, Ordering::Relaxed) < QUEUE;
         if !has_room {
@@ -84,12 +85,12 @@ impl Losses {
         has_room
     }
 
-    /// So many wait no more.
+    /// Notes that this number of items waits no longer.
     pub(super) fn taken(&self, items: usize) {
         self.waiting.fetch_sub(items, Ordering::Relaxed);
     }
 
-    /// An export of so many ended.
+    /// Notes that an export of this number of items ended.
     pub(super) fn ended(&self, items: usize, result: Result<(), &dyn std::fmt::Display>) {
         match result {
             Ok(()) => {
@@ -107,7 +108,8 @@ impl Losses {
         }
     }
 
-    /// Says now and then that exports fail. The line itself is not exported: it is written by a thread that exports.
+    /// Logs from time to time that exports fail. The line itself is not exported, because a thread
+    /// that exports writes it.
     fn say(&self, reason: &dyn std::fmt::Display) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|said| said.elapsed() > SILENCE) {

@@ -1,4 +1,5 @@
-//! The instruments: every metric of the table, read where it is counted.
+//! Registers an instrument for every metric of the table, which reads its figures where they are
+//! counted.
 
 use super::losses::{Losses, Signal};
 use super::process;
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long figures stand for the instruments that are read one after the other.
+/// Time for which figures stay valid, so that instruments that are read one after the other show
+/// the same moment.
 const FRESH: Duration = Duration::from_millis(200);
 
 /// The figures of one moment, for all instruments together.
@@ -28,12 +30,12 @@ impl Figures {
         Self { roles, losses, started: Instant::now(), taken: Mutex::new(None) }
     }
 
-    /// The next instrument that is read has figures of its own moment.
+    /// Forgets the figures, so that the next instrument that is read shows the present moment.
     pub(super) fn refresh(&self) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Has every figure of a metric observed.
+    /// Calls `observe` with every figure of a metric.
     fn of(&self, metric: &Metric, mut observe: impl FnMut(Value, &[KeyValue])) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, figures) = match taken.take_if(|(at, _)| at.elapsed() < FRESH) {
@@ -77,7 +79,7 @@ impl Figures {
 fn whole(value: Value) -> u64 {
     match value {
         Value::Whole(value) => value,
-        // What is whole in the table is whole in its samples.
+        // A metric that is whole in the table has whole samples.
         Value::Real(_) => 0,
     }
 }
@@ -90,7 +92,7 @@ fn real(value: Value) -> f64 {
     }
 }
 
-/// Makes an instrument of every metric.
+/// Registers an instrument for every metric.
 pub(super) fn register(meter: &Meter, roles: Roles, losses: [Arc<Losses>; 3]) -> Arc<Figures> {
     let figures = Arc::new(Figures::new(roles, losses));
     for metric in table::ALL {
@@ -116,7 +118,7 @@ pub(super) fn register(meter: &Meter, roles: Roles, losses: [Arc<Losses>; 3]) ->
             Kind::GaugeF => {
                 meter.f64_observable_gauge(name).with_description(help).with_unit(unit).with_callback(reals).build();
             }
-            // Recorded where they are measured.
+            // Histograms are recorded where they are measured.
             Kind::Histogram => {}
         }
     }

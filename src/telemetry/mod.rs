@@ -1,4 +1,5 @@
-//! Log lines on standard error, the endpoint for supervisors and monitoring, and what is exported to an OpenTelemetry collector.
+//! Starts and ends telemetry: log lines on standard error, the endpoint for supervisors and
+//! monitoring, and exports to an OpenTelemetry collector.
 
 mod collector;
 mod connections;
@@ -26,24 +27,24 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-/// Why telemetry cannot be started.
+/// The reason why telemetry cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The filter of the log.
+    /// The log filter is invalid.
     #[error(transparent)]
     Filter(#[from] FilterError),
-    /// What is exported.
+    /// Nothing can be exported as the settings ask.
     #[error(transparent)]
     Export(#[from] ExportError),
 }
 
-/// The filter cannot be read, or lets nothing through that it names.
+/// The error for a log filter that is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
-    /// It cannot be read.
+    /// The filter cannot be read.
     #[error("log.filter: {0}")]
     Unreadable(#[from] tracing_subscriber::filter::ParseError),
-    /// Nothing has this name.
+    /// The filter names a module under which nothing is logged.
     #[error(
         "log.filter: `{}` is neither a level nor a module that logs: write error, warn, info, debug or trace, or levels by module, say \
          warn,verdmarc::kafka=debug", .0.escape_debug()
@@ -51,7 +52,8 @@ pub enum FilterError {
     Nothing(String),
 }
 
-/// Beginnings of the names under which something is logged: ours, the client library's, and those of what we are built on.
+/// Prefixes of the names under which something is logged: those of verdmarc, of the client library,
+/// and of other libraries.
 const MODULES: [&str; 14] = [
     "verdmarc",
     "librdkafka",
@@ -69,15 +71,16 @@ const MODULES: [&str; 14] = [
     "tracing",
 ];
 
-/// Says whether logging could be started.
+/// Checks whether logging could be started.
 ///
 /// # Errors
-/// The filter is none.
+/// The filter is invalid.
 pub fn check(log: &Log) -> Result<(), FilterError> {
     filter(log).map(drop)
 }
 
-/// A word that is no level is a module to the library, and one that nothing logs under silences all.
+/// Reads the filter. The library takes a word that is not a level for a module, and a module under
+/// which nothing is logged would silence everything, so such words are refused.
 fn filter(log: &Log) -> Result<EnvFilter, FilterError> {
     let filter = EnvFilter::try_new(&log.filter)?;
     for directive in log.filter.split(',').map(str::trim).filter(|directive| !directive.contains(['[', ']', '{', '}', '"'])) {
@@ -93,15 +96,15 @@ fn filter(log: &Log) -> Result<EnvFilter, FilterError> {
 /// Starts logging; a second call changes nothing.
 ///
 /// # Errors
-/// The filter is none.
+/// The filter is invalid.
 pub fn start(log: &Log) -> Result<(), FilterError> {
     subscribe(log, None)
 }
 
-/// Starts logging, and what is exported. Must not be called on a thread of an asynchronous runtime.
+/// Starts logging and exports. Must not be called on a thread of an asynchronous runtime.
 ///
 /// # Errors
-/// The filter is none, or nothing can be exported as the settings ask.
+/// The filter is invalid, or nothing can be exported as the settings ask.
 pub fn begin(config: &Config) -> Result<Telemetry, StartError> {
     check(&config.log)?;
     let telemetry = Telemetry::new(config)?;
@@ -109,10 +112,11 @@ pub fn begin(config: &Config) -> Result<Telemetry, StartError> {
     Ok(telemetry)
 }
 
-/// Says whether telemetry could be exported, without asking the collector. Must not be called on a thread of an asynchronous runtime.
+/// Checks whether telemetry could be exported, without contacting the collector. Must not be called
+/// on a thread of an asynchronous runtime.
 ///
 /// # Errors
-/// A file that cannot be read, or settings that the library refuses.
+/// A file cannot be read, or the library refuses the settings.
 pub fn check_export(telemetry: &config::Telemetry) -> Result<(), ExportError> {
     telemetry.export().map_or(Ok(()), |export| collector::Collector::new(&export).map(drop))
 }
@@ -121,14 +125,14 @@ fn subscribe(log: &Log, telemetry: Option<&Telemetry>) -> Result<(), FilterError
     let filter = filter(log)?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
-    // It would say so on standard error, and panic because nobody reads that.
+    // The layer would report its own errors on standard error, and panic when nobody reads that.
     let lines = lines.log_internal_errors(false);
     let lines = match log.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
     let exported = telemetry.and_then(Telemetry::log_layer);
-    // An error means that a subscriber is there already.
+    // An error means that there is a subscriber already.
     let _ = tracing_subscriber::registry().with(filter).with(lines).with(exported).try_init();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the system says of this process.
+//! Reads the figures that the system has about this process.
 
 use crate::metrics::Sample;
 use crate::metrics::table;
@@ -10,13 +10,13 @@ fn seconds(time: TimeVal) -> f64 {
     time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6
 }
 
-/// A line of `/proc/self/status`, its number.
+/// Returns the number in the line `name` of `/proc/self/status`; `None` without such a line.
 fn number(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The figures; those that the system does not tell are left out.
+/// Returns the figures. Those that the system does not tell are left out.
 pub(super) fn samples() -> Vec<Sample> {
     let mut samples = Vec::new();
     if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {

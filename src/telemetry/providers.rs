@@ -1,4 +1,5 @@
-//! The OpenTelemetry SDK of the process: one resource, and what makes meters, spans and log records of it.
+//! The OpenTelemetry SDK of the process: one resource, and the providers of meters, spans and log
+//! records.
 
 use super::collector::{Collector, ExportError};
 use super::exporter::{Bounded, Counted};
@@ -25,17 +26,19 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Name of the process and of what it measures with.
+/// Name of the service and of the instrumentation scope.
 const NAME: &str = "verdmarc";
-/// Longest time that an end waits for the last export.
+/// Longest time that the end of the process waits for the last export.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
-/// What waits at most to be exported. More than [`Losses::admit`] lets in, so that nothing is dropped behind it.
+/// Size of the SDK's queue. It is larger than the number that [`Losses::admit`] lets in, so that
+/// the SDK drops nothing.
 const QUEUE: usize = super::losses::QUEUE + 1;
-/// Spans or log records in one export at most, and how long the first of them waits for others.
+/// Largest number of spans, or of log records, in one export.
 const BATCH: usize = 512;
+/// Longest time that the first item of an export waits for others.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Metrics, traces and logs of this process.
+/// The providers of metrics, traces and logs of this process.
 #[derive(Debug)]
 pub struct Telemetry {
     meters: SdkMeterProvider,
@@ -46,7 +49,7 @@ pub struct Telemetry {
     runtime: Option<Runtime>,
 }
 
-/// What tells this process from others.
+/// Returns the attributes that tell this process from others.
 fn resource(kafka: &Kafka, set: &ResourceAttributes) -> Resource {
     let ours = [
         KeyValue::new(semconv::SERVICE_NAME, NAME),
@@ -54,15 +57,17 @@ fn resource(kafka: &Kafka, set: &ResourceAttributes) -> Resource {
         KeyValue::new(semconv::SERVICE_INSTANCE_ID, Instance::of(kafka).name),
     ];
     let set = set.0.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
-    // The SDK's own detectors read the environment, which the settings have taken into account already.
+    // The detectors of the SDK read the environment, which the settings have already taken into
+    // account.
     Resource::builder_empty().with_schema_url(ours, semconv::SCHEMA_URL).with_attributes(set).build()
 }
 
 impl Telemetry {
-    /// Makes what the settings ask for. Must not be called on a thread of an asynchronous runtime.
+    /// Makes the providers that the settings ask for. Must not be called on a thread of an
+    /// asynchronous runtime.
     ///
     /// # Errors
-    /// A file of the settings that cannot be read, or settings that the library refuses.
+    /// A file of the settings cannot be read, or the library refuses the settings.
     pub fn new(config: &Config) -> Result<Self, ExportError> {
         let resource = resource(&config.kafka, &config.telemetry.resource);
         let losses = [Signal::Metrics, Signal::Traces, Signal::Logs].map(|signal| Arc::new(Losses::of(signal)));
@@ -89,27 +94,30 @@ impl Telemetry {
         Ok(Self { meters: meters.build(), registry, spans, logs, losses, runtime })
     }
 
-    /// Makes instruments.
+    /// Returns a meter, which makes instruments.
     pub fn meter(&self) -> Meter {
         self.meters.meter_with_scope(scope())
     }
 
-    /// Makes spans; none when no traces are exported. Every span that is begun is exported: the caller chooses.
+    /// Returns a tracer; `None` when no traces are exported. Every span that is begun is exported,
+    /// so the caller must choose.
     pub fn tracer(&self) -> Option<SdkTracer> {
         self.spans.as_ref().map(|spans| spans.tracer_with_scope(scope()))
     }
 
-    /// Has the figures of these roles and of the process exported, and shown by `/metrics`.
+    /// Exports the figures of these roles and of the process, and lets `/metrics` show them.
     pub fn measure(&self, roles: Roles) -> Scrapes {
         Scrapes { registry: self.registry.clone(), figures: super::meters::register(&self.meter(), roles, self.losses.clone()) }
     }
 
-    /// What became of each signal.
+    /// Returns the numbers of what became of each signal.
     pub fn losses(&self) -> &[Arc<Losses>; 3] {
         &self.losses
     }
 
-    /// Exports log records, ours and the client library's; none of what exports use themselves, which would go on for ever.
+    /// Returns a layer that exports log records of verdmarc and of the client library; `None` when
+    /// no logs are exported. Log records of the libraries that export are left out, because each
+    /// export would cause the next one.
     pub fn log_layer<S>(&self) -> Option<impl Layer<S> + use<S>>
     where
         S: Subscriber + for<'s> LookupSpan<'s>,
@@ -118,19 +126,19 @@ impl Telemetry {
         Some(OpenTelemetryTracingBridge::new(logs).with_filter(filter_fn(|metadata| is_exported(metadata.target()))))
     }
 
-    /// Exports what is left and ends, within some seconds whatever the collector does. Must not be called on a thread of an
-    /// asynchronous runtime.
+    /// Exports what is left and ends. This takes some seconds at most, whatever the collector does.
+    /// Must not be called on a thread of an asynchronous runtime.
     pub fn shutdown(self) {
         let (sender, ended) = mpsc::channel();
         let end = move || {
-            // Failures are counted and said by the exporters.
+            // The exporters count and log failures.
             let _ = self.spans.map(|spans| spans.shutdown_with_timeout(LAST_EXPORT));
             let _ = self.logs.map(|logs| logs.shutdown_with_timeout(LAST_EXPORT));
             let _ = self.meters.shutdown_with_timeout(LAST_EXPORT);
             if let Some(runtime) = self.runtime {
                 runtime.shutdown_background();
             }
-            // Nobody waits any more.
+            // An error means that nobody waits any longer.
             let _ = sender.send(());
         };
         let started = std::thread::Builder::new().name("last-export".to_owned()).spawn(end);
@@ -140,11 +148,11 @@ impl Telemetry {
     }
 }
 
-/// Under which names a record may be exported.
+/// Returns whether a log record with this target may be exported.
 fn is_exported(target: &str) -> bool {
     let is_below = |module: &str| target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-    // What exports say of themselves is for standard error: a collector that is away would get it when it is back, and who reads
-    // there could do nothing about it.
+    // Records about exports belong on standard error only. A collector that was away would get them
+    // when it is back, and their readers there could do nothing about them.
     let is_of_exports = is_below("verdmarc::telemetry");
     !is_of_exports && (["verdmarc", "librdkafka", "rdkafka"].into_iter().any(is_below) || target.starts_with("hickory"))
 }

@@ -1,11 +1,12 @@
-//! Which records are traced, decided before anything of a trace exists.
+//! Decides which records are traced, before anything of a trace is built.
 //!
 //! ```text
 //! traceparent, unless its flag is to be ignored ─► its flag ─┐
 //! otherwise ─► hash of topic, partition and offset < share ──┴─► wanted ─► token bucket ─► sampled
 //! ```
 //!
-//! The hash is of the record that first held the message, so that a retry and a repetition are decided alike, in every process.
+//! The hash is over the record that first held the message, so that a retry and a repetition are
+//! decided alike, in every process.
 
 use crate::config::{self, TraceParent};
 use crate::event::{Input, TraceContext};
@@ -13,29 +14,31 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use twox_hash::XxHash3_64;
 
-/// What is to be sampled.
+/// The settings of sampling.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// What the flag of a `traceparent` counts for.
+    /// The party that decides about a record with a `traceparent`.
     pub parent: TraceParent,
-    /// The share of records that are sampled without a flag, from 0 to 1.
+    /// The share of the records without such a flag that are sampled, from 0 to 1.
     pub ratio: f64,
-    /// Records that are sampled per second at most, whatever else decides.
+    /// Largest number of records that are sampled in a second, whatever else decides.
     pub per_second: u32,
 }
 
-/// Bits of a hash that are compared with the share: those that a fraction holds exactly.
+/// Number of bits of a hash that are compared with the share: as many as a floating-point fraction
+/// holds exactly.
 const BITS: u32 = f64::MANTISSA_DIGITS;
-/// How many numbers have so many bits.
+/// The number of values that this many bits can have.
 const NUMBERS: f64 = 9_007_199_254_740_992.0;
 
 impl Sampling {
-    /// What the settings ask for.
+    /// Takes the settings of sampling from the configuration.
     pub fn of(settings: &config::Telemetry) -> Self {
         Self { parent: settings.trace_parent, ratio: settings.trace_ratio.get(), per_second: settings.traces_per_second }
     }
 
-    /// Whether a record is to be sampled, apart from the limit per second. `first` is the record that first held the message.
+    /// Returns whether a record should be sampled, apart from the limit per second. `first` is the
+    /// record that first held the message.
     pub fn wants(&self, parent: Option<&TraceContext>, first: &Input) -> bool {
         match parent {
             Some(parent) if self.parent == TraceParent::Respect => parent.is_sampled(),
@@ -49,7 +52,7 @@ impl Sampling {
     }
 }
 
-/// The same on every machine and in every version.
+/// Returns a hash that is the same on every machine and in every version.
 fn hash(first: &Input) -> u64 {
     let topic = XxHash3_64::oneshot(first.topic.as_bytes());
     let mut place = [0; 12];
@@ -59,7 +62,7 @@ fn hash(first: &Input) -> u64 {
     XxHash3_64::oneshot_with_seed(topic, &place)
 }
 
-/// Room for what comes at once: as much as comes in a second.
+/// A token bucket that holds the tokens of one second.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     per_second: f64,
@@ -72,7 +75,8 @@ impl Bucket {
         Self { per_second: per_second.into(), tokens: per_second.into(), at: Duration::ZERO }
     }
 
-    /// Takes a token at a time on a clock that never goes back; false when there is none.
+    /// Takes a token at the time `now`, on a clock that never goes back. Returns false when there
+    /// is none.
     fn take(&mut self, now: Duration) -> bool {
         let came = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + came).min(self.per_second);
@@ -85,22 +89,22 @@ impl Bucket {
     }
 }
 
-/// Decides for every record of a process.
+/// Decides for every record of a process whether it is traced.
 #[derive(Debug)]
 pub struct Sampler {
     sampling: Sampling,
     started: Instant,
-    /// Touched only for records that are wanted.
+    /// The bucket is only used for records that are wanted.
     bucket: Mutex<Bucket>,
 }
 
 impl Sampler {
-    /// A sampler with a full bucket.
+    /// Returns a sampler with a full bucket.
     pub fn new(sampling: Sampling) -> Self {
         Self { sampling, started: Instant::now(), bucket: Mutex::new(Bucket::new(sampling.per_second)) }
     }
 
-    /// What is decided of a record now.
+    /// Decides whether a record is traced at this moment.
     pub fn decide(&self, parent: Option<&TraceContext>, first: &Input) -> Decision {
         if !self.sampling.wants(parent, first) {
             return Decision::NotWanted;
@@ -110,14 +114,14 @@ impl Sampler {
     }
 }
 
-/// What is decided of a record.
+/// The decision whether a record is traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It is traced.
+    /// The record is traced.
     Sampled,
-    /// It would be, but for the limit per second.
+    /// The record would be traced, but the limit per second is reached.
     Limited,
-    /// It is not.
+    /// The record is not traced.
     NotWanted,
 }
 
@@ -141,7 +145,8 @@ mod tests {
     #[test]
     fn the_flag_of_the_parent_decides_unless_it_is_to_be_ignored_and_then_the_share_does() {
         let cases = [
-            // flag of the parent, share, wanted when it is followed, wanted when it is ignored
+            // The columns: flag of the parent, share, wanted when the flag is followed, wanted when
+            // it is ignored.
             (None, 0.0, false, false),
             (None, 1.0, true, true),
             (Some(0), 0.0, false, false),

@@ -1,4 +1,4 @@
-//! What `/metrics` shows, in Prometheus' text format.
+//! Shows the metrics at `/metrics`, in the text format of Prometheus.
 
 use super::meters::Figures;
 use axum::extract::State;
@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use prometheus::{Registry, TextEncoder};
 use std::sync::Arc;
 
-/// What is shown, and what has it be of this moment.
+/// The registry of the metrics, with the figures that they show.
 #[derive(Clone)]
 pub struct Scrapes {
     pub(super) registry: Registry,
@@ -15,10 +15,10 @@ pub struct Scrapes {
 }
 
 impl Scrapes {
-    /// The text.
+    /// Returns the metrics as text, at this moment.
     ///
     /// # Errors
-    /// The library cannot write it.
+    /// The library cannot write the text.
     pub fn text(&self) -> Result<String, prometheus::Error> {
         self.figures.refresh();
         TextEncoder::new().encode_to_string(&self.registry.gather())

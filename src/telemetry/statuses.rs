@@ -1,7 +1,7 @@
-//! The roles of this process, as telemetry sees them.
+//! The statuses of the roles of this process, for telemetry.
 
 use crate::kafka::Status;
 use std::sync::Arc;
 
-/// What each role of the process does, by its name.
+/// The status of each role of the process, by the role's name.
 pub type Roles = Arc<Vec<(&'static str, Arc<Status>)>>;

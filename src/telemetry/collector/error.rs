@@ -1,28 +1,28 @@
-//! Why nothing can be exported.
+//! The error type of setting up exports.
 
 use std::path::PathBuf;
 
-/// Why nothing can be exported as the settings ask.
+/// The reason why nothing can be exported as the settings ask.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// A file of the settings cannot be read.
     #[error("telemetry.{setting}: cannot read {}: {reason}", path.display())]
     File {
-        /// The setting that names it.
+        /// The setting that names the file.
         setting: String,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
     /// A file of the settings does not hold what it should.
     #[error("telemetry.{setting}: {} {wrong}", path.display())]
     Content {
-        /// The setting that names it.
+        /// The setting that names the file.
         setting: String,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// A description of the fault, which continues a sentence that begins with the path.
         wrong: &'static str,
     },
     /// The library refuses the settings.

@@ -1,4 +1,5 @@
-//! gRPC, on a runtime of its own: a role that keeps its threads busy does not hold exports up, nor they the role.
+//! Exports over gRPC on a runtime of its own, so that a role that keeps its threads busy does not
+//! delay exports, nor exports the role.
 
 use super::error::{ExportError, refused};
 use super::headers::{headers, read};
@@ -8,7 +9,7 @@ use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
 use opentelemetry_otlp::{LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithTonicConfig};
 use tokio::runtime::{Builder, Runtime};
 
-/// Settings of calls.
+/// The settings of gRPC calls, with the runtime that makes them.
 pub(super) struct Calls {
     runtime: Runtime,
     fields: MetadataMap,
@@ -27,7 +28,8 @@ impl Calls {
         Ok(Self { runtime, fields: MetadataMap::from_headers(headers(export)?), tls })
     }
 
-    /// Connections belong to the runtime in which they are made.
+    /// Calls `make` within the runtime, because connections belong to the runtime in which they are
+    /// made.
     pub(super) fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
         let _guard = self.runtime.enter();
         make()
@@ -39,7 +41,8 @@ impl Calls {
 
     fn settled<B: WithTonicConfig + WithExportConfig>(&self, builder: B, export: &Export) -> B {
         let fields = self.fields.clone();
-        // The fields of the settings and no others: the library would have those of the environment win.
+        // Calls carry the fields of the settings and no others, because the library would let those
+        // of the environment take precedence.
         let builder = builder
             .with_protocol(Protocol::Grpc)
             .with_endpoint(export.endpoint.clone())

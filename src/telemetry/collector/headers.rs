@@ -1,4 +1,4 @@
-//! The header fields of the settings, and the files that the settings name.
+//! Reads the header fields of the settings, and the files that the settings name.
 
 use super::error::{ExportError, refused};
 use crate::config::Export;
@@ -10,7 +10,7 @@ pub(super) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, ExportError> {
     std::fs::read(path).map_err(|reason| ExportError::File { setting: setting.to_owned(), path: path.to_owned(), reason })
 }
 
-/// Header fields of the settings, those from files too.
+/// Returns the header fields of the settings, including those whose values are in files.
 pub(super) fn headers(export: &Export) -> Result<HeaderMap, ExportError> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &str| {

@@ -1,4 +1,4 @@
-//! The span of one message, from its evaluation to its commit.
+//! The span of one message, from the beginning of its processing to its commit.
 
 use super::context::{outgoing, remote};
 use super::names;
@@ -14,43 +14,44 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// A record that begins to be processed.
+/// A record whose processing begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'r> {
     /// The record.
     pub record: &'r Record,
     /// The consumer group that reads it.
     pub group: &'r str,
-    /// The number of the evaluation, from 1.
+    /// Number of the evaluation, counted from 1.
     pub attempt: u32,
-    /// When it began.
+    /// When the processing began.
     pub at: SystemTime,
 }
 
-/// What became of a message.
+/// The outcome of processing a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending<'e> {
-    /// It has a verdict: DMARC's status and, of a fail, the policy.
+    /// The message has a verdict: the status of DMARC, and for FAIL the policy.
     Judged {
         /// The status.
         status: &'static str,
         /// The policy.
         policy: Option<&'static str>,
     },
-    /// It went into the retry lane.
+    /// The message was written to a topic for retries.
     Retried,
-    /// It became a dead letter, with this reason.
+    /// The record became a dead letter for this reason.
     Refused(&'e str),
-    /// Its object could not be fetched; it is processed again.
+    /// The object could not be fetched; the message will be processed again.
     PutOff,
 }
 
-/// The span of a message. It ends with the commit of what the message came to; dropped before that it says so.
+/// The span of a message. It ends when the outputs of the message are committed. A span that is
+/// dropped before that has an event that says so.
 #[derive(Debug)]
 pub struct MessageSpan {
     tracer: SdkTracer,
     context: TraceContext,
-    /// In which its children are made.
+    /// The context in which child spans are made.
     children: Context,
     state: Mutex<State>,
 }
@@ -58,14 +59,14 @@ pub struct MessageSpan {
 #[derive(Debug)]
 struct State {
     span: Span,
-    /// When what is under way began: the wait for a batch, or the transaction.
+    /// When the present part began: the wait for a batch, or the transaction.
     since: SystemTime,
-    /// The message is processed again, or committed.
+    /// True when the message is committed, or will be processed again.
     has_ended: bool,
 }
 
 impl MessageSpan {
-    /// Begins. None when nothing is recorded any more.
+    /// Begins the span. Returns `None` when spans are not recorded any more.
     pub(super) fn begin(tracer: &SdkTracer, received: &Received<'_>, trace: &Trace) -> Option<Arc<Self>> {
         let Received { record, group, attempt, at } = *received;
         let mut attributes = vec![
@@ -82,7 +83,8 @@ impl MessageSpan {
             attributes.push(KeyValue::new(names::ATTEMPT, i64::from(attempt)));
         }
         let parent = trace.context().map_or_else(Context::new, |parent| {
-            // A state that cannot be read is still passed on in the records; the span goes without.
+            // A state that cannot be parsed is still passed on in records, but the span does not
+            // have it.
             let state = trace.state.as_deref().and_then(|state| TraceState::from_str(state).ok());
             Context::new().with_remote_span_context(remote(&parent, state.unwrap_or_default()))
         });
@@ -97,7 +99,8 @@ impl MessageSpan {
         Some(Arc::new(Self { tracer: tracer.clone(), context, children, state }))
     }
 
-    /// The context for records that are written because of this message: the same trace, with this span as the parent.
+    /// Returns the context for records that are written because of this message: the same trace,
+    /// with this span as the parent.
     pub fn context(&self) -> TraceContext {
         self.context
     }
@@ -107,13 +110,15 @@ impl MessageSpan {
         drop(self.child("fetch object", since));
     }
 
-    /// Begins to evaluate. In a box, so that those without a span do not have to keep room for one.
+    /// Begins the evaluation. The span is in a box, so that messages without a span do not reserve
+    /// memory for one.
     pub fn evaluating(&self) -> Box<Evaluating> {
         let span = self.child("evaluate", SystemTime::now());
         Box::new(Evaluating::of(self.tracer.clone(), span))
     }
 
-    /// Notes what became of the message, which now waits for its batch. One that was put off ends here.
+    /// Notes the outcome of the message, which then waits for its batch. The span of a message that
+    /// was put off ends here.
     pub fn ends(&self, ending: Ending<'_>) {
         let mut state = self.lock();
         state.since = SystemTime::now();
@@ -176,7 +181,8 @@ impl Drop for MessageSpan {
     fn drop(&mut self) {
         let mut state = self.lock();
         if !state.has_ended {
-            // Its partition was given up, or the role ended. The next owner processes the message again.
+            // The partition was revoked, or the role ended. The next owner processes the message
+            // again.
             state.span.add_event("left to the next owner", Vec::new());
         }
     }

@@ -1,14 +1,15 @@
-//! Traces: a span for each sampled message from its evaluation to its commit, and one for each report that tells of such messages.
+//! Makes traces: a span for each sampled message from its evaluation to its commit, and one for
+//! each report that counts such messages.
 //!
 //! ```text
 //! process mail.raw ─┬─ fetch object     where the message lies in an object store
 //!                   ├─ evaluate ── dns  for each question that is not answered from memory
 //!                   ├─ batch            from the verdict to the transaction that holds it
-//!                   └─ commit           from there to its end; one for each transaction, aborted ones too
+//!                   └─ commit           each transaction from there to its end, even if aborted
 //! send mail.reports                     links the first sampled failures of the report
 //! ```
 //!
-//! What is not sampled costs the decision and nothing else: no span is built for it.
+//! A message that is not sampled costs only the decision: no span is built for it.
 
 mod context;
 mod message;
@@ -39,17 +40,18 @@ struct Tracing {
 }
 
 impl Traces {
-    /// Traces of a tracer, which must record whatever it is given.
+    /// Returns traces that use this tracer, which must record every span.
     pub fn of(tracer: SdkTracer, sampling: Sampling) -> Self {
         Self(Some(Arc::new(Tracing { tracer, sampler: Sampler::new(sampling) })))
     }
 
-    /// Whether there are any.
+    /// Returns whether traces are on.
     pub fn are_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The span of a record that begins to be processed, if it is sampled. `first` is the record that first held the message.
+    /// Begins the span of a record whose processing begins; `None` when the record is not sampled.
+    /// `first` is the record that first held the message.
     pub fn message(&self, received: &Received<'_>, trace: &Trace, first: &Input) -> Option<Arc<MessageSpan>> {
         let Self(Some(tracing)) = self else { return None };
         let parent = trace.context();
@@ -60,7 +62,7 @@ impl Traces {
         if decision == Decision::Sampled { MessageSpan::begin(&tracing.tracer, received, trace) } else { None }
     }
 
-    /// The span of a report whose failures have these traces.
+    /// Begins the span of a report whose failures have these traces; `None` when traces are off.
     pub fn report(&self, report: &Report<'_>, links: &Links) -> Option<ReportSpan> {
         let Self(Some(tracing)) = self else { return None };
         ReportSpan::begin(&tracing.tracer, report, links)

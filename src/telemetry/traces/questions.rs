@@ -1,4 +1,4 @@
-//! A message that is being evaluated, and its questions to DNS, as spans.
+//! The spans of an evaluation and of its DNS questions.
 
 use super::names;
 use crate::dns::{Answer, Outcome, Question, RecordType, Resolver, Unanswered, suffix};
@@ -9,32 +9,33 @@ use opentelemetry_sdk::trace::{SdkTracer, Span};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A message that is being evaluated.
+/// The span of an evaluation, with the number of its questions.
 #[derive(Debug)]
 pub struct Evaluating {
     tracer: SdkTracer,
     span: Span,
-    /// In which the spans of its questions are made.
+    /// The context in which the spans of questions are made.
     questions: Context,
     asked: AtomicU32,
 }
 
-/// Questions of one message that have a span of their own; more are only counted.
+/// Largest number of questions of one message that have a span of their own; further ones are only
+/// counted.
 const MAX_QUESTIONS: u32 = 32;
 
 impl Evaluating {
-    /// An evaluation that has this span.
+    /// Returns the evaluation that has this span.
     pub(super) fn of(tracer: SdkTracer, span: Span) -> Self {
         let questions = Context::new().with_remote_span_context(span.span_context().clone());
         Self { tracer, span, questions, asked: AtomicU32::new(0) }
     }
 
-    /// A resolver whose questions are spans, unless they are answered from memory.
+    /// Returns a resolver whose questions have spans, unless they are answered from memory.
     pub fn asking<'e>(&'e self, resolver: &'e dyn Resolver) -> impl Resolver + 'e {
         Asking { resolver, evaluating: self }
     }
 
-    /// The span of a question that begins now.
+    /// Begins the span of a question; `None` when the message has had too many questions for that.
     fn question(&self, attributes: impl FnOnce() -> Vec<KeyValue>) -> Option<Span> {
         (self.asked.fetch_add(1, Ordering::Relaxed) < MAX_QUESTIONS).then(|| {
             let builder = SpanBuilder::from_name("dns").with_kind(SpanKind::Client).with_attributes(attributes());
@@ -49,7 +50,8 @@ impl Drop for Evaluating {
     }
 }
 
-/// Passes every question on; those that are not answered from memory become spans.
+/// A resolver that passes every question on, and makes spans for those that are not answered from
+/// memory.
 struct Asking<'e> {
     resolver: &'e dyn Resolver,
     evaluating: &'e Evaluating,
@@ -73,7 +75,8 @@ impl Resolver for Asking<'_> {
     }
 }
 
-/// A question that is open. Dropped, it was given up at the message's deadline.
+/// The span of a question that is open. When it is dropped, the question was given up at the
+/// message's deadline.
 struct Asked(Option<Span>);
 
 impl Asked {

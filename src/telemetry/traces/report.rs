@@ -1,4 +1,4 @@
-//! The span of a report, which links the messages that it tells of.
+//! The span of a report, which links the messages that the report counts.
 
 use super::context::{outgoing, remote};
 use super::names;
@@ -16,11 +16,11 @@ pub struct Report<'r> {
     pub topic: &'r str,
     /// The partition.
     pub partition: i32,
-    /// The report's id.
+    /// The id of the report.
     pub id: &'r str,
-    /// The domain that it is for.
+    /// The policy domain that the report is about.
     pub domain: &'r str,
-    /// Messages in it.
+    /// Number of messages in it.
     pub messages: u64,
 }
 
@@ -33,7 +33,8 @@ pub struct ReportSpan {
 }
 
 impl ReportSpan {
-    /// Begins a trace of its own: a report belongs to all of its messages alike. None when nothing is recorded any more.
+    /// Begins the span in a trace of its own, because a report belongs to all of its messages
+    /// alike. Returns `None` when spans are not recorded any more.
     pub(super) fn begin(tracer: &SdkTracer, report: &Report<'_>, links: &Links) -> Option<Self> {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let attributes = [
@@ -58,7 +59,7 @@ impl ReportSpan {
         Some(Self { span, has_ended: false, context })
     }
 
-    /// The context for the report's record.
+    /// Returns the context for the record of the report.
     pub fn context(&self) -> TraceContext {
         self.context
     }
@@ -68,7 +69,7 @@ impl ReportSpan {
         self.span.add_event("aborted", Vec::new());
     }
 
-    /// Ends: the transaction has committed.
+    /// Ends the span, because the transaction was committed.
     pub fn committed(mut self) {
         self.span.end();
         self.has_ended = true;
@@ -78,7 +79,7 @@ impl ReportSpan {
 impl Drop for ReportSpan {
     fn drop(&mut self) {
         if !self.has_ended {
-            // Its partition was given up, or the role ended. The next owner writes the report again.
+            // The partition was revoked, or the role ended. The next owner writes the report again.
             self.span.add_event("left to the next owner", Vec::new());
         }
     }

@@ -1,4 +1,4 @@
-//! The structure of spans, as an exporter sees them.
+//! Checks the structure of spans, as an exporter sees them.
 
 use super::*;
 use crate::config::TraceParent;
@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-/// Keeps what is exported.
+/// An exporter that keeps the spans.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Exported(Arc<Mutex<Vec<SpanData>>>);
 
@@ -26,7 +26,7 @@ impl SpanExporter for Exported {
 }
 
 impl Exported {
-    /// Traces that come here, with such a share of those that have no parent.
+    /// Returns traces that are exported here, with this share of those that have no parent.
     pub(crate) fn traces(&self, ratio: f64) -> Traces {
         Traces::of(self.provider().tracer("test"), Sampling { parent: TraceParent::Respect, ratio, per_second: 1_000 })
     }
@@ -35,7 +35,7 @@ impl Exported {
         SdkTracerProvider::builder().with_simple_exporter(self.clone()).build()
     }
 
-    /// What has ended so far.
+    /// Takes the spans that have ended so far.
     pub(crate) fn take(&self) -> Vec<SpanData> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -72,7 +72,7 @@ fn begin(traces: &Traces, trace: &Trace, attempt: u32) -> Option<Arc<MessageSpan
     traces.message(&received, trace, &input())
 }
 
-/// A time of the test.
+/// Returns a time of the test, so many seconds after its beginning.
 fn later(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000 + seconds)
 }
@@ -87,7 +87,8 @@ fn only<'s>(spans: &'s [SpanData], name: &str) -> &'s SpanData {
     named[0]
 }
 
-/// Answers by what the name begins with: from memory, in vain, never, or with a record.
+/// A resolver that answers by the beginning of the name: from memory, with a time-out, never, or
+/// with a record.
 struct Answers;
 
 impl Resolver for Answers {
