@@ -1,4 +1,4 @@
-//! What is counted of a record when its outputs are committed.
+//! Notes what to count for a record, and counts it when its outputs are committed.
 
 use super::counters::{DEAD_LETTERS, FAILURES_WRITTEN, REASONS, RETRIES, UNREPORTED, VERDICTS};
 use super::durations::{Histogram, record};
@@ -6,23 +6,24 @@ use crate::event::{DeadLetterReason, Reason};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Why a message that failed is in no report.
+/// The reason why a message that failed is in no report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreported {
-    /// It was evaluated too late.
+    /// The message was evaluated too late.
     Late,
     /// No report can name its client.
     NoClient,
-    /// Its verdict lacks what stands in a row.
+    /// The verdict lacks a fact that every row has.
     Incomplete,
 }
 
-/// What a record came to, as far as it is counted. It waits beside the outputs, and is counted once, however often they are written.
+/// The figures to count for a record. They wait beside the record's outputs. They are counted once,
+/// however often the outputs are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
     verdict: Option<u8>,
     dead_letter: Option<DeadLetterReason>,
-    /// Bit by bit.
+    /// One bit for each reason code.
     reasons: u64,
     failure: bool,
     retry: bool,
@@ -31,7 +32,8 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// A verdict of a message that arrived then: the status, and for FAIL the policy, as their words.
+    /// Counts a verdict of a message that arrived at `arrived`. Status and policy are given as
+    /// their words, the policy only for FAIL.
     pub fn verdict(status: &str, policy: Option<&str>, arrived: Timestamp) -> Self {
         let number = match (status, policy) {
             ("PASS", _) => 0,
@@ -44,7 +46,7 @@ impl Counted {
         Self { verdict: Some(number), arrived: Some(arrived), ..Self::default() }
     }
 
-    /// With these reason codes.
+    /// Counts these reason codes too.
     pub fn reasons(mut self, reasons: impl IntoIterator<Item = Reason>) -> Self {
         for reason in reasons {
             self.reasons |= 1 << reason as u32;
@@ -52,23 +54,23 @@ impl Counted {
         self
     }
 
-    /// With a failure event, or without one for a reason.
+    /// Counts a failure event if one was written, or else the reason why there is none.
     pub fn failure(mut self, written: bool, unreported: Option<Unreported>) -> Self {
         (self.failure, self.unreported) = (written, unreported);
         self
     }
 
-    /// A dead letter.
+    /// Counts a dead letter.
     pub fn dead_letter(reason: DeadLetterReason) -> Self {
         Self { dead_letter: Some(reason), ..Self::default() }
     }
 
-    /// A retry.
+    /// Counts a retry.
     pub fn retry() -> Self {
         Self { retry: true, ..Self::default() }
     }
 
-    /// Counts it: its outputs were committed at `now`.
+    /// Adds everything to the counters. The outputs were committed at `now`.
     pub fn commit(&self, now: Timestamp) {
         if let Some(verdict) = self.verdict {
             VERDICTS.add(usize::from(verdict));

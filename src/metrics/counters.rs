@@ -1,10 +1,10 @@
-//! Figures of the process that are counted in atomics: no lock, no allocation.
+//! Counts figures of the process in atomics, without locks or allocations.
 
 use super::sample::{Sample, by_label};
 use super::table;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// A sum for each value of a label, or one.
+/// A sum for each value of a label, or a single sum.
 #[derive(Debug)]
 pub struct Counter<const N: usize>([AtomicU64; N]);
 
@@ -13,25 +13,25 @@ impl<const N: usize> Counter<N> {
         Self([const { AtomicU64::new(0) }; N])
     }
 
-    /// Counts one of the value with this number in the label's set.
+    /// Counts one for the value with this index in the label's set.
     pub fn add(&self, index: usize) {
         if let Some(sum) = self.0.get(index) {
             sum.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The sums.
+    /// Returns the sums.
     pub fn sums(&self) -> [u64; N] {
         std::array::from_fn(|index| self.0.get(index).map_or(0, |sum| sum.load(Ordering::Relaxed)))
     }
 }
 
-/// What there is now.
+/// A number of things that exist at the moment.
 #[derive(Debug)]
 pub struct Gauge(AtomicI64);
 
 impl Gauge {
-    /// One more, until the guard is dropped.
+    /// Counts one more, until the guard is dropped.
     pub fn enter(&'static self) -> Inside {
         self.0.fetch_add(1, Ordering::Relaxed);
         Inside(self)
@@ -42,7 +42,7 @@ impl Gauge {
     }
 }
 
-/// One that is counted by a [`Gauge`].
+/// One thing that a [`Gauge`] counts.
 #[derive(Debug)]
 pub struct Inside(&'static Gauge);
 
@@ -52,32 +52,32 @@ impl Drop for Inside {
     }
 }
 
-/// PASS, GRAY, PROCESSING_FAILED, and FAIL with each policy.
+/// Number of verdicts: PASS, GRAY, PROCESSING_FAILED, and FAIL with each policy.
 pub static VERDICTS: Counter<6> = Counter::new();
-/// By reason code.
+/// Number of verdicts by reason code.
 pub static REASONS: Counter<64> = Counter::new();
-/// By reason code.
+/// Number of dead letters by reason code.
 pub static DEAD_LETTERS: Counter<64> = Counter::new();
-/// Retries written.
+/// Number of retries that were written.
 pub static RETRIES: Counter<1> = Counter::new();
-/// Failure events written.
+/// Number of failure events that were written.
 pub static FAILURES_WRITTEN: Counter<1> = Counter::new();
-/// Messages in no report, by reason.
+/// Number of messages in no report, by reason.
 pub static UNREPORTED: Counter<3> = Counter::new();
-/// DNS questions by outcome.
+/// Number of DNS questions by outcome.
 pub static DNS_QUESTIONS: Counter<9> = Counter::new();
-/// DNS questions by where their answer came from.
+/// Number of DNS questions by the source of their answer.
 pub static DNS_CACHE: Counter<3> = Counter::new();
-/// Claim checks by outcome.
+/// Number of claim checks by outcome.
 pub static CLAIM_CHECKS: Counter<3> = Counter::new();
-/// Messages that were to be traced, by decision.
+/// Number of messages that should be traced, by decision.
 pub static TRACES: Counter<2> = Counter::new();
-/// DNS questions that a server was asked.
+/// Number of DNS questions that wait for the answer of a server.
 pub static DNS_IN_FLIGHT: Gauge = Gauge(AtomicI64::new(0));
-/// DNS questions that wait for a place.
+/// Number of DNS questions that wait for a place.
 pub static DNS_WAITING: Gauge = Gauge(AtomicI64::new(0));
 
-/// Status and policy of each of [`VERDICTS`].
+/// Status and policy that belong to each sum of [`VERDICTS`].
 const OF_VERDICTS: [(&str, &str); 6] = [
     ("PASS", "not_failed"),
     ("GRAY", "not_failed"),
@@ -87,7 +87,7 @@ const OF_VERDICTS: [(&str, &str); 6] = [
     ("FAIL", "reject"),
 ];
 
-/// All figures of this file.
+/// Returns all figures of this file.
 pub fn samples() -> Vec<Sample> {
     let verdicts = OF_VERDICTS.into_iter().zip(VERDICTS.sums());
     let mut samples: Vec<Sample> = verdicts

@@ -1,4 +1,4 @@
-//! Distributions of a few durations. Nothing is recorded until somebody wants to see them.
+//! Records the distributions of a few durations. Nothing is recorded until [`start`] is called.
 
 use super::table::{self, Kind, Metric};
 use opentelemetry::KeyValue;
@@ -6,24 +6,24 @@ use opentelemetry::metrics::Meter;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Bounds in seconds: from a cached evaluation to a window's restore.
+/// Bounds of the buckets in seconds, from a cached evaluation to the restore of a window.
 const BOUNDS: [f64; 16] =
     [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
 
-/// A distribution.
+/// A distribution of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Histogram {
-    /// Evaluation of a message.
+    /// Duration of the evaluation of a message.
     Process,
-    /// Arrival to commit.
+    /// Time from arrival to commit.
     Latency,
-    /// A DNS question.
+    /// Duration of a DNS question.
     Dns,
-    /// A batch.
+    /// Duration of a batch.
     Batch,
-    /// A transaction.
+    /// Duration of a transaction.
     Transaction,
-    /// A restore.
+    /// Duration of a restore.
     Restore,
 }
 
@@ -42,15 +42,15 @@ impl Histogram {
     }
 }
 
-/// The instruments.
+/// The instruments of all distributions.
 pub struct Durations {
     histograms: [opentelemetry::metrics::Histogram<f64>; 6],
-    /// Of the evaluation, whose labels never change.
+    /// The labels of an evaluation, which never change.
     process: [KeyValue; 2],
 }
 
 impl Durations {
-    /// The instruments of a meter.
+    /// Makes the instruments with a meter.
     pub fn of(meter: &Meter) -> Self {
         let histograms = Histogram::ALL.map(|histogram| {
             let Metric { name, help, unit, kind, .. } = *histogram.metric();
@@ -72,19 +72,20 @@ impl Durations {
 
 static DURATIONS: OnceLock<Durations> = OnceLock::new();
 
-/// From now on durations are recorded; a second call changes nothing.
+/// Starts recording durations. A second call changes nothing.
 pub fn start(meter: &Meter) {
     DURATIONS.get_or_init(|| Durations::of(meter));
 }
 
-/// Records a duration, if anybody wants to see it.
+/// Records a duration, if recording was started.
 pub fn record(histogram: Histogram, duration: Duration) {
     if let Some(durations) = DURATIONS.get() {
         durations.record(histogram, duration, &[]);
     }
 }
 
-/// Records a duration with labels, if anybody wants to see it. It allocates: for what happens once a batch.
+/// Records a duration with labels, if recording was started. It allocates, so it is for events that
+/// happen once per batch.
 pub fn record_with(histogram: Histogram, duration: Duration, labels: &[(&'static str, &'static str)]) {
     if let Some(durations) = DURATIONS.get() {
         let labels: Vec<KeyValue> = labels.iter().map(|(name, value)| KeyValue::new(*name, *value)).collect();

@@ -1,31 +1,32 @@
-//! Labels: each has a closed set of values, never a domain, an address or anything else that a sender writes.
+//! The labels of metrics. Each has a closed set of values, never a domain, an address or anything
+//! else that a sender writes.
 
 use crate::event::{DeadLetterReason, Reason};
 
-/// A label and what it may say.
+/// A label with the values that it may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Label {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Its values.
+    /// The values.
     pub values: Values,
 }
 
-/// A closed set.
+/// A closed set of values.
 #[derive(Debug, Clone, Copy)]
 pub enum Values {
-    /// These.
+    /// The values in this list.
     Listed(&'static [&'static str]),
     /// The reason codes of verdicts.
     Reasons,
     /// The reason codes of dead letters.
     DeadLetterReasons,
-    /// The version of the process, of which there is one.
+    /// The version of the process, which is the only value.
     Version,
 }
 
 impl Values {
-    /// All of them.
+    /// Returns all values.
     pub fn all(self) -> Vec<&'static str> {
         match self {
             Self::Listed(values) => values.to_vec(),
@@ -40,41 +41,41 @@ const fn listed(name: &'static str, values: &'static [&'static str]) -> Label {
     Label { name, values: Values::Listed(values) }
 }
 
-/// The role's pipeline.
+/// The pipeline of a role.
 pub const ROLE: Label = listed("role", &["verdict", "verdict-retries", "aggregate"]);
 /// The DMARC verdict.
 pub const STATUS: Label = listed("status", &["PASS", "FAIL", "GRAY", "PROCESSING_FAILED"]);
-/// What the owner of the author domain asks for where DMARC failed.
+/// The policy of the domain owner where DMARC failed.
 pub const POLICY: Label = listed("policy", &["not_failed", "none", "quarantine", "reject"]);
-/// Why a verdict is what it is.
+/// The reason for a verdict.
 pub const REASON: Label = Label { name: "reason", values: Values::Reasons };
-/// Why a record became a dead letter.
+/// The reason why a record became a dead letter.
 pub const DEAD_LETTER: Label = Label { name: "reason", values: Values::DeadLetterReasons };
-/// Why a message is in no report.
+/// The reason why a message is in no report.
 pub const UNREPORTED: Label = listed("reason", &["late", "no_client", "incomplete"]);
-/// How a transaction ended.
+/// The outcome of a transaction.
 pub const TRANSACTION: Label = listed("outcome", &["committed", "aborted", "failed"]);
-/// Why a transaction was aborted.
+/// The reason why a transaction was aborted.
 pub const ABORT: Label =
     listed("reason", &["partition_revoked", "topic_changed", "topic_unconfirmed", "record_too_large", "membership", "error"]);
-/// What a partition waits for, if anything.
+/// The state of a partition.
 pub const PARTITION: Label = listed("state", &["starting", "reading", "paused"]);
-/// How far a record that is held has come.
+/// The progress of a record that is held.
 pub const HELD: Label = listed("state", &["pending", "done"]);
-/// What a budget is for.
+/// The quantity that a budget limits.
 pub const BUDGET: Label = listed("of", &["records", "bytes"]);
-/// State of a connection.
+/// The state of a connection.
 pub const CONNECTION: Label = listed("state", &["up", "connecting", "down"]);
-/// Part of the requests that took no longer.
+/// The statistic of the request latency.
 pub const LATENCY: Label = listed("statistic", &["p50", "p99", "max"]);
-/// What came of a DNS question.
+/// The outcome of a DNS question.
 pub const DNS: Label =
     listed("outcome", &["records", "no_data", "nx_domain", "invalid", "timeout", "serv_fail", "refused", "network", "deadline"]);
-/// Where an answer came from.
+/// The source of an answer.
 pub const CACHE: Label = listed("result", &["hit", "joined", "miss"]);
-/// What came of a reference to a message that lies elsewhere.
+/// The outcome of a reference to a message in an object store.
 pub const CLAIM_CHECK: Label = listed("outcome", &["fetched", "refused", "unavailable"]);
-/// What contradicted itself.
+/// The bookkeeping that contradicted itself.
 pub const SENTINEL: Label = listed(
     "sentinel",
     &[
@@ -85,19 +86,19 @@ pub const SENTINEL: Label = listed(
         "output_without_offset",
     ],
 );
-/// What is exported.
+/// The kind of telemetry.
 pub const SIGNAL: Label = listed("signal", &["metrics", "traces", "logs"]);
-/// Of which things may be dropped.
+/// The kind of telemetry of which items may be dropped.
 pub const DROPPED: Label = listed("signal", &["traces", "logs"]);
-/// Whether a message that was to be traced is.
+/// The decision about a message that should be traced.
 pub const TRACE: Label = listed("decision", &["sampled", "limited"]);
-/// How an export ended.
+/// The outcome of an export.
 pub const EXPORT: Label = listed("outcome", &["exported", "failed"]);
 /// The version of verdmarc.
 pub const VERSION: Label = Label { name: "version", values: Values::Version };
-/// Who used the CPU.
+/// The user of the CPU: the program or the system.
 pub const CPU: Label = listed("cpu.mode", &["user", "system"]);
 /// The messaging system.
 pub const MESSAGING_SYSTEM: Label = listed("messaging.system", &["kafka"]);
-/// What is done with a message.
+/// The operation on a message.
 pub const MESSAGING_OPERATION: Label = listed("messaging.operation.name", &["process"]);

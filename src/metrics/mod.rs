@@ -1,7 +1,8 @@
-//! What is measured: one table of all metrics, the figures that are counted, and where others read them.
+//! Counts and measures: one table of all metrics, the figures that are counted, and the functions
+//! by which others read them.
 //!
-//! Nothing here knows Kafka, mail or an exporter: whoever counts calls [`Counter::add`] or [`Duration::record`], and `telemetry` shows
-//! what the [table](table) lists.
+//! Nothing here depends on Kafka, mail or an exporter. A caller counts with [`Counter::add`] or
+//! [`record`], and `telemetry` shows the metrics of the [table](table).
 
 mod counted;
 mod counters;

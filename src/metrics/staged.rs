@@ -1,6 +1,7 @@
-//! Sums that are shown when what they count is committed.
+//! Holds sums back until the records that they count are committed.
 
-/// Sums of a type of which all fields are staged together, so that none can be shown before its commit.
+/// Sums of a type whose fields are all staged together, so that none can be shown before its
+/// commit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Staged<T> {
     now: T,
@@ -9,29 +10,29 @@ pub struct Staged<T> {
 }
 
 impl<T: Copy> Staged<T> {
-    /// What is counted.
+    /// Returns the sums to count in.
     pub fn count(&mut self) -> &mut T {
         &mut self.now
     }
 
-    /// A batch is cut: it holds what was counted up to here.
+    /// Notes that a batch was cut, which holds everything that was counted so far.
     pub fn cut(&mut self) {
         self.cut = self.now;
     }
 
-    /// The batch is committed.
+    /// Notes that the batch was committed.
     pub fn commit(&mut self) {
         self.committed = self.cut;
     }
 
-    /// Counts what became known by the commit itself.
+    /// Counts facts that became known only by the commit.
     pub fn committed_too(&mut self, count: impl Fn(&mut T)) {
         for sums in [&mut self.now, &mut self.cut, &mut self.committed] {
             count(sums);
         }
     }
 
-    /// What is committed.
+    /// Returns the sums of everything that was committed.
     pub fn committed(&self) -> &T {
         &self.committed
     }

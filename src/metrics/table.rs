@@ -1,24 +1,25 @@
-//! The table of all metrics. From it come the instruments, what `/metrics` prints and docs/metrics.md.
+//! The table of all metrics. The instruments, the output of `/metrics` and docs/metrics.md come
+//! from it.
 
 use super::labels::{self, Label};
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A sum since the process started.
     Counter,
-    /// The same with a fraction.
+    /// A sum with a fraction since the process started.
     CounterF,
-    /// What there is now.
+    /// A number at the moment.
     Gauge,
-    /// The same with a fraction.
+    /// A number with a fraction at the moment.
     GaugeF,
     /// A distribution.
     Histogram,
 }
 
 impl Kind {
-    /// The word of Prometheus.
+    /// Returns the word of Prometheus for the kind.
     pub fn word(self) -> &'static str {
         match self {
             Self::Counter | Self::CounterF => "counter",
@@ -28,31 +29,32 @@ impl Kind {
     }
 }
 
-/// When something is counted.
+/// The moment at which something is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// When it happens.
+    /// It is counted when it happens.
     Seen,
-    /// When the transaction that holds it is committed: what is done again after an abort or a crash is counted once.
+    /// It is counted when the transaction that holds it is committed. Work that is repeated after
+    /// an abort or a crash is counted once.
     Committed,
 }
 
 /// One metric.
 #[derive(Debug)]
 pub struct Metric {
-    /// Its name in OpenTelemetry.
+    /// The name in OpenTelemetry.
     pub name: &'static str,
-    /// Its name in Prometheus, which follows from that, the unit and the kind.
+    /// The name in Prometheus, which follows from that name, the unit and the kind.
     pub prometheus: &'static str,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// The unit, as UCUM writes it; braces hold a word for what is counted.
+    /// The unit, as UCUM writes it. Braces hold a word for the things that are counted.
     pub unit: &'static str,
-    /// Its labels.
+    /// The labels.
     pub labels: &'static [Label],
-    /// When something is counted.
+    /// The moment at which something is counted.
     pub when: When,
-    /// What it says, by itself.
+    /// The help text, which can be understood alone.
     pub help: &'static str,
 }
 
@@ -72,7 +74,7 @@ macro_rules! metrics {
             };
         )+
 
-        /// All of them, in the order of the documentation.
+        /// All metrics, in the order of the documentation.
         pub static ALL: &[&Metric] = &[$(&$constant),+];
     };
 }
