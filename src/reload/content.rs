@@ -1,7 +1,8 @@
-//! Whether a file holds something else than before.
+//! Finds out whether the content of a file differs from before.
 //!
-//! Kubernetes mounts a volume as symbolic links into a directory that it replaces as a whole. Each look begins at the path that the
-//! settings name, and what is found there counts, not which file it is.
+//! Kubernetes mounts a volume as symbolic links into a directory that it replaces as a whole. Each
+//! look begins at the path that the settings name. The content that is found there counts, not the
+//! identity of the file.
 
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, Metadata};
@@ -9,10 +10,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// What a path led to.
+/// The content that a path led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Content {
-    /// Which file, and when it was written last; none for a directory.
+    /// The identity of the file, and the time when it was last written; `None` for a directory.
     file: Option<Version>,
     digest: [u8; 32],
 }
@@ -37,10 +38,10 @@ impl Version {
 }
 
 impl Content {
-    /// What stands at a path now. A file that was not written since `before` is not read again.
+    /// Reads the content at a path. A file that was not written since `before` is not read again.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The path cannot be read.
     pub(super) fn at(path: &Path, before: Option<&Self>) -> io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         if metadata.is_dir() {
@@ -53,7 +54,7 @@ impl Content {
         }
     }
 
-    /// Whether both hold the same, whichever file it is.
+    /// Returns whether both hold the same content, even in different files.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
@@ -65,7 +66,8 @@ fn digest(path: &Path) -> io::Result<[u8; 32]> {
     Ok(digest.finalize().into())
 }
 
-/// Names and content of the files in a directory, such as one of authorities.
+/// Returns a digest over the names and contents of the files in a directory, such as a directory of
+/// certificate authorities.
 fn directory(path: &Path) -> io::Result<[u8; 32]> {
     let paths: io::Result<Vec<PathBuf>> = path.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths: Vec<PathBuf> = paths?.into_iter().filter(|path| path.is_file()).collect();
@@ -99,7 +101,7 @@ mod tests {
         assert!(!changed(&path, &mut content));
         std::fs::write(&path, "two").unwrap();
         assert!(changed(&path, &mut content));
-        // An editor writes another file and gives it the name.
+        // An editor writes another file and gives it the name of the old one.
         std::fs::write(directory.path().join("new"), "three").unwrap();
         std::fs::rename(directory.path().join("new"), &path).unwrap();
         assert!(changed(&path, &mut content));

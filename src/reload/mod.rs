@@ -1,13 +1,15 @@
-//! Files that change while roles run.
+//! Watches files that change while roles run, and reloads them or asks for a new process.
 //!
 //! ```text
 //! zone                      ─► read again, and in force at once
-//! settings, files of Kafka  ─► checked as at a start ─┬─► valid: finish, end with exit code 0, be started again (`reload.exit`)
-//!                                                     └─► not valid: an error in the log, and everything goes on
+//! settings, files of Kafka  ─► checked as at a start
+//!   ─┬─► valid: finish, end with exit code 0, be started again (`reload.exit`)
+//!    └─► not valid: an error in the log, and nothing else changes
 //! ```
 //!
-//! A client of Kafka reads its secrets and certificates when it is made, and a pipeline cannot be given other settings while it runs, so
-//! both need a new process. What would keep that process from starting never ends this one.
+//! A client of Kafka reads its secrets and certificates when it is created, and a pipeline cannot
+//! get other settings while it runs, so both need a new process. A change with which that process
+//! could not start never ends this one.
 
 mod content;
 
@@ -32,14 +34,14 @@ const FILES: [&str; 9] = [
     "sasl.oauthbearer.assertion.file",
 ];
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Purpose {
-    /// The settings.
+    /// The file holds the settings.
     Settings,
-    /// A property of librdkafka.
+    /// The file belongs to a property of librdkafka.
     Kafka(String),
-    /// `dns.zone`.
+    /// The file is the zone that `dns.zone` names.
     Zone,
 }
 
@@ -53,28 +55,28 @@ impl std::fmt::Display for Purpose {
     }
 }
 
-/// A file that is looked at.
+/// A file that is watched.
 #[derive(Debug)]
 struct Watched {
     path: PathBuf,
     purpose: Purpose,
     content: Option<Content>,
-    /// It could not be read when it was looked at last.
+    /// True when the file could not be read at the last look.
     is_missing: bool,
 }
 
-/// What comes of a changed file.
+/// The consequence of a changed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Taken {
-    /// Nothing is to be done.
+    /// There is nothing to do.
     Same,
-    /// It is in force.
+    /// The new content is in force.
     Reloaded,
-    /// It takes a new process.
+    /// The new content needs a new process.
     NeedsStart,
 }
 
-/// The files of a process, as they are in force.
+/// The files that a process uses, with the content that is in force.
 pub struct Files {
     source: Source,
     config: Config,
@@ -83,20 +85,21 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files that these settings, read from `source`, name. `zone` is the one that `dns.zone` names, if a role asks it.
+    /// Returns the files that these settings, read from `source`, name. `zone` is the zone that
+    /// `dns.zone` names, if a role uses it.
     pub fn new(source: Source, config: Config, zone: Option<Arc<SharedZone>>) -> Self {
         let mut watched: Vec<Watched> = named(&source, &config, zone.is_some())
             .into_iter()
             .map(|(path, purpose)| Watched { path, purpose, content: None, is_missing: false })
             .collect();
-        // The settings were read before: what changed since then shows at the first look.
+        // The settings were read before this point, so a change since then shows at the first look.
         for file in watched.iter_mut().filter(|file| file.purpose != Purpose::Settings) {
             file.content = Content::at(&file.path, None).ok();
         }
         Self { source, config, zone, watched }
     }
 
-    /// Looks at every file. True when one has changed so that it takes a new process.
+    /// Looks at every file. Returns true when a change needs a new process.
     fn look(&mut self) -> bool {
         let changed: Vec<(PathBuf, Purpose)> = self.watched.iter_mut().filter_map(Watched::look).collect();
         let mut needs_start = false;
@@ -123,7 +126,7 @@ impl Files {
         needs_start
     }
 
-    /// Takes up what a file says now, or finds out whether a new process could.
+    /// Reloads a changed file, or finds out whether a new process could start with it.
     fn take(&self, path: &Path, purpose: &Purpose) -> Result<Taken, String> {
         let failed = |error: &dyn std::error::Error| error.to_string();
         match purpose {
@@ -153,7 +156,8 @@ impl Files {
 }
 
 impl Watched {
-    /// Looks at the file; whether it has changed. One that cannot be read has not: a volume may be about to be swapped.
+    /// Looks at the file. Returns its path and purpose when it has changed. A file that cannot be
+    /// read counts as unchanged, because a volume may be about to be swapped.
     fn look(&mut self) -> Option<(PathBuf, Purpose)> {
         match Content::at(&self.path, self.content.as_ref()) {
             Ok(now) => {
@@ -173,28 +177,29 @@ impl Watched {
     }
 }
 
-/// The files that settings name, the one that they stand in first.
+/// Returns the files that settings name, beginning with the file of the settings themselves.
 fn named(source: &Source, config: &Config, zone: bool) -> Vec<(PathBuf, Purpose)> {
     let Kafka { properties, property_files, .. } = &config.kafka;
     let settings = source.file.iter().map(|path| (path.clone(), Purpose::Settings));
     let secrets = property_files.0.iter().map(|(property, path)| (path.clone(), Purpose::Kafka(property.clone())));
     let located = FILES.iter().filter_map(|property| {
         let path = properties.0.get(*property)?;
-        // librdkafka's word for asking the system.
+        // With this word librdkafka searches the system for certificates.
         (path != "probe").then(|| (PathBuf::from(path), Purpose::Kafka((*property).to_owned())))
     });
     let zone = config.dns.zone.iter().filter(|_| zone).map(|path| (path.clone(), Purpose::Zone));
     settings.chain(secrets).chain(located).chain(zone).collect()
 }
 
-/// Looks at the files until a stop is requested, and requests one when a change takes a new process and `reload.exit` allows it.
+/// Looks at the files until a stop is requested. It requests a stop when a change needs a new
+/// process and `reload.exit` allows it.
 pub async fn watch(mut files: Files, stop: Stop) {
     let interval = Duration::from_millis(files.config.reload.interval_ms);
     if files.watched.is_empty() || interval.is_zero() {
         return;
     }
     while !stop.is_requested() {
-        // A file system that hangs holds up nobody but this.
+        // A file system that hangs delays nothing but this thread.
         let looked = tokio::task::spawn_blocking(move || (files.look(), files)).await;
         let Ok((needs_start, same)) = looked else { return };
         files = same;
