@@ -1,13 +1,17 @@
-//! Claim check: messages that lie in an object store, with a reference in the record (`ce_dataref`).
+//! Fetches messages that lie in an object store, with a reference in the record (`ce_dataref`): the
+//! claim-check pattern.
 //!
 //! ```text
-//! DataRef ─► below an allowed prefix? ─► size (no byte is read yet) ─► room in memory ─► bytes ─► checksum ─► Message
+//! DataRef ─► below an allowed prefix? ─► size (no byte is read yet) ─► room in memory
+//!         ─► bytes ─► checksum ─► Message
 //! ```
 //!
-//! Two things can go wrong, and they end differently. What the producer did wrong is a [`Refusal`], and the record a dead letter.
-//! Storage that does not answer, or not us, is [`Unfetched::Unavailable`]: the message is there, the record waits.
+//! Two kinds of failure end differently. A mistake of the producer is a [`Refusal`], and the record
+//! becomes a dead letter. Storage that does not answer, or denies access, is
+//! [`Unfetched::Unavailable`]: the message exists, and the record waits.
 //!
-//! Credentials come from where the stores' own tools take them: `AWS_ACCESS_KEY_ID` and its like, web identity, the instance.
+//! Credentials come from the places where the stores' own tools find them: `AWS_ACCESS_KEY_ID` and
+//! similar variables, web identity, or the instance.
 
 mod object;
 mod stores;
@@ -30,7 +34,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A store could not be set up.
+/// The error for a store that could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up the store of {root}: {reason}; check [claim_check] and the store's environment variables")]
 pub struct SetUp {
@@ -38,7 +42,8 @@ pub struct SetUp {
     reason: String,
 }
 
-/// The objects that may be fetched, one client a store. It has no `Debug`: a client's shows credentials.
+/// The objects that may be fetched, with one client per store. The type has no `Debug`, because
+/// that of a client shows credentials.
 pub struct ClaimChecks {
     prefixes: Vec<Prefix>,
     stores: HashMap<Root, Arc<dyn ObjectStore>>,
@@ -48,22 +53,23 @@ pub struct ClaimChecks {
     all_room: u32,
 }
 
-/// What one place in [`ClaimChecks::room`] stands for.
+/// Bytes of memory for which one permit of [`ClaimChecks::room`] stands.
 const PLACE: usize = 1 << 10;
 
 impl ClaimChecks {
-    /// Clients for the stores of the allowed prefixes, with the credentials of this process's environment. No message is larger
-    /// than `max_bytes`.
+    /// Makes clients for the stores of the allowed prefixes, with the credentials in this process's
+    /// environment. No message is larger than `max_bytes`.
     ///
     /// # Errors
-    /// A client that cannot be made from its settings. Whether a store answers is seen when an object is asked for.
+    /// A client cannot be made from its settings. Whether a store answers shows only when an object
+    /// is fetched.
     pub fn new(settings: &config::ClaimCheck, max_bytes: usize) -> Result<Self, SetUp> {
         let text =
             |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self::with_environment(settings, max_bytes, &std::env::vars_os().filter_map(text).collect::<Vec<_>>())
     }
 
-    /// The same with other environment variables.
+    /// Does the same with other environment variables.
     pub fn with_environment(
         settings: &config::ClaimCheck,
         max_bytes: usize,
@@ -88,7 +94,7 @@ impl ClaimChecks {
         })
     }
 
-    /// The message of a record: its own bytes, or those that it refers to.
+    /// Returns the message of a record: its own bytes, or those that it refers to.
     ///
     /// # Errors
     /// Only for a reference: see [`ClaimChecks::fetch`].
@@ -107,12 +113,12 @@ impl ClaimChecks {
         }
     }
 
-    /// The bytes that `reference` speaks of, within the time that is set. Waiting for room in memory does not count: that is
-    /// nothing the storage could do about.
+    /// Fetches the bytes of `reference` within the configured time. Waiting for room in memory does
+    /// not count, because it is not the fault of the storage.
     ///
     /// # Errors
-    /// [`Unfetched::Refused`] for what lies outside the prefixes, is missing, empty or too large, or has another checksum;
-    /// [`Unfetched::Unavailable`] for everything else.
+    /// [`Unfetched::Refused`] for an object that lies outside the prefixes, is missing, empty or
+    /// too large, or has another checksum; [`Unfetched::Unavailable`] for everything else.
     pub async fn fetch(&self, reference: &DataRef) -> Result<Fetched, Unfetched> {
         let url = || reference.location.to_string();
         let holding: Vec<&Prefix> = self.prefixes.iter().filter(|prefix| prefix.holds(&reference.location)).collect();
@@ -145,7 +151,7 @@ impl ClaimChecks {
         tokio::time::timeout(left, work).await.map_err(|_| late())?
     }
 
-    /// Room for an object; one that is larger than all of it gets all.
+    /// Waits for room for an object. An object that is larger than all the room gets all of it.
     async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Unfetched> {
         let places = u32::try_from(bytes.div_ceil(PLACE as u64)).unwrap_or(u32::MAX).min(self.all_room);
         let place = self.room.clone().acquire_many_owned(places).await;
@@ -168,12 +174,12 @@ impl Deref for Fetched {
     }
 }
 
-/// The bytes of a message, wherever they came from.
+/// The bytes of a message, from the record or from a store.
 #[derive(Debug)]
 pub enum Message<'b> {
-    /// They stood in the record.
+    /// The bytes stand in the record.
     Inline(&'b [u8]),
-    /// They lay in a store.
+    /// The bytes were fetched from a store.
     Fetched(Fetched),
 }
 

@@ -1,4 +1,4 @@
-//! One object: found and measured first, read then.
+//! Finds one object and its size first, and reads it after that.
 
 use super::unfetched::Unfetched;
 use crate::event::raw::Refusal;
@@ -10,18 +10,19 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// An object that is there.
+/// An object that exists.
 pub(super) struct Object<'a> {
     store: &'a dyn ObjectStore,
     location: &'a Location,
     path: Path,
     size: u64,
-    /// The real path of a file: no part of it was a link when it was looked at.
+    /// The real path of a file. No part of it was a link when it was resolved.
     real: Option<PathBuf>,
 }
 
 impl<'a> Object<'a> {
-    /// Asks for the size of the object at `location`, which the prefixes hold by its name.
+    /// Asks for the size of the object at `location`. The caller has checked by its name that it
+    /// lies below `prefixes`.
     pub(super) async fn find(
         store: &'a Arc<dyn ObjectStore>,
         location: &'a Location,
@@ -44,12 +45,13 @@ impl<'a> Object<'a> {
         Ok(Self { store: &**store, location, path, size, real })
     }
 
-    /// Its bytes when it was found.
+    /// Returns the size in bytes that the object had when it was found.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Its bytes: as many as it had when it was found, whatever is sent now.
+    /// Reads exactly as many bytes as the object had when it was found. It is an error when the
+    /// store sends more or fewer.
     pub(super) async fn read(&self) -> Result<Vec<u8>, Unfetched> {
         let failed = |error: Error| unfetched(self.location, &error);
         let changed = || Unfetched::Unavailable(format!("{} changed while it was read", self.location));
@@ -72,7 +74,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The real path of a regular file below the real path of one of the prefixes.
+/// Returns the real path of a regular file that lies below the real path of one of the prefixes.
 async fn resolve(location: &Location, prefixes: &[&Prefix]) -> Result<PathBuf, Unfetched> {
     let absolute = |key: String| PathBuf::from(format!("/{key}"));
     let (path, below) = (absolute(location.key()), prefixes.iter().map(|prefix| absolute(prefix.key())).collect::<Vec<_>>());
@@ -80,7 +82,7 @@ async fn resolve(location: &Location, prefixes: &[&Prefix]) -> Result<PathBuf, U
     let looked = tokio::task::spawn_blocking(move || {
         let mut roots = Vec::with_capacity(below.len());
         for root in below {
-            // A directory that is not there is a disk that is not there.
+            // A directory that does not exist means that its disk is not mounted.
             let real = root.canonicalize();
             roots.push(real.map_err(|error| Unfetched::Unavailable(format!("directory {}: {error}", root.display())))?);
         }
@@ -88,7 +90,7 @@ async fn resolve(location: &Location, prefixes: &[&Prefix]) -> Result<PathBuf, U
         if !roots.iter().any(|root| real.starts_with(root)) {
             return Err(Unfetched::Refused(Refusal::ClaimPrefix { url }));
         }
-        // Opening a pipe would wait for its writer.
+        // Only a regular file is opened, because opening a pipe would wait for its writer.
         match real.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(real),
             Ok(_) => Err(Unfetched::Refused(Refusal::ClaimMissing { url })),
@@ -107,7 +109,8 @@ fn file_error(url: &str, error: &std::io::Error) -> Unfetched {
     }
 }
 
-/// Whether an open file is the one at `real`: a link could have taken the place of a directory since it was looked at.
+/// Returns whether an open file is the one at `real`. A link could have taken the place of a
+/// directory since the path was resolved.
 #[cfg(target_os = "linux")]
 fn is_at(file: &std::fs::File, real: &std::path::Path) -> bool {
     use std::os::fd::AsRawFd as _;
@@ -123,7 +126,8 @@ fn unusable(location: &Location, reason: String) -> Unfetched {
     Unfetched::Refused(Refusal::ClaimReference { given: location.to_string(), reason })
 }
 
-/// Whether the store of files never reads this name, which is told apart from a store that does not answer by nothing else.
+/// Returns whether the store of files never reads this name. Its error for such a name cannot be
+/// told from that of a store that does not answer.
 fn is_reserved(path: &Path) -> bool {
     let suffix = path.filename().and_then(|name| name.split_once('#')).map_or("", |(_, suffix)| suffix);
     !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit())
@@ -136,7 +140,8 @@ fn unfetched(location: &Location, error: &Error) -> Unfetched {
     }
 }
 
-/// What a store said, without the document that it may have sent, which repeats the request's signature.
+/// Returns the text of a store's error without the document that the store may have sent, which
+/// repeats the signature of the request.
 pub(super) fn brief(error: &Error) -> String {
     let text = error.to_string();
     let words = text.split(['<', '{', '\n']).next().unwrap_or_default().trim_end_matches([' ', ':']);

@@ -1,4 +1,4 @@
-//! Clients of object stores.
+//! Makes the clients of object stores.
 
 use crate::config::ClaimCheck;
 use crate::location::{Root, Scheme};
@@ -8,7 +8,7 @@ use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, RetryConfig
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A client for the store at `root`. It opens connections only when it is used.
+/// Returns a client for the store at `root`. It opens connections only when it is used.
 pub(super) fn connect(root: &Root, settings: &ClaimCheck, variables: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, Error> {
     match root.scheme {
         Scheme::File => Ok(Arc::new(LocalFileSystem::new())),
@@ -73,21 +73,23 @@ fn left_out(root: &Root, feature: &str) -> Error {
     Error::NotImplemented { operation: root.to_string(), implementer: format!("a build without --features {feature}") }
 }
 
-// Shares of the time for one object, in eighths. The last try starts after at most five and a pause of one and fails within two,
-// so that what the store said is known in time.
+// Shares of the time for one object, in eighths. The last attempt starts after at most five shares
+// and a pause of one, and fails within two, so that the answer of the store is known in time.
 const EIGHTHS: u32 = 8;
 const READ: u32 = 2;
 const PAUSE: u32 = 1;
 const TRIES: u32 = 5;
 
-/// A server that falls silent is tried again while there is time.
+/// Returns the options of a client, which ends the wait for a silent server early enough for
+/// another attempt.
 fn client(settings: &ClaimCheck) -> ClientOptions {
     let all = Duration::from_millis(settings.timeout_ms);
     let read = all * READ / EIGHTHS;
     ClientOptions::new().with_timeout(all).with_connect_timeout(read).with_read_timeout(read)
 }
 
-/// The time bounds the tries, not their number: after a tenth of a second, then ever later.
+/// Returns the settings of attempts. The time limits them, not their number: the first pause is a
+/// tenth of a second, and each further one is longer.
 fn retries(settings: &ClaimCheck) -> RetryConfig {
     let all = Duration::from_millis(settings.timeout_ms);
     let max_backoff = all * PAUSE / EIGHTHS;

@@ -32,7 +32,8 @@ fn code(result: Result<Fetched, Unfetched>) -> &'static str {
     }
 }
 
-/// `mail/` is allowed; it holds messages and links to everywhere, and secrets lie around it.
+/// Makes a spool. Prefix `mail/` is allowed. It holds messages and links to everywhere, and secrets
+/// lie around it.
 fn spool() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -123,7 +124,7 @@ fn a_file_that_another_took_the_place_of_is_noticed() {
     assert!(matches!(&found, Err(Unfetched::Unavailable(reason)) if reason.contains("changed")), "{found:?}");
 }
 
-/// Claims over a store in memory that holds one object.
+/// Returns claims on a store in memory that holds one object.
 fn in_memory(max_bytes: usize, budget_bytes: usize, object: &'static [u8]) -> ClaimChecks {
     let settings = config::ClaimCheck { budget_bytes, ..settings(&["s3://mail/in/"]) };
     let mut claims = ClaimChecks::with_environment(&settings, max_bytes, &[]).unwrap();
@@ -188,7 +189,7 @@ proptest! {
             1..5,
         ),
     ) {
-        // Unlike a static it is removed in the end.
+        // Unlike a static, a thread-local directory is removed in the end.
         thread_local!(static SPOOL: tempfile::TempDir = spool());
         let at = |below: &str| SPOOL.with(|spool| spool_url(spool.path(), below));
         let claims = ClaimChecks::new(&settings(&[&at("mail/")]), 1000).unwrap();

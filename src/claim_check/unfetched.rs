@@ -1,14 +1,15 @@
-//! Why there is no message.
+//! The error type of fetching a message.
 
 use crate::event::raw::Refusal;
 
-/// Why there is no message.
+/// The reason why a message could not be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfetched {
-    /// The producer's contract is broken: a dead letter, and no other try.
+    /// The producer broke its contract: the record becomes a dead letter, without another attempt.
     #[error("{0}")]
     Refused(Refusal),
-    /// The storage does not answer, or refuses us: the partition pauses, and the same is tried again.
+    /// The storage does not answer or denies access: the partition pauses, and the same record is
+    /// tried again.
     #[error("{0}")]
     Unavailable(String),
 }
