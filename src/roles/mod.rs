@@ -1,6 +1,7 @@
 //! Runs the roles of `verdmarc run`, one in each file, on pipelines of [`crate::kafka`].
 
 pub mod aggregate;
+mod judge;
 mod prediction;
 mod report_spans;
 mod retry;

@@ -4,10 +4,11 @@
 use super::identity::Identity;
 use super::macros::{DomainSpec, Values, reverse_name};
 use super::record::{Directive, DualCidr, Mechanism, Qualifier, has_version, parse_record};
+use super::stop::Stop;
 use super::trace::Trace;
 use crate::auth::cause::SpfCause;
 use crate::config::Limits;
-use crate::detail::{Detail, quoted};
+use crate::detail::quoted;
 use crate::dns::{Answer, Outcome, Purpose, QueryName, Question, Record as DnsRecord, RecordType, Session, Unanswered};
 use futures::future::{BoxFuture, join_all};
 use ipnet::IpNet;
@@ -30,39 +31,6 @@ pub(super) enum Found {
     Matched { qualifier: Qualifier, mechanism: String, permissive: bool },
     /// No mechanism matched.
     NothingMatched,
-}
-
-/// The end of the whole evaluation by a permerror, a temperror, or something unknown.
-#[derive(Debug)]
-pub(super) struct Stop {
-    pub(super) cause: SpfCause,
-    /// The domain that caused the end.
-    pub(super) at: QueryName,
-    /// The text that says what exactly is wrong, if that is known at once.
-    pub(super) detail: Option<Detail>,
-}
-
-impl Stop {
-    fn because(cause: SpfCause, at: &QueryName, detail: impl std::fmt::Display) -> Self {
-        Self { detail: Some(Detail::new(detail)), ..Self::new(cause, at) }
-    }
-
-    fn new(cause: SpfCause, at: &QueryName) -> Self {
-        Self { cause, at: at.clone(), detail: None }
-    }
-
-    /// Returns the stop for a failed or unusable answer.
-    ///
-    /// Returns `None` for records and for definite negative answers (A44).
-    fn for_answer(answer: &Answer, at: &QueryName) -> Option<Self> {
-        let cause = match answer.outcome {
-            Outcome::Records(_) | Outcome::NoData | Outcome::NxDomain => return None,
-            Outcome::TempError(Unanswered::Budget) => SpfCause::QueryBudget,
-            Outcome::TempError(_) => SpfCause::DnsUnanswered,
-            Outcome::Invalid => SpfCause::InvalidAnswer,
-        };
-        Some(Self::new(cause, at))
-    }
 }
 
 /// The outcome of matching a mechanism.

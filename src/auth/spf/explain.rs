@@ -3,7 +3,8 @@
 //! The evaluation that ended kept no notes, because nearly all mail does without them.
 //! It runs once more over the same answers, which the session holds, and notes its steps.
 
-use super::evaluate::{Evaluation, Stop};
+use super::evaluate::Evaluation;
+use super::stop::Stop;
 use super::trace::{Term, Trace};
 use crate::auth::cause::SpfCause;
 use crate::detail::{Detail, escaped};

@@ -14,6 +14,7 @@ mod explain;
 mod identity;
 mod macros;
 mod record;
+mod stop;
 mod trace;
 
 pub use identity::Identity;

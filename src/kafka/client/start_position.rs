@@ -36,31 +36,18 @@ pub(crate) enum Start {
     At(i64),
     /// The group has committed nothing. This is the position of the group that
     /// read the topic before.
-    TakenOver {
-        position: i64,
-    },
+    TakenOver { position: i64 },
     /// The beginning of the log, because nothing is committed.
     Beginning,
     /// The committed position is one of another topic of the same name.
-    Anew {
-        position: i64,
-    },
+    Anew { position: i64 },
     /// Records from the committed position on were deleted, up to `first`.
-    Deleted {
-        position: i64,
-        first: i64,
-    },
+    Deleted { position: i64, first: i64 },
     /// The committed position is beyond the end of the log, which is the same log: it was cut off.
-    CutOff {
-        position: i64,
-        end: i64,
-    },
+    CutOff { position: i64, end: i64 },
     /// The committed position is beyond the end of a log that may be another one,
     /// because ids are not known.
-    Unknown {
-        position: i64,
-        end: i64,
-    },
+    Unknown { position: i64, end: i64 },
 }
 
 /// The start of an assigned partition, for its owner.

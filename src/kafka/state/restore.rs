@@ -39,7 +39,16 @@ pub(crate) struct Job {
     pub(crate) lease: LeaseWatch,
 }
 
-type Restored = Result<Box<dyn PartitionState>, Error>;
+type Restored = Result<Box<dyn PartitionState>, Unrestored>;
+
+/// The reason for which a partition has no state.
+#[derive(Debug)]
+pub(crate) enum Unrestored {
+    /// The state does not belong to the position that the group had when it was asked.
+    Misfit(Error),
+    /// The state cannot be read.
+    Failed(Error),
+}
 
 /// The threads that restore states. A job whose lease is over has no answer.
 pub(crate) type Restores = Background<Job, (Job, Restored)>;
@@ -84,12 +93,12 @@ struct Worker {
 enum Ended {
     /// The partition is not assigned to this process any more.
     Unwanted,
-    Failed(Error),
+    Unrestored(Unrestored),
 }
 
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
-        Self::Failed(error)
+        Self::Unrestored(Unrestored::Failed(error))
     }
 }
 
@@ -98,7 +107,7 @@ impl Worker {
         let state = match self.restore(&job) {
             Ok(state) => Ok(state),
             Err(Ended::Unwanted) => return None,
-            Err(Ended::Failed(error)) => Err(error),
+            Err(Ended::Unrestored(why)) => Err(why),
         };
         Some((job, state))
     }
@@ -115,8 +124,8 @@ impl Worker {
         if number != 0 && !state.knows_partitions() {
             self.read(job, 0, &mut |key, value| state.take_of_first(key, value))?;
         }
-        let failed = |reason| Error::State { partition: number, reason };
-        let state = state.finish(job.committed, job.log).map_err(failed)?;
+        let misfit = |reason| Ended::Unrestored(Unrestored::Misfit(Error::State { partition: number, reason }));
+        let state = state.finish(job.committed, job.log).map_err(misfit)?;
         record(Histogram::Restore, begun.elapsed());
         Ok(state)
     }

@@ -15,7 +15,7 @@
 use super::contract::{Applied, PartitionState, Stateful};
 use super::log_end::{Asked, LogEnds, log_ends};
 use super::progress::RestoreProgress;
-use super::restore::{Job, Restores, restores};
+use super::restore::{Job, Restores, Unrestored, restores};
 use crate::config::Kafka;
 use crate::event::{Output, Record};
 use crate::kafka::base::error::Error;
@@ -38,7 +38,7 @@ pub(crate) struct States {
     restores: Restores,
     /// The partitions whose last restore failed, each with the committed position that the
     /// state had to belong to.
-    failed: BTreeMap<Partition, Option<i64>>,
+    misfits: BTreeMap<Partition, Option<i64>>,
     ends: LogEnds,
 }
 
@@ -91,7 +91,7 @@ impl States {
     }
 
     pub(crate) fn of(restores: Restores, ends: LogEnds) -> Self {
-        Self { stepped: None, restores, failed: BTreeMap::new(), ends }
+        Self { stepped: None, restores, misfits: BTreeMap::new(), ends }
     }
 
     /// Asks the restore threads for the state of a partition whose position is known.
@@ -133,15 +133,15 @@ impl States {
         }
         let state = match state {
             Ok(state) => state,
-            // Another process may have had the partition since its position was asked for, and this
-            // process has yet to learn of that.
-            Err(error @ Error::State { .. }) if self.failed.insert(partition.clone(), committed) != Some(committed) => {
+            // Others may have had the partition since its position was asked, and this process
+            // learns of that only when it next polls.
+            Err(Unrestored::Misfit(error)) if self.misfits.insert(partition.clone(), committed) != Some(committed) => {
                 tracing::warn!(%error, "the position is asked once more");
                 return Ok(Some(Restored::Doubtful(partition, generation)));
             }
-            Err(error) => return Err(error),
+            Err(Unrestored::Misfit(error) | Unrestored::Failed(error)) => return Err(error),
         };
-        self.failed.remove(&partition);
+        self.misfits.remove(&partition);
         let stated = Stated { state, start: committed, asked: None, in_flight: false };
         let start = committed.map_or(Start::Beginning, Start::At);
         Ok(Some(Restored::Ready(Answer { partition, generation, start, log }, stated)))

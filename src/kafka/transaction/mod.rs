@@ -16,6 +16,7 @@ pub(crate) mod abort;
 pub(crate) mod batch;
 pub(crate) mod delivery;
 pub(crate) mod membership;
+mod refused_topic;
 pub(crate) mod retry;
 mod session;
 pub(crate) mod watchdog;

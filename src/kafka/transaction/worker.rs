@@ -4,16 +4,16 @@ use super::abort::{Abort, Cause, Oversized, TransactionFailure};
 use super::batch::{AbortRequest, Batch, Ended, Order};
 use super::delivery::{InFlight, Progress, Sending};
 use super::membership::Membership;
+use super::refused_topic::naming;
 use super::retry::{CALL, Retry};
 use super::session::Session;
 use crate::event::Output;
 use crate::kafka::base::error::{Error, is_fenced, is_passing};
-use crate::kafka::base::log;
 use crate::kafka::client::log_id::{Confirmation, Confirmed, LogIds};
 use crate::kafka::client::rebootstrap::SILENCE;
 use crate::kafka::testing::failpoint::{self, Mutant};
 use crate::metrics::{Histogram, record_with};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -51,31 +51,6 @@ enum Pace {
     Together,
     /// Each record after the one before it was acknowledged, which shows which one is refused.
     OneByOne,
-}
-
-/// The longest time after a failure in which librdkafka's line about a refused topic may come.
-const LINE: Duration = Duration::from_millis(300);
-
-/// Returns a failure that names the topic that may not be written, because the failure
-/// of the transaction as a whole does not name it. Returns the outcome as it is when
-/// there is no such topic.
-fn naming(outcome: Ended) -> Ended {
-    let waits = match &outcome {
-        Ended::Failed(Error::Transaction(_)) => LINE,
-        Ended::Aborted(abort) if !abort.wanted => Duration::ZERO,
-        _ => return outcome,
-    };
-    let until = Instant::now() + waits;
-    loop {
-        if let Some(topic) = log::refused_topic() {
-            let reason = KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed);
-            return Ended::Failed(Error::Produce { topic, reason });
-        }
-        if Instant::now() >= until {
-            return outcome;
-        }
-        std::thread::sleep(LOOK);
-    }
 }
 
 impl Worker {

@@ -19,7 +19,7 @@ use crate::kafka::pipeline::dispatch::Begun;
 use crate::kafka::pipeline::handling::Phase;
 use crate::kafka::pipeline::port::{GroupConsumer, TransactionPort};
 use crate::kafka::state::contract::PartitionState;
-use crate::kafka::state::restore::Job;
+use crate::kafka::state::restore::{Job, Unrestored};
 use crate::kafka::state::states::States;
 use crate::kafka::transaction::batch::{Batch, Ended};
 use crate::metrics::Counted;
@@ -197,7 +197,7 @@ pub(super) struct Process {
     /// Questions without an answer.
     open: Vec<Question>,
     jobs: mpsc::Receiver<Job>,
-    states: mpsc::Sender<(Job, Result<Box<dyn PartitionState>, Error>)>,
+    states: mpsc::Sender<(Job, Result<Box<dyn PartitionState>, Unrestored>)>,
     to_restore: Vec<Job>,
     work: UnboundedReceiver<Vec<Work>>,
     completions: Completions,

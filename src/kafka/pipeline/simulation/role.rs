@@ -7,6 +7,7 @@ use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::Partition;
 use crate::kafka::pipeline::contract::Role;
 use crate::kafka::state::contract::{Applied, PartitionState};
+use crate::kafka::state::restore::Unrestored;
 use crate::metrics::Counted;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
@@ -57,11 +58,11 @@ impl Count {
         cluster: &Mutex<Cluster>,
         partition: &Partition,
         committed: Option<i64>,
-    ) -> Result<Box<dyn PartitionState>, Error> {
+    ) -> Result<Box<dyn PartitionState>, Unrestored> {
         let (count, marker) = cluster.lock().unwrap().counts.get(partition).copied().unwrap_or_default();
         if marker != committed.unwrap_or_default() {
             let reason = format!("the marker {marker} is not the position {committed:?} of the group");
-            return Err(Error::State { partition: partition.number, reason });
+            return Err(Unrestored::Misfit(Error::State { partition: partition.number, reason }));
         }
         Ok(Box::new(Self { topic: partition.topic.clone(), partition: partition.number, count, written: count }))
     }
