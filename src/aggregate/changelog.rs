@@ -29,7 +29,7 @@ const VERSION: u8 = 1;
 
 /// The content of a record of the changelog.
 #[derive(Debug)]
-pub(super) enum Entry<'a> {
+pub(super) enum ChangelogRecord<'a> {
     Row(RowValue<'a>),
     Group(Id, About),
     GroupGone(Id),
@@ -117,12 +117,12 @@ pub fn forgotten_window(topic: &Arc<str>, partition: i32, window: Window, now: i
 /// Reads a marker from its record; `None` when the record is something else.
 pub fn read_marker(key: &[u8], value: Option<&[u8]>) -> Option<Marker> {
     match read(key, value) {
-        Ok(Entry::Marker(marker)) => Some(marker),
+        Ok(ChangelogRecord::Marker(marker)) => Some(marker),
         _ => None,
     }
 }
 
-pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<Entry<'a>, Foreign> {
+pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<ChangelogRecord<'a>, Foreign> {
     let foreign = |why: &str| Foreign(why.to_owned());
     let [VERSION, kind, rest @ ..] = key else { return Err(foreign("its key has an unknown version")) };
     let value = match value {
@@ -137,14 +137,14 @@ pub(super) fn read<'a>(key: &[u8], value: Option<&'a [u8]>) -> Result<Entry<'a>,
         _ => Err(foreign("its key is too short")),
     };
     match (kind, value) {
-        (b'r', Some(value)) => postcard::from_bytes(value).map(Entry::Row).map_err(broken),
-        (b'r', None) => Ok(Entry::Nothing),
-        (b'g', Some(value)) => Ok(Entry::Group(id()?, postcard::from_bytes(value).map_err(broken)?)),
-        (b'g', None) => Ok(Entry::GroupGone(id()?)),
-        (b'w', Some(value)) => Ok(Entry::Window(window()?, postcard::from_bytes(value).map_err(broken)?)),
-        (b'w', None) => Ok(Entry::WindowGone(window()?)),
-        (b'p', Some(value)) => marker_of(value).map(Entry::Marker).map_err(broken),
-        (b'l', Some(value)) => postcard::from_bytes(value).map(Entry::Layout).map_err(broken),
+        (b'r', Some(value)) => postcard::from_bytes(value).map(ChangelogRecord::Row).map_err(broken),
+        (b'r', None) => Ok(ChangelogRecord::Nothing),
+        (b'g', Some(value)) => Ok(ChangelogRecord::Group(id()?, postcard::from_bytes(value).map_err(broken)?)),
+        (b'g', None) => Ok(ChangelogRecord::GroupGone(id()?)),
+        (b'w', Some(value)) => Ok(ChangelogRecord::Window(window()?, postcard::from_bytes(value).map_err(broken)?)),
+        (b'w', None) => Ok(ChangelogRecord::WindowGone(window()?)),
+        (b'p', Some(value)) => marker_of(value).map(ChangelogRecord::Marker).map_err(broken),
+        (b'l', Some(value)) => postcard::from_bytes(value).map(ChangelogRecord::Layout).map_err(broken),
         _ => Err(foreign("its kind is unknown")),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::changelog::{self, Changelog, Progress, Sums};
 use super::group::Group;
-use super::id::{Place, row_id};
+use super::id::{ReportOrder, row_id};
 use super::links::{Linked, Links};
 use super::outputs::Destination;
 use super::row::{Canonical, Key};
@@ -39,7 +39,7 @@ pub(super) struct Closing {
 }
 
 /// A row's place in its report, and its index in its group.
-type Sorted = (Place, usize);
+type Sorted = (ReportOrder, usize);
 
 /// The progress after a step, which takes effect when the step's outputs are committed.
 #[derive(Debug)]
@@ -222,7 +222,7 @@ impl Writing<'_> {
         let some = rows.get(..RECORDS.min(rows.len())).unwrap_or_default();
         self.progress.sums.no_reporting_address +=
             some.iter().filter_map(|(_, index)| group.rows.get(*index)).map(|(_, count)| count).sum::<u64>();
-        self.progress.within = Some((group.id, 0, Place::default()));
+        self.progress.within = Some((group.id, 0, ReportOrder::default()));
         some.len()
     }
 
@@ -240,7 +240,7 @@ impl Writing<'_> {
         sums.reports += 1;
         sums.rows += made.rows as u64;
         sums.messages += made.messages;
-        self.progress.within = Some((group.id, part + 1, Place::default()));
+        self.progress.within = Some((group.id, part + 1, ReportOrder::default()));
         self.report_bytes += made.bytes.len();
         if let Some(links) = &group.links {
             self.linked.push(Linked { output: self.outputs.len(), links: Links::clone(links) });

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 pub(super) type Id = [u8; 16];
 
 /// The place of a row in its report: first by its source, then by its hash.
-pub(super) type Place = ([u8; 16], Id);
+pub(super) type ReportOrder = ([u8; 16], Id);
 
 /// Returns the hash of a group, over the facts that tell it from every other group.
 pub(super) fn group_id(about: &About) -> Id {

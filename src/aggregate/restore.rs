@@ -1,7 +1,7 @@
 //! Restores the state of a partition from the records of its changelog.
 
 use super::about::About;
-use super::changelog::{self, Entry, Foreign, Marker, WindowValue};
+use super::changelog::{self, ChangelogRecord, Foreign, Marker, WindowValue};
 use super::closing::Closing;
 use super::group::{Group, Rows};
 use super::id::Id;
@@ -112,20 +112,20 @@ impl Restore {
     /// The record is not one that this version knows.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Foreign> {
         match changelog::read(key, value)? {
-            Entry::Row(value) => self.groups.entry(value.group).or_default().rows.put(&value.row, value.count),
-            Entry::Group(id, about) => self.groups.entry(id).or_default().about = Some(about),
-            Entry::GroupGone(id) => {
+            ChangelogRecord::Row(value) => self.groups.entry(value.group).or_default().rows.put(&value.row, value.count),
+            ChangelogRecord::Group(id, about) => self.groups.entry(id).or_default().about = Some(about),
+            ChangelogRecord::GroupGone(id) => {
                 self.groups.remove(&id);
             }
-            Entry::Window(window, value) => {
+            ChangelogRecord::Window(window, value) => {
                 self.windows.insert(window, value);
             }
-            Entry::WindowGone(window) => {
+            ChangelogRecord::WindowGone(window) => {
                 self.windows.remove(&window);
             }
-            Entry::Marker(marker) => self.marker = Some(marker),
-            Entry::Layout(partitions) => self.layout = Some(partitions),
-            Entry::Nothing => {}
+            ChangelogRecord::Marker(marker) => self.marker = Some(marker),
+            ChangelogRecord::Layout(partitions) => self.layout = Some(partitions),
+            ChangelogRecord::Nothing => {}
         }
         Ok(())
     }
@@ -142,8 +142,8 @@ impl Restore {
     /// The record is not one that this version knows.
     pub fn take_of_first(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Foreign> {
         match changelog::read(key, value)? {
-            Entry::Marker(marker) => self.layout = self.layout.or(Some(marker.partitions)),
-            Entry::Layout(partitions) => self.layout = Some(partitions),
+            ChangelogRecord::Marker(marker) => self.layout = self.layout.or(Some(marker.partitions)),
+            ChangelogRecord::Layout(partitions) => self.layout = Some(partitions),
             _ => {}
         }
         Ok(())

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// The place of a group in the state.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct GroupKey {
     window: Window,
     generation: u32,
     /// The index within the generation.
@@ -34,9 +34,9 @@ struct Place {
 #[derive(Debug, Default)]
 struct Changes {
     /// Rows, each by its group and its index in the group.
-    rows: Vec<(Place, usize)>,
+    rows: Vec<(GroupKey, usize)>,
     /// Groups whose description changed.
-    abouts: Vec<Place>,
+    abouts: Vec<GroupKey>,
     frozen: Vec<Window>,
     /// Estimated bytes of the rows.
     bytes: usize,
@@ -114,7 +114,7 @@ impl State {
         let open = self.windows.entry(window).or_default();
         let generation = open.generation;
         let entry = open.groups.entry((event.policy_domain.clone(), policy_hash(&event.policy_hash)));
-        let place = Place { window, generation, index: entry.index() };
+        let place = GroupKey { window, generation, index: entry.index() };
         let group = entry.or_insert_with(|| {
             let about = About::of(event, window, generation);
             let id = group_id(&about);

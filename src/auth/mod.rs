@@ -7,11 +7,11 @@
 //! | `dkim/` | RFC 6376, 8301, 8463 |
 //! | `arc` | RFC 8617 |
 //! | `dmarc/` | RFC 9989: record, discovery, alignment, decision |
-//! | `kept` | records that were read before |
+//! | `parse_cache` | records that were read before |
 
 pub mod arc;
 pub mod cause;
 pub mod dkim;
 pub mod dmarc;
-mod kept;
+mod parse_cache;
 pub mod spf;

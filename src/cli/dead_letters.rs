@@ -3,7 +3,7 @@
 use super::{Exit, Failure, Settings};
 use crate::config::Config;
 use crate::event::Record;
-use crate::event::redrive::{Entry, Letter, Place};
+use crate::event::redrive::{DeadLetterEntry, Letter, RecordId};
 use crate::kafka::command::CommandError;
 use crate::kafka::dead_letters::{self, Fate, Filter, Listed, Note, Redrive, SkipError, Target, Unfit};
 use crate::kafka::{GroupError, REFUSALS_ACCEPTED, REFUSALS_OF};
@@ -66,9 +66,9 @@ enum CountBy {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
-    /// Place in the dead-letter topic.
+    /// Partition and offset in the dead-letter topic.
     #[arg(value_name = "PARTITION/OFFSET")]
-    place: Place,
+    place: RecordId,
     /// Only the bytes of the value, as they are.
     #[arg(long)]
     raw: bool,
@@ -276,7 +276,11 @@ fn description(record: &Record) -> String {
         let _ = writeln!(text, "{}: {}", name.escape_debug(), optional(value));
     }
     let Some(value) = &record.value else { return text + "\nThe value is null.\n" };
-    let kind = if matches!(Entry::of(record), Entry::Redriven(_)) { ", a mark of records that were put back" } else { "" };
+    let kind = if matches!(DeadLetterEntry::of(record), DeadLetterEntry::Redriven(_)) {
+        ", a mark of records that were put back"
+    } else {
+        ""
+    };
     let _ = writeln!(text, "\nThe value has {} bytes{kind}:", value.len());
     let decoded = String::from_utf8_lossy(value.get(..value.len().min(PREVIEW * 4)).unwrap_or_default()).into_owned();
     let shown: String = decoded.chars().take(PREVIEW).collect();

@@ -4,7 +4,7 @@ use super::explain::{shown, status_style};
 use super::shown::count;
 use super::{Exit, Failure, Settings};
 use crate::auth::cause::SesStatus;
-use crate::event::redrive::Entry;
+use crate::event::redrive::DeadLetterEntry;
 use crate::event::{FailureEvent, Record, VerdictEvent};
 use crate::kafka::{Reader, Start};
 use crate::telemetry;
@@ -155,7 +155,7 @@ fn failure_line(event: &FailureEvent) -> String {
 }
 
 fn dead_letter_line(record: &Record) -> String {
-    if let Entry::Redriven(mark) = Entry::of(record) {
+    if let DeadLetterEntry::Redriven(mark) = DeadLetterEntry::of(record) {
         let letters = count(mark.redriven.len(), "record");
         return format!("{:<21}  {letters} of partition {} put back", "-", record.partition);
     }

@@ -2,7 +2,7 @@
 
 use super::{Exit, Failure, Settings};
 use crate::aggregate::changelog;
-use crate::kafka::topics::{self, Cleanup, Found, Growth, Layout, Outcome, Topic};
+use crate::kafka::topics::{self, Cleanup, Creation, Found, Growth, Layout, Topic};
 use crate::{roles, telemetry};
 use anstyle::AnsiColor;
 use std::fmt::Write as _;
@@ -102,18 +102,18 @@ fn create(arguments: &Create) -> Result<Exit, Failure> {
     let mut text = String::new();
     for (topic, outcome) in &outcomes {
         let said = match outcome {
-            Outcome::Kept(found) => format!("is there with {} partitions, left alone", found.partitions),
-            Outcome::Planned => format!("would be made with {partitions} partitions"),
-            Outcome::Made => format!("made with {partitions} partitions"),
-            Outcome::Failed(reason) => format!("not made: {reason}"),
+            Creation::Kept(found) => format!("is there with {} partitions, left alone", found.partitions),
+            Creation::Planned => format!("would be made with {partitions} partitions"),
+            Creation::Made => format!("made with {partitions} partitions"),
+            Creation::Failed(reason) => format!("not made: {reason}"),
         };
         let _ = writeln!(text, "{:<24} {said}", topic.name);
     }
-    if outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Kept(_))) {
+    if outcomes.iter().any(|(_, outcome)| matches!(outcome, Creation::Kept(_))) {
         text.push_str("Whether what is there is as it should be: verdmarc topics check\n");
     }
     anstream::stdout().write_all(text.as_bytes())?;
-    let failed = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+    let failed = outcomes.iter().any(|(_, outcome)| matches!(outcome, Creation::Failed(_)));
     Ok(if failed { Exit::Differs } else { Exit::Ok })
 }
 

@@ -33,7 +33,7 @@ pub use evidence::{Entry, Evidence, EvidenceResolver};
 pub use name::{Domain, InvalidDomain, QueryName};
 pub use network::{NetworkError, NetworkOptions, NetworkResolver};
 pub use places::PlaceLimits;
-pub use session::{Budgets, Cut, Purpose, Session};
+pub use session::{Budgets, Deadline, Purpose, Session};
 pub use shared::SharedZone;
 pub use zone::{Zone, ZoneError, ZoneProblem};
 

@@ -24,7 +24,7 @@ const PURPOSES: usize = 4;
 
 /// The questions that have run out of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cut {
+pub enum Deadline {
     /// No question.
     Nothing,
     /// All questions but those of discovery and alignment.
@@ -33,7 +33,7 @@ pub enum Cut {
     Everything,
 }
 
-impl Cut {
+impl Deadline {
     fn ends(self, purpose: Purpose) -> bool {
         match self {
             Self::Nothing => false,
@@ -74,21 +74,21 @@ impl Budgets {
 pub struct Session<'r> {
     resolver: &'r dyn Resolver,
     budgets: Budgets,
-    /// The sender of the cut, which is made when a question must wait.
+    /// The sender of the deadline, which is made when a question must wait.
     /// Most messages ask only for answers that are at hand.
-    cut: OnceLock<watch::Sender<Cut>>,
+    deadline: OnceLock<watch::Sender<Deadline>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    entries: Vec<Entry>,
+    entries: Vec<AskedQuestion>,
     /// The number of questions that each purpose has paid for.
     paid: [usize; PURPOSES],
 }
 
 /// One question of the message.
-struct Entry {
+struct AskedQuestion {
     question: Question,
     /// The purposes that have paid for it.
     paid_by: [bool; PURPOSES],
@@ -98,7 +98,7 @@ struct Entry {
 
 /// The position of a question in the list of its session.
 #[derive(Debug, Clone, Copy)]
-struct Place(usize);
+struct Index(usize);
 
 /// The number of questions that a typical message asks.
 const TYPICAL: usize = 12;
@@ -106,7 +106,7 @@ const TYPICAL: usize = 12;
 impl<'r> Session<'r> {
     /// Creates a session that asks `resolver`.
     pub fn new(resolver: &'r dyn Resolver, budgets: Budgets) -> Self {
-        Self { resolver, budgets, cut: OnceLock::new(), state: Mutex::default() }
+        Self { resolver, budgets, deadline: OnceLock::new(), state: Mutex::default() }
     }
 
     /// Asks on behalf of `purpose`.
@@ -127,11 +127,11 @@ impl<'r> Session<'r> {
             if let Some(answer) = self.resolver.at_hand(&question) {
                 return self.record(place, answer);
             }
-            let mut cut = self.cutter().subscribe();
+            let mut deadline = self.deadlines().subscribe();
             let answer = tokio::select! {
                 biased;
                 answer = self.resolver.resolve(&question) => answer,
-                _ = cut.wait_for(|cut| self.is_cut(*cut, purpose, place)) => Arc::new(Answer::new(DEADLINE)),
+                _ = deadline.wait_for(|deadline| self.has_ended(*deadline, purpose, place)) => Arc::new(Answer::new(DEADLINE)),
             };
             self.record(place, answer)
         }
@@ -140,12 +140,12 @@ impl<'r> Session<'r> {
     /// Ends open questions with [`Unanswered::Deadline`].
     ///
     /// Later questions end in the same way, unless their answer is at hand.
-    pub fn cut(&self, cut: Cut) {
-        self.cutter().send_replace(cut);
+    pub fn passed(&self, deadline: Deadline) {
+        self.deadlines().send_replace(deadline);
     }
 
-    fn cutter(&self) -> &watch::Sender<Cut> {
-        self.cut.get_or_init(|| watch::Sender::new(Cut::Nothing))
+    fn deadlines(&self) -> &watch::Sender<Deadline> {
+        self.deadline.get_or_init(|| watch::Sender::new(Deadline::Nothing))
     }
 
     /// Returns every question asked with the answer that was used, sorted by name and type.
@@ -157,14 +157,14 @@ impl<'r> Session<'r> {
     }
 
     /// Returns the place of the question, and whether `purpose` may ask it.
-    fn charge(&self, purpose: Purpose, question: Question) -> (Place, bool) {
+    fn charge(&self, purpose: Purpose, question: Question) -> (Index, bool) {
         let mut state = self.lock();
         let State { entries, paid } = &mut *state;
         let place = entries.iter().position(|entry| entry.question == question).unwrap_or_else(|| {
             if entries.is_empty() {
                 entries.reserve(TYPICAL);
             }
-            entries.push(Entry { question, paid_by: [false; PURPOSES], answer: None });
+            entries.push(AskedQuestion { question, paid_by: [false; PURPOSES], answer: None });
             entries.len() - 1
         });
         let (paid, paid_by) = (&mut paid[purpose as usize], &mut entries[place].paid_by[purpose as usize]);
@@ -172,7 +172,7 @@ impl<'r> Session<'r> {
             *paid += 1;
             *paid_by = true;
         }
-        (Place(place), *paid_by)
+        (Index(place), *paid_by)
     }
 
     /// Returns whether the time of a question is over.
@@ -180,13 +180,14 @@ impl<'r> Session<'r> {
     /// A question that discovery asked too stays open for as long as discovery's questions do.
     /// Otherwise a sender could make SPF ask for the victim's policy record, and SPF would end that
     /// question early (F-28).
-    fn is_cut(&self, cut: Cut, purpose: Purpose, place: Place) -> bool {
-        cut.ends(purpose) && (cut == Cut::Everything || !self.lock().entries[place.0].paid_by[Purpose::Discovery as usize])
+    fn has_ended(&self, deadline: Deadline, purpose: Purpose, place: Index) -> bool {
+        deadline.ends(purpose)
+            && (deadline == Deadline::Everything || !self.lock().entries[place.0].paid_by[Purpose::Discovery as usize])
     }
 
-    fn known(&self, purpose: Purpose, place: Place) -> Option<Arc<Answer>> {
+    fn known(&self, purpose: Purpose, place: Index) -> Option<Arc<Answer>> {
         let open_again =
-            |answer: &Answer| answer.outcome == DEADLINE && !self.cut.get().is_some_and(|cut| cut.borrow().ends(purpose));
+            |answer: &Answer| answer.outcome == DEADLINE && !self.deadline.get().is_some_and(|cut| cut.borrow().ends(purpose));
         let state = self.lock();
         let known = state.entries[place.0].answer.as_ref()?;
         (known.outcome != BUDGET && !open_again(known)).then(|| known.clone())
@@ -196,7 +197,7 @@ impl<'r> Session<'r> {
     ///
     /// An answer that only says that nothing was asked or waited for is replaced by a real answer,
     /// but never the reverse. A refusal by a budget is returned even if there is another answer.
-    fn record(&self, place: Place, answer: Arc<Answer>) -> Arc<Answer> {
+    fn record(&self, place: Index, answer: Arc<Answer>) -> Arc<Answer> {
         let mut state = self.lock();
         match &mut state.entries[place.0].answer {
             kept @ None => *kept = Some(answer.clone()),

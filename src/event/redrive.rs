@@ -16,14 +16,14 @@ pub const MARK_LETTERS: usize = 1_000;
 /// The place of a record in the dead-letter topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Place {
+pub struct RecordId {
     /// The partition.
     pub partition: i32,
     /// The offset.
     pub offset: i64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RecordId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}/{}", self.partition, self.offset)
     }
@@ -32,15 +32,16 @@ impl std::fmt::Display for Place {
 /// The error for a text that is not `PARTITION/OFFSET`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write PARTITION/OFFSET, say 3/41")]
-pub struct NoPlace;
+pub struct NoRecordId;
 
-impl std::str::FromStr for Place {
-    type Err = NoPlace;
+impl std::str::FromStr for RecordId {
+    type Err = NoRecordId;
 
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let (partition, offset) = text.split_once('/').ok_or(NoPlace)?;
-        let place = Self { partition: partition.parse().map_err(|_| NoPlace)?, offset: offset.parse().map_err(|_| NoPlace)? };
-        if place.partition < 0 || place.offset < 0 { Err(NoPlace) } else { Ok(place) }
+    fn from_str(text: &str) -> Result<Self, NoRecordId> {
+        let (partition, offset) = text.split_once('/').ok_or(NoRecordId)?;
+        let place =
+            Self { partition: partition.parse().map_err(|_| NoRecordId)?, offset: offset.parse().map_err(|_| NoRecordId)? };
+        if place.partition < 0 || place.offset < 0 { Err(NoRecordId) } else { Ok(place) }
     }
 }
 
@@ -52,14 +53,14 @@ impl std::str::FromStr for Place {
 pub struct RedrivenEvent {
     /// The places of the dead letters, 1 000 at most.
     #[schemars(length(max = 1000))]
-    pub redriven: Vec<Place>,
+    pub redriven: Vec<RecordId>,
 }
 
 impl RedrivenEvent {
     /// Returns the mark as a record. There must be at least one place, and all places must be of
     /// one partition.
     pub fn output(&self, topic: &Arc<str>, time: Timestamp) -> Output {
-        let first = self.redriven.first().copied().unwrap_or(Place { partition: 0, offset: 0 });
+        let first = self.redriven.first().copied().unwrap_or(RecordId { partition: 0, offset: 0 });
         let id = format!("{}-{}-{}-{}", topic, first.partition, first.offset, time.as_millisecond());
         let attributes = Attributes { id: &id, source: "/verdmarc", kind: REDRIVEN, time, content_type: JSON };
         // A value of numbers always has a JSON form.
@@ -73,7 +74,7 @@ impl RedrivenEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
     /// The place of the dead letter.
-    pub place: Place,
+    pub place: RecordId,
     /// When the dead letter was written.
     pub time: Option<Timestamp>,
     /// The reason why the record was refused, a code.
@@ -89,7 +90,7 @@ pub struct Letter {
 
 /// A record of the dead-letter topic, by its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum DeadLetterEntry {
     /// A dead letter.
     Letter(Letter),
     /// A mark.
@@ -98,7 +99,7 @@ pub enum Entry {
     Other,
 }
 
-impl Entry {
+impl DeadLetterEntry {
     /// Reads `record`. A record that has a reason is a dead letter, whatever else its headers say.
     /// The headers that its producer gave it are kept and may look like a mark, but only verdmarc
     /// writes a reason.
@@ -107,7 +108,7 @@ impl Entry {
         let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
         if let Some(reason) = text(REASON) {
             return Self::Letter(Letter {
-                place: Place { partition: record.partition, offset: record.offset },
+                place: RecordId { partition: record.partition, offset: record.offset },
                 time: record.timestamp.map(|stamp| stamp.time),
                 reason,
                 error: text(ERROR).unwrap_or_default(),
@@ -163,8 +164,8 @@ mod tests {
     fn a_letter_goes_back_with_its_origin_and_the_next_attempt() {
         let refused = record(Headers::default().with("ce_id", "7").with("verdmarc-not-before", "2026-01-02T03:04:05Z"));
         let letter = written(dead_letter(&"dead".into(), refused, &Refusal::EmptyValue), 1, 9);
-        let Entry::Letter(read) = Entry::of(&letter) else { panic!("{letter:?}") };
-        assert_eq!((read.place, read.reason.as_str(), read.size), (Place { partition: 1, offset: 9 }, "empty_value", Some(1)));
+        let DeadLetterEntry::Letter(read) = DeadLetterEntry::of(&letter) else { panic!("{letter:?}") };
+        assert_eq!((read.place, read.reason.as_str(), read.size), (RecordId { partition: 1, offset: 9 }, "empty_value", Some(1)));
         let lineage = read.lineage.unwrap();
         assert_eq!((lineage.id().as_str(), lineage.input.attempt), ("mail.raw-3-41", 1));
 
@@ -179,14 +180,14 @@ mod tests {
 
     #[test]
     fn a_mark_comes_back_as_it_was() {
-        let mark = RedrivenEvent { redriven: vec![Place { partition: 2, offset: 5 }, Place { partition: 2, offset: 8 }] };
+        let mark = RedrivenEvent { redriven: vec![RecordId { partition: 2, offset: 5 }, RecordId { partition: 2, offset: 8 }] };
         let output = mark.output(&"dead".into(), "2026-01-02T03:04:05Z".parse().unwrap());
         assert_eq!(output.partition, Some(2));
         assert_eq!(
             output.value.as_deref(),
             Some(&br#"{"redriven":[{"partition":2,"offset":5},{"partition":2,"offset":8}]}"#[..])
         );
-        assert_eq!(Entry::of(&written(output, 2, 9)), Entry::Redriven(mark));
+        assert_eq!(DeadLetterEntry::of(&written(output, 2, 9)), DeadLetterEntry::Redriven(mark));
     }
 
     #[test]
@@ -195,23 +196,25 @@ mod tests {
         let forged = Record { value: Some(value), ..record(Headers::default().with("ce_type", REDRIVEN)) };
         let refusal = Refusal::EventType { given: REDRIVEN.to_owned() };
         let letter = written(dead_letter(&"dead".into(), forged, &refusal), 0, 1);
-        assert!(matches!(Entry::of(&letter), Entry::Letter(letter) if letter.reason == "event_type"));
+        assert!(matches!(DeadLetterEntry::of(&letter), DeadLetterEntry::Letter(letter) if letter.reason == "event_type"));
     }
 
     #[test]
     fn what_is_neither_is_let_be() {
-        assert_eq!(Entry::of(&record(Headers::default())), Entry::Other);
-        assert_eq!(Entry::of(&Record { headers: None, ..record(Headers::default()) }), Entry::Other);
-        assert_eq!(Entry::of(&record(Headers::default().with("ce_type", REDRIVEN))), Entry::Other, "no JSON");
-        let Entry::Letter(strange) = Entry::of(&record(Headers::default().with(REASON, "r"))) else { panic!() };
+        assert_eq!(DeadLetterEntry::of(&record(Headers::default())), DeadLetterEntry::Other);
+        assert_eq!(DeadLetterEntry::of(&Record { headers: None, ..record(Headers::default()) }), DeadLetterEntry::Other);
+        assert_eq!(DeadLetterEntry::of(&record(Headers::default().with("ce_type", REDRIVEN))), DeadLetterEntry::Other, "no JSON");
+        let DeadLetterEntry::Letter(strange) = DeadLetterEntry::of(&record(Headers::default().with(REASON, "r"))) else {
+            panic!()
+        };
         assert_eq!(strange.lineage, None);
     }
 
     #[test]
     fn places_are_read_strictly() {
-        assert_eq!("3/41".parse(), Ok(Place { partition: 3, offset: 41 }));
+        assert_eq!("3/41".parse(), Ok(RecordId { partition: 3, offset: 41 }));
         for text in ["3", "3/", "/41", "-1/3", "3/-1", "3/4/5", "x/1"] {
-            assert_eq!(text.parse::<Place>(), Err(NoPlace), "{text}");
+            assert_eq!(text.parse::<RecordId>(), Err(NoRecordId), "{text}");
         }
     }
 }

@@ -48,7 +48,7 @@ pub use commands::{dead_letters, repair, transaction as command};
 pub use ledger::sentinel::Sentinel;
 pub use ledger::traced::{Trace, Traced};
 pub use pipeline::Pipeline;
-pub use pipeline::contract::{Completions, Intake, Outcome, Role, Slot, Work};
+pub use pipeline::contract::{Completion, Completions, Intake, Role, Slot, Work};
 pub use pipeline::refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
 pub use pipeline::status::{Phase, Status};
 pub use pipeline::tally::Tally;

@@ -56,8 +56,19 @@ pub const UNREPORTED: Label = listed("reason", &["late", "no_client", "incomplet
 /// The outcome of a transaction.
 pub const TRANSACTION: Label = listed("outcome", &["committed", "aborted", "failed"]);
 /// The reason why a transaction was aborted.
-pub const ABORT: Label =
-    listed("reason", &["partition_revoked", "topic_changed", "topic_unconfirmed", "record_too_large", "membership", "error"]);
+pub const ABORT: Label = listed(
+    "reason",
+    &[
+        "partition_revoked",
+        "partition_lost",
+        "stopping",
+        "topic_changed",
+        "topic_unconfirmed",
+        "record_too_large",
+        "membership",
+        "error",
+    ],
+);
 /// The state of a partition.
 pub const PARTITION: Label = listed("state", &["starting", "reading", "paused"]);
 /// The progress of a record that is held.

@@ -11,7 +11,7 @@ use crate::event::dead_letter::dead_letter;
 use crate::event::headers::{Attributes, CONTENT_TYPE, JSON, MESSAGE, Trace};
 use crate::event::raw::{Body, Raw, Refusal, unread};
 use crate::event::{EvaluationBlock, FAILURE, Input, Lineage, Output, Reason, Record};
-use crate::kafka::{Outcome, failpoint};
+use crate::kafka::{Completion, failpoint};
 use crate::message::{HeaderSection, normalise};
 use crate::metrics::{Counted, Histogram, Unreported, record as record_duration};
 use crate::telemetry::traces::{Ending, MessageSpan, Received, Traces};
@@ -43,7 +43,7 @@ const POLICY: &str = "ce_dmarcpolicy";
 const FETCH_AGAIN: Duration = Duration::from_secs(5);
 
 /// The outcome of a record, and its span when it is traced.
-pub(super) type Judged = (Outcome, Option<Arc<MessageSpan>>);
+pub(super) type Judged = (Completion, Option<Arc<MessageSpan>>);
 
 /// The evaluation of records, and what it needs.
 pub(super) struct Judge {
@@ -171,7 +171,7 @@ impl Judge {
                     topic = %record.topic, partition = record.partition, offset = record.offset, reason, "object not fetched"
                 );
                 ends(span.as_deref(), Ending::PutOff);
-                return (Outcome::Later { record, wait: FETCH_AGAIN }, None);
+                return (Completion::Later { record, wait: FETCH_AGAIN }, None);
             }
         };
         let (now, begun) = (Timestamp::now(), Instant::now());
@@ -210,7 +210,7 @@ impl Judge {
             catch_unwind(AssertUnwindSafe(|| written(&message))).unwrap_or_else(|_| written(&[]))
         });
         record_duration(Histogram::Process, begun.elapsed());
-        (Outcome::Done(written, counted), span)
+        (Completion::Done(written, counted), span)
     }
 
     fn refused(&self, record: Record, refusal: &Refusal, span: Option<Arc<MessageSpan>>) -> Judged {
@@ -218,8 +218,11 @@ impl Judge {
         let outputs = vec![dead_letter(&self.topics.dead_letters, record, refusal)];
         ends(span.as_deref(), Ending::Refused(refusal.code()));
         let counted = Counted::dead_letter(refusal.reason());
-        let outcome =
-            if refusal.counts_towards_a_stop() { Outcome::Refused(outputs, counted) } else { Outcome::Done(outputs, counted) };
+        let outcome = if refusal.counts_towards_a_stop() {
+            Completion::Refused(outputs, counted)
+        } else {
+            Completion::Done(outputs, counted)
+        };
         (outcome, span)
     }
 

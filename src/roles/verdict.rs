@@ -24,7 +24,7 @@ use crate::dns::Resolver;
 use crate::event::raw::Raw;
 use crate::event::{Output, Record};
 use crate::kafka::{
-    Completions, Error, Group, Intake, Outcome, Pipeline, Role, Slot, Status, Stop, Tally, Traced, Work, existing_topics,
+    Completion, Completions, Error, Group, Intake, Pipeline, Role, Slot, Status, Stop, Tally, Traced, Work, existing_topics,
 };
 use crate::metrics::Counted;
 use crate::telemetry::traces::Traces;
@@ -123,7 +123,7 @@ async fn judge_all(judge: Arc<Judge>, chunk: Vec<Work>, completions: Completions
         let (slot, record) = completions.begin(work);
         let judge = judge.clone();
         let judging = AssertUnwindSafe(async move { judge.judge(record).await }).catch_unwind();
-        let mut judging = Box::pin(judging.map(|judged| judged.unwrap_or((Outcome::Panicked, None))));
+        let mut judging = Box::pin(judging.map(|judged| judged.unwrap_or((Completion::Panicked, None))));
         let completed = |completions: &Completions, slot: Slot, (outcome, span): Judged| {
             completions.complete(slot.traced(span.map(|span| span as Arc<dyn Traced>)), outcome);
         };

@@ -11,7 +11,7 @@ use crate::auth::dkim::{self, DkimParameters, SignatureOutcome};
 use crate::auth::dmarc::{Alignment, Certainty, Decision, Dmarc, DmarcResult, Identifier, Mechanism};
 use crate::auth::spf::{self, Identity, SpfOutcome};
 use crate::config::{Evaluation, PermissiveSpf};
-use crate::dns::{Cut, Domain, Session};
+use crate::dns::{Deadline, Domain, Session};
 use crate::message::{Envelope, HeaderSection, Passed};
 use futures::poll;
 use std::pin::pin;
@@ -135,7 +135,7 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
     let (mut discovered, mut dkim_out) = (if_ready(poll!(&mut discovery)), if_ready(poll!(&mut dkim)));
     let (mut spf_out, mut arc_out) = (if_ready(poll!(&mut spf)), if_ready(poll!(&mut arc)));
     let mut grace_given = false;
-    let mut cut = Cut::Nothing;
+    let mut deadline = Deadline::Nothing;
     while discovered.is_none() || dkim_out.is_none() || spf_out.is_none() || arc_out.is_none() {
         // The loop is still running, so if discovery is done, another result is open.
         if let Some(Some(dmarc)) = &discovered
@@ -155,9 +155,9 @@ pub(super) async fn gather(session: &Session<'_>, subject: &Subject<'_, '_>, dma
             outcomes = &mut dkim, if dkim_out.is_none() => dkim_out = Some(outcomes),
             outcome = &mut spf, if spf_out.is_none() => spf_out = Some(outcome),
             outcome = &mut arc, if arc_out.is_none() => arc_out = Some(outcome),
-            () = &mut timer, if cut != Cut::Everything => {
-                cut = if cut == Cut::Nothing && Instant::now() < end { Cut::Identifiers } else { Cut::Everything };
-                session.cut(cut);
+            () = &mut timer, if deadline != Deadline::Everything => {
+                deadline = if deadline == Deadline::Nothing && Instant::now() < end { Deadline::Identifiers } else { Deadline::Everything };
+                session.passed(deadline);
                 timer.as_mut().reset(end);
             }
         }
@@ -200,7 +200,7 @@ async fn decide(
         biased;
         findings = &mut deciding => findings,
         () = sleep_until(end) => {
-            session.cut(Cut::Everything);
+            session.passed(Deadline::Everything);
             deciding.await
         }
     }

@@ -6,7 +6,7 @@ use crate::{ANSWER, LIMIT};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
-use verdmarc::event::redrive::Place;
+use verdmarc::event::redrive::RecordId;
 
 /// Attempt, origin's offset and value of records.
 fn copies(found: &[Found]) -> Vec<(String, String, Option<String>)> {
@@ -130,7 +130,7 @@ fn a_redrive_that_was_killed_leaves_nothing_half_done() {
         let dying = desk.transactional("killed.verdmarc-redrive");
         dying.begin_transaction().unwrap();
         dying.send(BaseRecord::to(raw).key("k").payload("half")).unwrap();
-        operator::mark(&dying, dead, Place { partition: 0, offset: 0 });
+        operator::mark(&dying, dead, RecordId { partition: 0, offset: 0 });
         dying.flush(ANSWER).unwrap();
 
         // A real one, killed when the first of its transactions is through. It cannot get to its end, because nobody reads what it
@@ -168,7 +168,7 @@ fn a_mark_that_is_just_being_committed_is_waited_for() {
         // A reader of committed records sees the end of the topic before this, and the letter unmarked.
         let other = desk.transactional("waits.other");
         other.begin_transaction().unwrap();
-        operator::mark(&other, dead, Place { partition: 0, offset: 0 });
+        operator::mark(&other, dead, RecordId { partition: 0, offset: 0 });
         other.flush(ANSWER).unwrap();
         let child = desk.command(&["dead-letters", "redrive", "--yes"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
         std::thread::sleep(Duration::from_secs(2));

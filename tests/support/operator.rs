@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use verdmarc::config::{Config, Profile};
 use verdmarc::event::dead_letter::letter;
-use verdmarc::event::redrive::{Place, RedrivenEvent};
+use verdmarc::event::redrive::{RecordId, RedrivenEvent};
 use verdmarc::event::{Headers, Lineage, Output, Record, ReportAttributes, Stamp};
 use verdmarc::kafka::Producer;
 
@@ -221,7 +221,7 @@ pub fn header(record: &Found, name: &str) -> String {
 }
 
 /// Writes a mark of a letter, as part of the writer's transaction.
-pub fn mark(writer: &Writer, topic: &str, letter: Place) {
+pub fn mark(writer: &Writer, topic: &str, letter: RecordId) {
     let mark = RedrivenEvent { redriven: vec![letter] }.output(&topic.into(), jiff::Timestamp::now());
     let headers = OwnedHeaders::new();
     let headers = mark.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value }));

@@ -1,6 +1,6 @@
 //! The values of the changelog's records.
 
-use crate::aggregate::id::{Id, Place};
+use crate::aggregate::id::{Id, ReportOrder};
 use crate::aggregate::row::Canonical;
 use crate::event::TopicId;
 use crate::report::Limits;
@@ -42,7 +42,7 @@ pub(in crate::aggregate) struct Progress {
     pub(in crate::aggregate) last: bool,
     /// The group that is being divided into parts, the number of its next part, and the last row
     /// that is done.
-    pub(in crate::aggregate) within: Option<(Id, u32, Place)>,
+    pub(in crate::aggregate) within: Option<(Id, u32, ReportOrder)>,
     pub(in crate::aggregate) sums: Sums,
 }
 

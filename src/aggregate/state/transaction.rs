@@ -1,7 +1,7 @@
 //! Cuts the outputs of one transaction from the state, and applies the end of the transaction to
 //! the state.
 
-use super::{Place, State};
+use super::{GroupKey, State};
 use crate::aggregate::changelog::{Marker, RowValue, group_key, row_key, window_key};
 use crate::aggregate::closing::{Closing, canonical_bytes};
 use crate::aggregate::group::Group;
@@ -60,7 +60,7 @@ impl State {
         ending.map(|(window, _)| window.end).fold(self.over, i64::max)
     }
 
-    fn row(&mut self, place: Place, row: usize) -> Option<Output> {
+    fn row(&mut self, place: GroupKey, row: usize) -> Option<Output> {
         let deltas = self.settings.deltas;
         let group = group_mut(&mut self.windows, place)?;
         group.rows.set_dirty(row, false)?;
@@ -119,7 +119,7 @@ impl State {
 }
 
 /// Returns a group, whether it still takes rows or is frozen.
-fn group_mut(windows: &mut BTreeMap<Window, Open>, Place { window, generation, index }: Place) -> Option<&mut Group> {
+fn group_mut(windows: &mut BTreeMap<Window, Open>, GroupKey { window, generation, index }: GroupKey) -> Option<&mut Group> {
     let open = windows.get_mut(&window)?;
     if open.generation == generation {
         return open.groups.get_index_mut(index).map(|(_, group)| group);

@@ -4,7 +4,7 @@ use super::algorithm::Algorithm;
 use super::crypto::{PublicKey, Unusable};
 use super::tags::{TagList, TagListError, base64, elements, without_fws};
 use crate::auth::cause::DkimCause;
-use crate::auth::kept::Kept;
+use crate::auth::parse_cache::ParseCache;
 use crate::dns::{Answer, Domain, Outcome, QueryName, Unanswered};
 use std::sync::{Arc, LazyLock};
 
@@ -255,4 +255,4 @@ pub(super) fn sorted_texts(answer: &Answer) -> Vec<&Arc<[u8]>> {
     texts
 }
 
-static KNOWN: LazyLock<Kept<(), KeyRecord>> = LazyLock::new(Kept::new);
+static KNOWN: LazyLock<ParseCache<(), KeyRecord>> = LazyLock::new(ParseCache::new);

@@ -3,13 +3,13 @@
 
 use super::record::ignored;
 use super::{Psd, Record, RecordFault, is_dmarc};
-use crate::auth::kept::Kept;
+use crate::auth::parse_cache::ParseCache;
 use crate::config::Discovery;
 use crate::detail::{Detail, quoted};
 use crate::dns::{Answer, Domain, Outcome, Unanswered, suffix};
 use std::sync::{Arc, LazyLock};
 
-static KNOWN: LazyLock<Kept<usize, Record>> = LazyLock::new(Kept::new);
+static KNOWN: LazyLock<ParseCache<usize, Record>> = LazyLock::new(ParseCache::new);
 
 /// The rules by which organizational domains are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

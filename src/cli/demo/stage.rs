@@ -1,7 +1,7 @@
 //! Runs the roles of the demo, and shows the records that they write.
 
 use super::scenarios::Scenario;
-use super::table::{self, Counts, Outcome};
+use super::table::{self, Counts, RowOutcome};
 use crate::aggregate::Settings;
 use crate::claim_check::ClaimChecks;
 use crate::cli::runtime::runtime;
@@ -85,12 +85,12 @@ impl Stage {
         } else if self.is(record, &topics.dead_letters) {
             let reason = record.headers.as_ref().and_then(|headers| headers.get("verdmarc-reason")).unwrap_or_default();
             let reason = String::from_utf8_lossy(reason);
-            outcome(&Outcome::Refused(&reason), known, counts, out)?;
+            outcome(&RowOutcome::Refused(&reason), known, counts, out)?;
         } else {
             let value = record.value.as_deref().unwrap_or_default();
             let event: VerdictEvent = serde_json::from_slice(value)
                 .map_err(|error| Failure::new(Exit::Internal, format!("a verdict that cannot be read: {error}")))?;
-            outcome(&Outcome::Verdict(&event), known, counts, out)?;
+            outcome(&RowOutcome::Verdict(&event), known, counts, out)?;
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Stage {
 }
 
 fn outcome(
-    outcome: &Outcome<'_>,
+    outcome: &RowOutcome<'_>,
     known: Option<(usize, &Scenario)>,
     counts: &mut Counts,
     out: &mut impl Write,
@@ -131,7 +131,7 @@ fn outcome(
             counts.unexpected += usize::from(!table::matches(&scenario.expected, outcome));
             table::row(out, number, scenario, outcome)
         }
-        (None, Outcome::Verdict(event)) => writeln!(out, "{}", tail::verdict_line(event)),
-        (None, Outcome::Refused(reason)) => writeln!(out, "refused: {}", reason.escape_debug()),
+        (None, RowOutcome::Verdict(event)) => writeln!(out, "{}", tail::verdict_line(event)),
+        (None, RowOutcome::Refused(reason)) => writeln!(out, "refused: {}", reason.escape_debug()),
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 /// The outcome of a scenario.
-pub(super) enum Outcome<'a> {
+pub(super) enum RowOutcome<'a> {
     Verdict(&'a VerdictEvent<'a>),
     Refused(&'a str),
 }
@@ -41,14 +41,14 @@ pub(super) fn head(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Writes one line for a scenario, and further lines when its outcome is not the expected one.
-pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outcome: &Outcome<'_>) -> io::Result<()> {
+pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outcome: &RowOutcome<'_>) -> io::Result<()> {
     write!(out, "{number:>3} {:<40} ", scenario.title)?;
     match outcome {
-        Outcome::Refused(reason) => {
+        RowOutcome::Refused(reason) => {
             let style = style(SesStatus::ProcessingFailed);
             write!(out, "{style}refused: {:<44}{style:#}", reason.escape_debug().to_string())?;
         }
-        Outcome::Verdict(event) => verdict(out, event)?,
+        RowOutcome::Verdict(event) => verdict(out, event)?,
     }
     if matches(&scenario.expected, outcome) {
         return writeln!(out, " ✓");
@@ -56,7 +56,7 @@ pub(super) fn row(out: &mut impl Write, number: usize, scenario: &Scenario, outc
     let style = style(SesStatus::Fail);
     writeln!(out, " {style}✗{style:#}")?;
     writeln!(out, "{style}      expected: {}{style:#}", describe(&scenario.expected))?;
-    if let Outcome::Verdict(event) = outcome {
+    if let RowOutcome::Verdict(event) = outcome {
         writeln!(out, "{DIM}      {}{DIM:#}", crate::cli::tail::why(event))?;
     }
     Ok(())
@@ -91,10 +91,10 @@ fn describe(expected: &Expected) -> String {
 }
 
 /// Returns whether the outcome is the expected one.
-pub(super) fn matches(expected: &Expected, outcome: &Outcome<'_>) -> bool {
+pub(super) fn matches(expected: &Expected, outcome: &RowOutcome<'_>) -> bool {
     match (expected, outcome) {
-        (Expected::Refused(expected), Outcome::Refused(reason)) => expected == reason,
-        (Expected::Verdict { spf, dkim, dmarc, policy }, Outcome::Verdict(event)) => {
+        (Expected::Refused(expected), RowOutcome::Refused(reason)) => expected == reason,
+        (Expected::Verdict { spf, dkim, dmarc, policy }, RowOutcome::Verdict(event)) => {
             let receipt = &event.receipt;
             let statuses = (receipt.spf_verdict.status, receipt.dkim_verdict.status, receipt.dmarc_verdict.status);
             statuses == (*spf, *dkim, *dmarc) && receipt.dmarc_policy == *policy
@@ -110,8 +110,8 @@ impl Counts {
     }
 
     /// Counts one more outcome.
-    pub(super) fn add(&mut self, outcome: &Outcome<'_>) {
-        let Outcome::Verdict(event) = outcome else {
+    pub(super) fn add(&mut self, outcome: &RowOutcome<'_>) {
+        let RowOutcome::Verdict(event) = outcome else {
             self.refused += 1;
             return;
         };

@@ -98,7 +98,7 @@ async fn the_cut_ends_open_questions_and_later_ones() {
     );
     let mut open = Box::pin(open);
     assert!(futures::poll!(&mut open).is_pending());
-    session.cut(Cut::Everything);
+    session.passed(Deadline::Everything);
     let (a, b) = open.await;
     let deadline = Outcome::TempError(Unanswered::Deadline);
     assert_eq!((&a.outcome, &b.outcome), (&deadline, &deadline));
@@ -111,13 +111,13 @@ async fn the_cut_of_identifiers_leaves_discovery_open() {
     let session = Session::new(&Silent, BUDGETS);
     let mut discovery = Box::pin(session.ask(Purpose::Discovery, question("a.example")));
     assert!(futures::poll!(&mut discovery).is_pending());
-    session.cut(Cut::Identifiers);
+    session.passed(Deadline::Identifiers);
     let deadline = Outcome::TempError(Unanswered::Deadline);
     for (purpose, name) in [(Purpose::Spf, "b.example"), (Purpose::DkimKey, "c.example"), (Purpose::ArcKey, "d.example")] {
         assert_eq!(session.ask(purpose, question(name)).await.outcome, deadline, "{purpose:?}");
     }
     assert!(futures::poll!(&mut discovery).is_pending());
-    session.cut(Cut::Everything);
+    session.passed(Deadline::Everything);
     assert_eq!(discovery.await.outcome, deadline);
 }
 
@@ -125,7 +125,7 @@ async fn the_cut_of_identifiers_leaves_discovery_open() {
 async fn after_the_cut_what_is_at_hand_is_still_answered() {
     let resolver = zone();
     let session = Session::new(&resolver, BUDGETS);
-    session.cut(Cut::Everything);
+    session.passed(Deadline::Everything);
     assert!(matches!(session.ask(Purpose::Spf, question("a.example")).await.outcome, Outcome::Records(_)));
 }
 
@@ -150,10 +150,10 @@ async fn f28_a_question_of_discovery_outlives_the_cut_of_identifiers_whoever_ask
     assert!(futures::poll!(&mut spf).is_pending());
     let mut discovery = Box::pin(session.ask(Purpose::Discovery, question("_dmarc.a.example")));
     assert!(futures::poll!(&mut discovery).is_pending());
-    session.cut(Cut::Identifiers);
+    session.passed(Deadline::Identifiers);
     assert!(futures::poll!(&mut spf).is_pending());
     assert!(futures::poll!(&mut discovery).is_pending());
-    session.cut(Cut::Everything);
+    session.passed(Deadline::Everything);
     assert_eq!(discovery.await.outcome, Outcome::TempError(Unanswered::Deadline));
 }
 
@@ -162,7 +162,7 @@ async fn f28_discovery_asks_again_what_spf_ran_out_of_time_for() {
     let session = Session::new(&Silent, BUDGETS);
     let mut spf = Box::pin(session.ask(Purpose::Spf, question("_dmarc.a.example")));
     assert!(futures::poll!(&mut spf).is_pending());
-    session.cut(Cut::Identifiers);
+    session.passed(Deadline::Identifiers);
     assert_eq!(spf.await.outcome, Outcome::TempError(Unanswered::Deadline));
     let mut discovery = Box::pin(session.ask(Purpose::Discovery, question("_dmarc.a.example")));
     assert!(futures::poll!(&mut discovery).is_pending());
@@ -218,7 +218,7 @@ async fn who_runs_out_of_time_is_told_what_another_was_answered() {
     let mut spf = Box::pin(session.ask(Purpose::Spf, question("a.example")));
     assert!(futures::poll!(&mut spf).is_pending());
     assert_eq!(session.ask(Purpose::Discovery, question("a.example")).await.outcome, Outcome::NxDomain);
-    session.cut(Cut::Everything);
+    session.passed(Deadline::Everything);
     assert_eq!(spf.await.outcome, Outcome::NxDomain);
     assert_eq!(session.into_answers()[0].1.outcome, Outcome::NxDomain);
 }

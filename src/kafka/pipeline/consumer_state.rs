@@ -4,12 +4,12 @@
 //! `turn` holds the work that the thread does between two polls, `writing` cuts and settles
 //! batches, and `rebalance` accepts partitions and gives them up.
 
-use super::contract::{Intake, Outcome, Role, Work};
+use super::contract::{Completion, Intake, Role, Work};
 use super::dispatch::{Begun, Dispatch};
 use super::fetches::Fetches;
 use super::handling::Handling;
 use super::idle::Idle;
-use super::place::Place;
+use super::place::GroupPlace;
 use super::port::{GroupMembership, TransactionPort};
 use super::refusals::{REFUSALS_ACCEPTED, REFUSALS_OF, Refusals};
 use super::rights::Rights;
@@ -61,12 +61,12 @@ pub(crate) struct ConsumerState<M> {
     /// Records that were queued since records were last handed out. Handing out several at a time
     /// wakes the evaluating tasks once for all of them.
     fresh: usize,
-    pub(crate) outcomes: mpsc::Receiver<(Slot, Outcome)>,
+    pub(crate) outcomes: mpsc::Receiver<(Slot, Completion)>,
     pub(crate) writing: Writing,
     /// The member id under which the partitions that are held were assigned.
     pub(crate) member: Option<CString>,
     pub(crate) idle: Idle,
-    pub(crate) place: Place,
+    pub(crate) place: GroupPlace,
     pub(crate) refusals: Refusals,
     /// The name of the setting that turns the stop for refusals off.
     refusal_stop: Option<&'static str>,
@@ -118,7 +118,7 @@ pub(crate) struct Parts<M> {
     pub(crate) states: Option<States>,
     pub(crate) transactions: Box<dyn TransactionPort<M>>,
     pub(crate) work: UnboundedSender<Vec<Work>>,
-    pub(crate) outcomes: mpsc::Receiver<(Slot, Outcome)>,
+    pub(crate) outcomes: mpsc::Receiver<(Slot, Completion)>,
     pub(crate) begun: Begun,
     pub(crate) status: Arc<Status>,
     pub(crate) clock: Clock,
@@ -152,7 +152,7 @@ impl<M: GroupMembership> ConsumerState<M> {
             writing: Writing::Nothing,
             member: None,
             idle: Idle::default(),
-            place: Place::of(protocol),
+            place: GroupPlace::of(protocol),
             refusals: Refusals::new(intake.refusal_stop.is_some()),
             refusal_stop: intake.refusal_stop,
             fetches: Fetches::default(),

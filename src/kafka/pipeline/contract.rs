@@ -77,7 +77,7 @@ pub struct Work {
 
 /// The outcome of a record.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Completion {
     /// The record is done with these outputs, possibly none. The counts are added when the outputs
     /// are committed.
     Done(Vec<Output>, Counted),
@@ -100,12 +100,12 @@ pub enum Outcome {
 /// Accepts outcomes from any thread.
 #[derive(Debug, Clone)]
 pub struct Completions {
-    outcomes: mpsc::Sender<(Slot, Outcome)>,
+    outcomes: mpsc::Sender<(Slot, Completion)>,
     begun: Begun,
 }
 
 impl Completions {
-    pub(crate) fn new(outcomes: mpsc::Sender<(Slot, Outcome)>, begun: Begun) -> Self {
+    pub(crate) fn new(outcomes: mpsc::Sender<(Slot, Completion)>, begun: Begun) -> Self {
         Self { outcomes, begun }
     }
 
@@ -117,7 +117,7 @@ impl Completions {
     }
 
     /// Notes the outcome of a record.
-    pub fn complete(&self, slot: Slot, outcome: Outcome) {
+    pub fn complete(&self, slot: Slot, outcome: Completion) {
         // The receiver is gone only when the consumer thread has ended, and then nothing waits for
         // the outcome.
         let _ = self.outcomes.send((slot, outcome));

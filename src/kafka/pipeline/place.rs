@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The member's place in the group, as last seen.
-pub(crate) struct Place {
+pub(crate) struct GroupPlace {
     protocol: Protocol,
     looks: Throttle,
     seen: Option<Instant>,
 }
 
-impl Place {
+impl GroupPlace {
     pub(crate) fn of(protocol: Protocol) -> Self {
         Self { protocol, looks: Throttle::default(), seen: None }
     }

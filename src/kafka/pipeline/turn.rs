@@ -2,7 +2,7 @@
 //! advances the batch, pauses and resumes.
 
 use super::consumer_state::ConsumerState;
-use super::contract::Outcome;
+use super::contract::Completion;
 use super::flow::{self, Flow};
 use super::handling::Phase;
 use super::port::{GroupConsumer, GroupMembership};
@@ -102,9 +102,9 @@ impl<M: GroupMembership> ConsumerState<M> {
             let ours = self.partitions.ours(slot.partition(), slot.generation());
             self.dispatch.give_back(&slot, ours.map(|assigned| &mut assigned.each.lane));
             match outcome {
-                Outcome::Done(outputs, counted) => self.done(slot, outputs, counted, false)?,
-                Outcome::Refused(outputs, counted) => self.done(slot, outputs, counted, true)?,
-                Outcome::Later { record, wait } => {
+                Completion::Done(outputs, counted) => self.done(slot, outputs, counted, false)?,
+                Completion::Refused(outputs, counted) => self.done(slot, outputs, counted, true)?,
+                Completion::Later { record, wait } => {
                     let due = self.clock.now().instant + wait;
                     if self.partitions.set_aside(&mut slot)
                         && let Some(assigned) = self.partitions.get_mut(&Partition::of(&record))
@@ -112,7 +112,7 @@ impl<M: GroupMembership> ConsumerState<M> {
                         assigned.each.delayed.retry_at(due, slot, record);
                     }
                 }
-                Outcome::Panicked => {
+                Completion::Panicked => {
                     return Err(Error::Inconsistent(format!(
                         "a panic outside of the evaluation of {slot}; see `verdmarc dead-letters skip` when it comes again"
                     )));

@@ -52,7 +52,7 @@ pub fn partitions(kafka: &Kafka, topic: &str) -> Result<i32, Error> {
 
 /// The outcome for a topic that should exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Creation {
     /// It existed and was left as it is.
     Kept(Found),
     /// It would be made.
@@ -67,8 +67,8 @@ pub enum Outcome {
 /// which those are.
 ///
 /// # Errors
-/// No broker answers. A topic that cannot be made is an [`Outcome`].
-pub fn create(config: &Config, layout: &Layout, dry: bool) -> Result<Vec<(Topic, Outcome)>, Error> {
+/// No broker answers. A topic that cannot be made is a [`Creation`].
+pub fn create(config: &Config, layout: &Layout, dry: bool) -> Result<Vec<(Topic, Creation)>, Error> {
     let plan = plan(config);
     let admin = Admin::new(&config.kafka)?;
     let mut cluster = admin.cluster(&plan)?;
@@ -77,15 +77,16 @@ pub fn create(config: &Config, layout: &Layout, dry: bool) -> Result<Vec<(Topic,
         if dry || missing.is_empty() { Vec::new() } else { admin.create(&missing, config.kafka.max_record_bytes, layout)? }
             .into_iter();
     let outcome = |topic: &Topic| match cluster.topics.remove(&topic.name) {
-        Some(found) => Outcome::Kept(found),
+        Some(found) => Creation::Kept(found),
         None => match made.next() {
-            Some(Ok(())) => Outcome::Made,
-            Some(Err(reason)) => Outcome::Failed(reason),
-            None => Outcome::Planned,
+            Some(Ok(())) => Creation::Made,
+            Some(Err(reason)) => Creation::Failed(reason),
+            None => Creation::Planned,
         },
     };
-    let outcomes: Vec<Outcome> = plan.iter().map(outcome).collect();
-    let made = plan.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Outcome::Made).map(|(topic, _)| topic.name.as_str());
+    let outcomes: Vec<Creation> = plan.iter().map(outcome).collect();
+    let made =
+        plan.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Creation::Made).map(|(topic, _)| topic.name.as_str());
     wait_for(&admin, &plan, &made.collect::<Vec<_>>())?;
     Ok(plan.into_iter().zip(outcomes).collect())
 }

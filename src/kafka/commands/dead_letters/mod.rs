@@ -9,7 +9,7 @@ pub use skip::{NoTarget, SkipError, Target, skip};
 
 use crate::config::Config;
 use crate::event::Record;
-use crate::event::redrive::{Entry, Letter, Place};
+use crate::event::redrive::{DeadLetterEntry, Letter, RecordId};
 use crate::kafka::base::error::Error;
 use crate::kafka::commands::read_range::{Range, Span};
 use jiff::Timestamp;
@@ -67,16 +67,20 @@ fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> R
     let from = filter.since.map_or(Span::Beginning, Span::Time);
     let mut range = Range::open(&config.kafka, &topic(config), &from)?;
     let mut letters = Vec::new();
-    let mut redriven: BTreeMap<Place, u32> = BTreeMap::new();
+    let mut redriven: BTreeMap<RecordId, u32> = BTreeMap::new();
     while let Some(record) = range.next()? {
-        match Entry::of(&record) {
-            Entry::Letter(letter) if filter.matches(&letter) => {
+        match DeadLetterEntry::of(&record) {
+            DeadLetterEntry::Letter(letter) if filter.matches(&letter) => {
                 let refused = prediction(&letter, record);
                 letters.push((letter, refused));
             }
-            Entry::Letter(_) => {}
-            Entry::Redriven(mark) => mark.redriven.into_iter().for_each(|place| *redriven.entry(place).or_default() += 1),
-            Entry::Other => tracing::debug!(partition = record.partition, offset = record.offset, "neither letter nor mark"),
+            DeadLetterEntry::Letter(_) => {}
+            DeadLetterEntry::Redriven(mark) => {
+                mark.redriven.into_iter().for_each(|place| *redriven.entry(place).or_default() += 1)
+            }
+            DeadLetterEntry::Other => {
+                tracing::debug!(partition = record.partition, offset = record.offset, "neither letter nor mark")
+            }
         }
     }
     letters.sort_by_key(|(letter, _)| (letter.time, letter.place));
@@ -91,11 +95,11 @@ fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> R
 ///
 /// # Errors
 /// The topic cannot be read.
-pub fn get(config: &Config, place: Place) -> Result<Option<Record>, Error> {
+pub fn get(config: &Config, place: RecordId) -> Result<Option<Record>, Error> {
     at(config, &topic(config), place)
 }
 
-fn at(config: &Config, topic: &Arc<str>, place: Place) -> Result<Option<Record>, Error> {
+fn at(config: &Config, topic: &Arc<str>, place: RecordId) -> Result<Option<Record>, Error> {
     let one = BTreeMap::from([(place.partition, (place.offset, place.offset.saturating_add(1)))]);
     Range::open(&config.kafka, topic, &Span::Offsets(one))?.next()
 }
@@ -113,7 +117,7 @@ mod tests {
     use super::*;
 
     fn letter(reason: &str, time: &str) -> Letter {
-        let place = Place { partition: 0, offset: 0 };
+        let place = RecordId { partition: 0, offset: 0 };
         Letter { place, time: time.parse().ok(), reason: reason.into(), error: String::new(), lineage: None, size: None }
     }
 

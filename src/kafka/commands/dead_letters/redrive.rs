@@ -13,7 +13,7 @@
 
 use crate::config::Config;
 use crate::event::dead_letter::{FAILURE_UNREADABLE, OUTPUT_TOO_LARGE};
-use crate::event::redrive::{Letter, MARK_LETTERS, Place, RedrivenEvent, again};
+use crate::event::redrive::{Letter, MARK_LETTERS, RecordId, RedrivenEvent, again};
 use crate::event::{Lineage, Output, Record};
 use crate::kafka::base::error::Error;
 use crate::kafka::commands::dead_letters::{Filter, Listed, at, predicted, raw, topic};
@@ -114,7 +114,7 @@ impl Redrive<'_> {
         // This call explains a missing topic or broker better than a transaction would.
         topics::partitions(kafka, &topic(self.config))?;
         let writer = Writer::start(kafka, &self.config.group("redrive"))?;
-        let mut open: BTreeMap<Place, (Listed, Note)> = BTreeMap::new();
+        let mut open: BTreeMap<RecordId, (Listed, Note)> = BTreeMap::new();
         let plan = self.plan()?;
         for home in self.homes(&plan) {
             topics::partitions(kafka, &home)?;
@@ -128,7 +128,7 @@ impl Redrive<'_> {
         let mut range = Range::open(kafka, &topic(self.config), &Span::Offsets(bounds(open.keys())))?;
         let (raw, mut batch) = (raw(self.config), Batch::default());
         while let Some(record) = range.next()? {
-            let place = Place { partition: record.partition, offset: record.offset };
+            let place = RecordId { partition: record.partition, offset: record.offset };
             let Some((listed, note)) = open.remove(&place) else { continue };
             match self.output(&raw, record, &listed, &note)? {
                 Ok(output) => batch.push(listed, note, output),
@@ -172,7 +172,7 @@ impl Redrive<'_> {
         let lineage = letter.lineage.clone().filter(|_| !is_stand_in(letter))?;
         let timestamp = lineage.timestamp;
         let Output { topic, key, value, headers, .. } = again(&self.home(letter, &lineage)?, record, lineage);
-        let Place { partition, offset } = letter.place;
+        let RecordId { partition, offset } = letter.place;
         (self.refused)(&Record { topic, partition, offset, timestamp, key, value, headers: Some(headers) })
     }
 
@@ -192,7 +192,7 @@ impl Redrive<'_> {
             let home = self.home(&listed.letter, &lineage).unwrap_or_else(|| raw.clone());
             return Ok(Ok(again(&home, record, lineage)));
         }
-        let place = Place { partition: lineage.input.partition, offset: lineage.input.offset };
+        let place = RecordId { partition: lineage.input.partition, offset: lineage.input.offset };
         let Some(original) = at(self.config, raw, place)? else { return Ok(Err(Unfit::OriginalGone)) };
         // That record may itself be a copy of an earlier one.
         let mut origin = Lineage::of(&original).unwrap_or_else(|_| Lineage::itself(&original));
@@ -207,7 +207,7 @@ impl Redrive<'_> {
         if letters.is_empty() {
             return Ok(());
         }
-        let mut marks: BTreeMap<i32, Vec<Place>> = BTreeMap::new();
+        let mut marks: BTreeMap<i32, Vec<RecordId>> = BTreeMap::new();
         for (listed, _) in &letters {
             marks.entry(listed.letter.place.partition).or_default().push(listed.letter.place);
         }
@@ -239,7 +239,7 @@ fn is_stand_in(letter: &Letter) -> bool {
 }
 
 /// Returns the span in each partition from the first of `places` to the offset after the last.
-fn bounds<'p>(places: impl Iterator<Item = &'p Place>) -> BTreeMap<i32, (i64, i64)> {
+fn bounds<'p>(places: impl Iterator<Item = &'p RecordId>) -> BTreeMap<i32, (i64, i64)> {
     let mut bounds = BTreeMap::new();
     for place in places {
         let (first, end) = bounds.entry(place.partition).or_insert((place.offset, place.offset));
@@ -263,7 +263,7 @@ mod tests {
             headers: None,
         });
         let letter = Letter {
-            place: Place { partition: 1, offset: 2 },
+            place: RecordId { partition: 1, offset: 2 },
             time: None,
             reason: reason.into(),
             error: String::new(),
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn bounds_reach_from_the_first_to_behind_the_last() {
-        let places = [(0, 5), (1, 0), (0, 9)].map(|(partition, offset)| Place { partition, offset });
+        let places = [(0, 5), (1, 0), (0, 9)].map(|(partition, offset)| RecordId { partition, offset });
         assert_eq!(bounds(places.iter()), BTreeMap::from([(0, (5, 10)), (1, (0, 1))]));
         assert_eq!(bounds([].iter()), BTreeMap::new());
     }

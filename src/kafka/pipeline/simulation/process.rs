@@ -14,7 +14,7 @@ use crate::kafka::client::group::Group;
 use crate::kafka::client::start_position::{Found, Question, Start};
 use crate::kafka::ledger::slot::Slot;
 use crate::kafka::pipeline::consumer_state::{ConsumerState, Parts};
-use crate::kafka::pipeline::contract::{Completions, Intake, Outcome, Work};
+use crate::kafka::pipeline::contract::{Completion, Completions, Intake, Work};
 use crate::kafka::pipeline::dispatch::Begun;
 use crate::kafka::pipeline::handling::Phase;
 use crate::kafka::pipeline::port::{GroupConsumer, TransactionPort};
@@ -332,13 +332,13 @@ impl Process {
         }
         let (slot, record) = self.evaluated.swap_remove(rng.usize(..self.evaluated.len()));
         let outcome = if rng.u8(..10) == 0 {
-            Outcome::Later { record, wait: Duration::from_millis(rng.u64(..3_000)) }
+            Completion::Later { record, wait: Duration::from_millis(rng.u64(..3_000)) }
         } else {
             let is_oversized = record.value.as_deref().unwrap()[8] == 1;
             let outputs = vec![answer((&record.topic, record.partition, record.offset), is_oversized)];
             match rng.u8(..100) < self.setup.refusals {
-                true => Outcome::Refused(outputs, Counted::default()),
-                false => Outcome::Done(outputs, Counted::default()),
+                true => Completion::Refused(outputs, Counted::default()),
+                false => Completion::Done(outputs, Counted::default()),
             }
         };
         self.completions.complete(slot, outcome);

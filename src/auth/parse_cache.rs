@@ -14,9 +14,9 @@ const MAX_OCTETS: usize = 1024;
 const RECORDS: usize = 4096;
 
 /// Records by the text, and by the settings `S`, from which they were read.
-pub(super) struct Kept<S, R>(Cache<(Arc<[u8]>, S), Arc<R>>);
+pub(super) struct ParseCache<S, R>(Cache<(Arc<[u8]>, S), Arc<R>>);
 
-impl<S: Copy + Eq + std::hash::Hash, R> Kept<S, R> {
+impl<S: Copy + Eq + std::hash::Hash, R> ParseCache<S, R> {
     pub(super) fn new() -> Self {
         Self(Cache::new(RECORDS))
     }
