@@ -1,14 +1,15 @@
 //! DMARC verdicts for mail on Kafka.
 //!
-//! verdmarc reads raw messages from one topic. It decides SPF, DKIM and DMARC for each, and publishes
-//! an annotated verdict in Amazon SES's terms. Failures go to another topic, from which it makes
-//! aggregate reports.
+//! verdmarc reads raw messages from one topic. It decides SPF, DKIM and DMARC for each, and
+//! publishes an annotated verdict in Amazon SES's terms. Failures go to another topic, from which
+//! it makes aggregate reports.
 //!
 //! A message takes this way through the crate:
 //!
 //! 1. [`event::raw`] reads a record: the bytes of a message, and the envelope that SMTP gave it.
 //! 2. [`message`] finds its header fields and the domain of its author.
-//! 3. [`dns`] answers questions within the budgets of one evaluation, and keeps the answers as evidence.
+//! 3. [`dns`] answers questions within the budgets of one evaluation, and keeps the answers as
+//!    evidence.
 //! 4. [`auth`] decides SPF, DKIM, ARC and DMARC.
 //! 5. [`verdict`] gives that the statuses of SES, the reasons and the header fields.
 //! 6. [`event`] writes it as a verdict and, when it failed, as a failure.
@@ -32,15 +33,16 @@
 //!     helo: Some("mail.example.org".to_owned()),
 //!     ..Envelope::default()
 //! };
-//! let verdict = evaluate(message, &envelope, &zone, "2026-01-01T00:00:00Z".parse()?, &Evaluation::default()).await;
+//! let (now, settings) = ("2026-01-01T00:00:00Z".parse()?, Evaluation::default());
+//! let verdict = evaluate(message, &envelope, &zone, now, &settings).await;
 //! assert_eq!(verdict.dmarc.as_str(), "FAIL");
 //! assert_eq!(verdict.dmarc_policy.map(|policy| policy.as_str()), Some("reject"));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The other modules are the program `verdmarc`: they are public for its tests and benchmarks, and may
-//! change with any version. `ARCHITECTURE.md` says where each rule stands.
+//! The other modules are the program `verdmarc`. They are public for its tests and benchmarks, and
+//! may change with any version. `ARCHITECTURE.md` says where each rule stands.
 
 #[doc(hidden)]
 pub mod aggregate;

@@ -28,18 +28,32 @@ pub struct Totals {
 impl Totals {
     /// Returns the sums of both.
     #[must_use]
-    pub fn plus(mut self, other: &Self) -> Self {
-        self.counted += other.counted;
-        self.merged += other.merged;
-        self.too_late += other.too_late;
-        self.reports += other.reports;
-        self.reported += other.reported;
-        self.no_reporting_address += other.no_reporting_address;
-        self.windows_closed += other.windows_closed;
-        self.last_closed = self.last_closed.max(other.last_closed);
-        self.unreadable += other.unreadable;
-        self.skipped += other.skipped;
-        self
+    pub fn plus(self, other: &Self) -> Self {
+        // A field that is forgotten here does not compile.
+        let Self {
+            counted,
+            merged,
+            too_late,
+            reports,
+            reported,
+            no_reporting_address,
+            windows_closed,
+            last_closed,
+            unreadable,
+            skipped,
+        } = *other;
+        Self {
+            counted: self.counted + counted,
+            merged: self.merged + merged,
+            too_late: self.too_late + too_late,
+            reports: self.reports + reports,
+            reported: self.reported + reported,
+            no_reporting_address: self.no_reporting_address + no_reporting_address,
+            windows_closed: self.windows_closed + windows_closed,
+            last_closed: self.last_closed.max(last_closed),
+            unreadable: self.unreadable + unreadable,
+            skipped: self.skipped + skipped,
+        }
     }
 }
 

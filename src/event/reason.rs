@@ -3,8 +3,8 @@
 use super::codes::codes;
 
 codes! {
-    /// Every reason code that a verdict may carry. The list is closed: a new code is a new version
-    /// of the event.
+    /// Every reason code that a verdict may carry. The list is closed: once it was released, a new
+    /// code is a new version of the event.
     pub enum Reason {
         /// The message has no From field, or one without address.
         FromMissing = "from_missing",

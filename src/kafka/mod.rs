@@ -20,8 +20,8 @@
 //! | `transaction` | the transaction thread: outputs and offsets in one transaction | `ledger` |
 //! | `state` | the states of a stateful role's partitions, and their restore | `transaction` |
 //! | `pipeline` | the consumer thread: poll, dispatch, collect, cut; rebalances | `state` |
-//! | `commands` | the parts of commands: reading to an end, repairs, dead letters | `topics` |
-//! | `topics` | the topics as they should be, and their checks | `transaction`, `commands` |
+//! | `commands` | the parts of commands: repairs, dead letters, joining a group alone | `topics` |
+//! | `topics` | the topics as they should be, and their checks | `transaction` |
 //! | `testing` | an embedded broker, and the failpoints of tests | `base` |
 
 mod base;
@@ -40,9 +40,9 @@ pub use base::stop::Stop;
 pub use client::committed::Committed;
 pub use client::group::{Group, succeeds};
 pub use client::instance::{self, Instance};
+pub use client::read_range::{Range, Span};
 pub use commands::check_settings::check_settings;
 pub use commands::follow::{Reader, Start};
-pub use commands::read_range::{Range, Span};
 pub use commands::sole_member::GroupError;
 pub use commands::{dead_letters, repair, transaction as command};
 pub use ledger::sentinel::Sentinel;

@@ -12,6 +12,8 @@
 //! nothing.
 
 use super::report_spans::ReportSpans;
+use super::stand_in::stand_in;
+use super::start::{blocking, check_group, check_topics};
 use crate::aggregate::changelog::Foreign;
 use crate::aggregate::{Counts, Intake as Said, Restore, Settings, State, Totals, read};
 use crate::config::Config;
@@ -38,7 +40,8 @@ const FAILURES: &str = "verdmarc.failure.";
 /// Runs until `stop` is requested and what was read is committed, or until Kafka fails for good.
 ///
 /// # Errors
-/// Settings that the client library refuses, an error of Kafka that does not pass, or a state that does not fit.
+/// The client library refuses the settings, Kafka fails with an error that does not pass, or a
+/// state does not fit.
 pub async fn run(
     config: &Config,
     mut settings: Settings,
@@ -48,19 +51,19 @@ pub async fn run(
 ) -> Result<Tally, Error> {
     let failures = config.topics.full(&config.topics.failures);
     let (kafka, until) = (config.kafka.clone(), stop.clone());
-    if super::blocking(move || existing_topics(&kafka, &until, &[])).await?.is_none() {
+    if blocking(move || existing_topics(&kafka, &until, &[])).await?.is_none() {
         return Ok(Tally::default());
     }
-    super::check_topics(config).await?;
-    super::check_group(config, NAME, &failures).await?;
+    check_topics(config).await?;
+    check_group(config, NAME, &failures).await?;
     settings.deltas = Mutant::Deltas.is_on();
     let meters = measured(&status);
     let dead_letters = config.topics.full(&config.topics.dead_letters).into();
-    let role = Aggregator(Arc::new(Counter { settings: Arc::new(settings), dead_letters, meters, traces }));
+    let role = Aggregator(Arc::new(Shared { settings: Arc::new(settings), dead_letters, meters, traces }));
     let intake = intake(config, failures, role);
     // Nothing is handed out, because records are applied where they are read.
     let (pipeline, _work, _completions) = Pipeline::start(&config.kafka, intake, status, stop)?;
-    super::blocking(|| pipeline.join()).await
+    blocking(|| pipeline.join()).await
 }
 
 /// Adds the role's own figures to those of its pipeline.
@@ -100,11 +103,11 @@ fn intake(config: &Config, failures: String, role: Aggregator) -> Intake {
 }
 
 /// The role, as its pipeline knows it.
-struct Aggregator(Arc<Counter>);
+struct Aggregator(Arc<Shared>);
 
 impl Role for Aggregator {
     fn stand_in(&self, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted) {
-        super::stand_in(&self.0.dead_letters, record, outputs)
+        stand_in(&self.0.dead_letters, record, outputs)
     }
 
     fn state(&self) -> Option<Arc<dyn Stateful>> {
@@ -113,14 +116,14 @@ impl Role for Aggregator {
 }
 
 /// The data that the states of all partitions share.
-struct Counter {
+struct Shared {
     settings: Arc<Settings>,
     dead_letters: Arc<str>,
     meters: Meters,
     traces: Traces,
 }
 
-impl Stateful for Counter {
+impl Stateful for Shared {
     fn changelog(&self) -> &str {
         &self.settings.targets.windows
     }

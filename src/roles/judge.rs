@@ -1,6 +1,7 @@
 //! Judges one record of the verdict role: reads it, evaluates its message, and makes the records
 //! that are written because of it.
 
+use super::groups::{LANE, NAME};
 use super::retry::Retries;
 use super::uncounted::Meter;
 use crate::auth::dmarc::Policy;
@@ -25,11 +26,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
-
-/// The name of the role, and of its group after the prefix.
-pub const NAME: &str = "verdict";
-/// The name of the pipeline that reads retries, and of its group after the prefix.
-pub const LANE: &str = "verdict-retries";
 
 const VERDICT: &str = "verdmarc.verdict.v1";
 

@@ -13,11 +13,12 @@
 //! The role keeps no state. The outputs of a record are written before its offset is committed, so
 //! a crash repeats work and loses none.
 
-pub use super::judge::{LANE, NAME};
+pub use super::groups::{LANE, NAME, lane, reader};
 
 use super::judge::{Judge, Judged};
 use super::retry::Retries;
-use super::{blocking, check_group, check_topics};
+use super::stand_in::stand_in;
+use super::start::{blocking, check_group, check_topics};
 use crate::claim_check::ClaimChecks;
 use crate::config::{Config, Kafka};
 use crate::dns::Resolver;
@@ -74,18 +75,6 @@ pub struct Statuses {
     pub raw: Arc<Status>,
     /// The status of the pipeline that reads retries, if it runs.
     pub lane: Arc<Status>,
-}
-
-/// Returns the group that reads retries. Positions that it lacks are taken over from the group of
-/// mail.raw, which read the retries before this group existed.
-pub fn lane(config: &Config) -> Group {
-    Group { id: config.group(LANE), former: Some(config.group(NAME)) }
-}
-
-/// Returns the group that would read a topic for this role.
-pub fn reader(config: &Config, topic: &str) -> Group {
-    let is_retry = config.topics.all_retries().any(|retry| retry == topic);
-    if is_retry { lane(config) } else { Group::alone(config.group(NAME)) }
 }
 
 /// The data that the role's pipelines share.
@@ -221,6 +210,6 @@ impl Role for Verdict {
     }
 
     fn stand_in(&self, record: (&str, i32, i64), outputs: &[Output]) -> (Vec<Output>, Counted) {
-        super::stand_in(&self.dead_letters, record, outputs)
+        stand_in(&self.dead_letters, record, outputs)
     }
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY};
 use std::ops::RangeInclusive;
 
-/// The accepted sizes of RSA keys in bits (RFC 8301 3.2).
+/// The accepted sizes of RSA keys in bits, for DKIM and ARC (RFC 8301 3.2).
 ///
 /// Verification with a larger key costs more than one message may.
 const RSA_BITS: RangeInclusive<u32> = 1024..=4096;

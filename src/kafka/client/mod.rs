@@ -10,6 +10,7 @@ pub mod instance;
 pub(crate) mod log_id;
 pub(crate) mod lookup;
 pub(crate) mod native;
+pub(crate) mod read_range;
 pub(crate) mod rebootstrap;
 pub(crate) mod settings;
 pub(crate) mod start_position;

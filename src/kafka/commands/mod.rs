@@ -3,7 +3,6 @@
 pub(crate) mod check_settings;
 pub mod dead_letters;
 pub(crate) mod follow;
-pub(crate) mod read_range;
 pub mod repair;
 pub(crate) mod sole_member;
 pub mod transaction;

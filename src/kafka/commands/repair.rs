@@ -1,7 +1,6 @@
 //! Compares the positions of a stateful role's group with its state, and repairs those that do not
 //! fit.
 
-use super::read_range::{Range, Span};
 use super::sole_member;
 use super::sole_member::{GroupError, Member};
 use super::transaction::{CommandError, Writer};
@@ -12,6 +11,7 @@ use crate::kafka::client::committed::Committed;
 use crate::kafka::client::group;
 use crate::kafka::client::log_id::LogIds;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, UncommittedEnds};
+use crate::kafka::client::read_range::{Range, Span};
 use std::sync::Arc;
 
 /// A repair of a role's positions, and what it needs to know of the role.

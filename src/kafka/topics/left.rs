@@ -9,8 +9,8 @@ use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::group::Group;
 use crate::kafka::client::log_id::LogIds;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, log};
+use crate::kafka::client::read_range::{Range, Span};
 use crate::kafka::client::settings;
-use crate::kafka::commands::read_range::{Range, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::event::Record;
 use crate::event::redrive::{DeadLetterEntry, Letter, RecordId};
 use crate::kafka::base::error::Error;
-use crate::kafka::commands::read_range::{Range, Span};
+use crate::kafka::client::read_range::{Range, Span};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,13 +1,13 @@
 //! Reads a topic once and completely, from a given start to the end that it has at this moment.
 
+use super::connection::{Right, is_denied};
+use super::context::LoggingContext;
+use super::lookup::{METADATA_PATIENCE, UncommittedEnds, partitions};
+use super::settings;
 use crate::config::Kafka;
 use crate::event::Record;
 use crate::kafka::base::error::{Error, of_topic};
 use crate::kafka::base::headers;
-use crate::kafka::client::connection::{Right, is_denied};
-use crate::kafka::client::context::LoggingContext;
-use crate::kafka::client::lookup::{METADATA_PATIENCE, UncommittedEnds, partitions};
-use crate::kafka::client::settings;
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
