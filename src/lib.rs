@@ -19,7 +19,10 @@
 //! arguments, and the settings are those of [`config::Evaluation`].
 //!
 //! ```
-//! use verdmarc::{config::Evaluation, dns::Zone, message::Envelope, verdict::evaluate};
+//! use verdmarc::config::Evaluation;
+//! use verdmarc::dns::Zone;
+//! use verdmarc::message::{Envelope, MailFrom};
+//! use verdmarc::verdict::evaluate;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +33,7 @@
 //! let message = b"From: Ann <ann@example.org>\r\nSubject: Hello\r\n\r\nHello.\r\n";
 //! let envelope = Envelope {
 //!     client_ip: Some("203.0.113.5".parse()?),
-//!     helo: Some("mail.example.org".to_owned()),
+//!     mail_from: MailFrom::Path("ann@example.org".to_owned()),
 //!     ..Envelope::default()
 //! };
 //! let (now, settings) = ("2026-01-01T00:00:00Z".parse()?, Evaluation::default());

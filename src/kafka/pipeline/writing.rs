@@ -77,9 +77,10 @@ impl<M: GroupMembership> ConsumerState<M> {
         if self.states.is_none() || self.intake_stopped || self.refusals.stopped() {
             return;
         }
-        let read: BTreeMap<Partition, i64> = match states::wait_for_position(&self.partitions) {
-            true => consumer.positions().into_iter().collect(),
-            false => BTreeMap::new(),
+        let read: BTreeMap<Partition, i64> = if states::wait_for_position(&self.partitions) {
+            consumer.positions().into_iter().collect()
+        } else {
+            BTreeMap::new()
         };
         let now = self.clock.now().time;
         states::freeze(&mut self.partitions, |partition| read.get(partition).copied(), now);

@@ -102,6 +102,13 @@ impl From<Error> for Ended {
     }
 }
 
+impl Job {
+    /// Returns an error when the partition is not assigned to this process any more.
+    fn is_wanted(&self) -> Result<(), Ended> {
+        if self.lease.is_over() { Err(Ended::Unwanted) } else { Ok(()) }
+    }
+}
+
 impl Worker {
     fn answer(&self, job: Job) -> Option<(Job, Restored)> {
         let state = match self.restore(&job) {
@@ -110,10 +117,6 @@ impl Worker {
             Err(Ended::Unrestored(why)) => Err(why),
         };
         Some((job, state))
-    }
-
-    fn is_wanted(&self, job: &Job) -> Result<(), Ended> {
-        if job.lease.is_over() { Err(Ended::Unwanted) } else { Ok(()) }
     }
 
     fn restore(&self, job: &Job) -> Result<Box<dyn PartitionState>, Ended> {
@@ -152,7 +155,7 @@ impl Worker {
     fn answered<T>(&self, job: &Job, mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Ended> {
         let since = Instant::now();
         loop {
-            self.is_wanted(job)?;
+            job.is_wanted()?;
             match ask() {
                 Ok(answer) => return Ok(answer),
                 Err(error) if since.elapsed() > self.stall => return Err(error.into()),
@@ -229,7 +232,7 @@ impl Worker {
                 },
                 None => {}
             }
-            self.is_wanted(job)?;
+            job.is_wanted()?;
             let position = log.position().unwrap_or_else(|| self.oldest(log));
             if position > at {
                 (at, moved) = (position, Instant::now());

@@ -76,10 +76,10 @@ fn predicted(config: &Config, filter: &Filter, prediction: &Prediction<'_>) -> R
             }
             DeadLetterEntry::Letter(_) => {}
             DeadLetterEntry::Redriven(mark) => {
-                mark.redriven.into_iter().for_each(|place| *redriven.entry(place).or_default() += 1)
+                mark.redriven.into_iter().for_each(|place| *redriven.entry(place).or_default() += 1);
             }
             DeadLetterEntry::Other => {
-                tracing::debug!(partition = record.partition, offset = record.offset, "neither letter nor mark")
+                tracing::debug!(partition = record.partition, offset = record.offset, "neither letter nor mark");
             }
         }
     }

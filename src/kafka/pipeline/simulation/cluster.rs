@@ -114,7 +114,9 @@ impl Cluster {
             commits: 0,
             aborts: 0,
         };
-        topics.iter().for_each(|topic| cluster.make(topic));
+        for topic in topics {
+            cluster.make(topic);
+        }
         cluster
     }
 
@@ -279,13 +281,13 @@ impl Cluster {
     pub(super) fn step(&mut self, process: usize, has_faults: bool, rng: &mut Rng) {
         let ended = match std::mem::take(&mut self.processes[process].stage) {
             Stage::Idle => return,
-            Stage::Begun(batch) => match self.refusal(&batch, process, has_faults, rng) {
-                Some(abort) => Ended::Aborted(abort),
-                None => {
+            Stage::Begun(batch) => {
+                let Some(abort) = self.refusal(&batch, process, has_faults, rng) else {
                     self.processes[process].stage = Stage::OffsetsSent(batch);
                     return;
-                }
-            },
+                };
+                Ended::Aborted(abort)
+            }
             Stage::OffsetsSent(batch) => match requested(&batch) {
                 Some(abort) => Ended::Aborted(abort),
                 None => Ended::Written(self.commit(&batch)),

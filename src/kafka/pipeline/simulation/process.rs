@@ -336,9 +336,10 @@ impl Process {
         } else {
             let is_oversized = record.value.as_deref().unwrap()[8] == 1;
             let outputs = vec![answer((&record.topic, record.partition, record.offset), is_oversized)];
-            match rng.u8(..100) < self.setup.refusals {
-                true => Completion::Refused(outputs, Counted::default()),
-                false => Completion::Done(outputs, Counted::default()),
+            if rng.u8(..100) < self.setup.refusals {
+                Completion::Refused(outputs, Counted::default())
+            } else {
+                Completion::Done(outputs, Counted::default())
             }
         };
         self.completions.complete(slot, outcome);

@@ -48,7 +48,7 @@ impl Role for ModelRole {
 pub(super) struct Count {
     topic: Arc<str>,
     partition: i32,
-    count: u64,
+    records: u64,
     written: u64,
 }
 
@@ -59,18 +59,18 @@ impl Count {
         partition: &Partition,
         committed: Option<i64>,
     ) -> Result<Box<dyn PartitionState>, Unrestored> {
-        let (count, marker) = cluster.lock().unwrap().counts.get(partition).copied().unwrap_or_default();
+        let (records, marker) = cluster.lock().unwrap().counts.get(partition).copied().unwrap_or_default();
         if marker != committed.unwrap_or_default() {
             let reason = format!("the marker {marker} is not the position {committed:?} of the group");
             return Err(Unrestored::Misfit(Error::State { partition: partition.number, reason }));
         }
-        Ok(Box::new(Self { topic: partition.topic.clone(), partition: partition.number, count, written: count }))
+        Ok(Box::new(Self { topic: partition.topic.clone(), partition: partition.number, records, written: records }))
     }
 }
 
 impl PartitionState for Count {
     fn apply(&mut self, record: Record) -> Result<Applied, String> {
-        self.count += 1;
+        self.records += 1;
         let outputs = vec![answer((&record.topic, record.partition, record.offset), false)];
         Ok(Applied { outputs, ..Applied::default() })
     }
@@ -88,7 +88,7 @@ impl PartitionState for Count {
     fn freeze(&mut self, _: i64, _: Timestamp) {}
 
     fn is_full(&self) -> bool {
-        self.count > self.written + 20
+        self.records > self.written + 20
     }
 
     fn has_outputs(&self) -> bool {
@@ -105,12 +105,12 @@ impl PartitionState for Count {
 
     fn cut(&mut self, next: i64, _: Timestamp, _: bool) -> Vec<Output> {
         let key = format!("{}/{}/{next}", self.topic, self.partition).into_bytes();
-        let value = self.count.to_be_bytes().to_vec();
+        let value = self.records.to_be_bytes().to_vec();
         vec![Output { topic: "state".into(), partition: None, key: Some(key), value: Some(value), headers: Headers::default() }]
     }
 
     fn committed(&mut self) {
-        self.written = self.count;
+        self.written = self.records;
     }
 
     fn aborted(&mut self) {}
