@@ -89,8 +89,8 @@ test-deploy: setup-build setup-tests setup-deploy ## Check the Helm chart, the p
 	@scripts/test-deploy $(VERDMARC)
 
 .PHONY: mutants
-mutants: setup-build setup-broker ## Switch each rule of exactly-once delivery off and see a test fail
-	@scripts/mutants $(CARGO) test --locked --quiet $(TEST_FEATURES)
+mutants: setup-build setup-broker ## Break each rule of delivery once and see a test fail (MUTANTS=NAME…)
+	@scripts/mutants $(CARGO) test --locked --quiet $(TEST_FEATURES) $(if $(MUTANTS),-- $(MUTANTS))
 
 .PHONY: soak
 soak: setup-build setup-broker ## Run the random disasters with many seeds (SOAK_SEEDS) and the production time-outs
@@ -122,6 +122,7 @@ lint: setup-build ## Check format, clippy, style, and that the published suites 
 	$(call step,style)
 	@scripts/check-style
 	@scripts/check-conformance
+	@git apply --check tests/mutants/*.patch
 
 .PHONY: bench
 bench: setup-build setup-broker ## Measure CPU and memory per message, beside stock mail-auth; the role on Apache Kafka

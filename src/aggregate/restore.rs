@@ -98,11 +98,11 @@ impl Restore {
         }
     }
 
-    /// Sets whether a state is accepted whatever position and partition count it was written with.
-    /// It is for commands that only show the state, and for a test that switches the rule off.
+    /// Accepts a state whatever position and partition count it was written with. It is for
+    /// commands that only show the state.
     #[must_use]
-    pub fn unchecked(mut self, unchecked: bool) -> Self {
-        self.unchecked = unchecked;
+    pub fn unchecked(mut self) -> Self {
+        self.unchecked = true;
         self
     }
 

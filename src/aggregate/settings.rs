@@ -27,9 +27,6 @@ pub struct Settings {
     pub memory: Arc<Memory>,
     /// The topics that outputs go to.
     pub targets: Targets,
-    /// True to write the growth of a row in place of its count. A test uses this to switch a rule
-    /// off.
-    pub deltas: bool,
 }
 
 /// The topics that outputs go to, and the source that outputs name.
@@ -78,7 +75,6 @@ impl Settings {
                 reports: names.full(&names.reports).into(),
                 source: format!("/verdmarc/{domain}").into(),
             },
-            deltas: false,
         })
     }
 

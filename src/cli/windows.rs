@@ -83,7 +83,7 @@ fn open_groups(config: &Config) -> Result<Vec<OpenGroup>, Failure> {
     let mut range = Range::open(&config.kafka, &topic, &Span::Beginning)?;
     while let Some(record) = range.next()? {
         let partition = record.partition;
-        let restore = partitions.entry(partition).or_insert_with(|| Restore::new(settings.clone(), partition, 0).unchecked(true));
+        let restore = partitions.entry(partition).or_insert_with(|| Restore::new(settings.clone(), partition, 0).unchecked());
         restore
             .take(record.key.as_deref().unwrap_or_default(), record.value.as_deref())
             .map_err(|error| Failure::new(Exit::State, format!("{topic}/{partition} at {}: {error}", record.offset)))?;

@@ -53,7 +53,6 @@ pub use pipeline::refusals::{REFUSALS_ACCEPTED, REFUSALS_OF};
 pub use pipeline::status::{Phase, Status};
 pub use pipeline::tally::Tally;
 pub use state::contract::{Applied, PartitionState, Restoring, Stateful};
-pub use testing::failpoint::Mutant;
 pub use testing::{embedded, failpoint};
 pub use topics::existing::existing_topics;
 pub use transaction::delivery::Producer;

@@ -21,8 +21,7 @@ use crate::event::dead_letter::{FAILURE_UNREADABLE, TOO_LATE, letter};
 use crate::event::headers::Trace;
 use crate::event::{DeadLetterReason, Lineage, Output, Record, TopicId, TraceContext};
 use crate::kafka::{
-    Applied, Error, Group, Intake, Mutant, PartitionState, Pipeline, Restoring, Role, Stateful, Status, Stop, Tally,
-    existing_topics,
+    Applied, Error, Group, Intake, PartitionState, Pipeline, Restoring, Role, Stateful, Status, Stop, Tally, existing_topics,
 };
 use crate::metrics::{Counted, Sample, table};
 use crate::telemetry::traces::Traces;
@@ -42,13 +41,7 @@ const FAILURES: &str = "verdmarc.failure.";
 /// # Errors
 /// The client library refuses the settings, Kafka fails with an error that does not pass, or a
 /// state does not fit.
-pub async fn run(
-    config: &Config,
-    mut settings: Settings,
-    status: Arc<Status>,
-    traces: Traces,
-    stop: Stop,
-) -> Result<Tally, Error> {
+pub async fn run(config: &Config, settings: Settings, status: Arc<Status>, traces: Traces, stop: Stop) -> Result<Tally, Error> {
     let failures = config.topics.full(&config.topics.failures);
     let (kafka, until) = (config.kafka.clone(), stop.clone());
     if blocking(move || existing_topics(&kafka, &until, &[])).await?.is_none() {
@@ -56,7 +49,6 @@ pub async fn run(
     }
     check_topics(config).await?;
     check_group(config, NAME, &failures).await?;
-    settings.deltas = Mutant::Deltas.is_on();
     let meters = measured(&status);
     let dead_letters = config.topics.full(&config.topics.dead_letters).into();
     let role = Aggregator(Arc::new(Shared { settings: Arc::new(settings), dead_letters, meters, traces }));
@@ -129,7 +121,7 @@ impl Stateful for Shared {
     }
 
     fn restore(&self, partition: i32, partitions: i32) -> Box<dyn Restoring> {
-        let restore = Restore::new(self.settings.clone(), partition, partitions).unchecked(Mutant::UncheckedMarker.is_on());
+        let restore = Restore::new(self.settings.clone(), partition, partitions);
         let (dead_letters, meters, traces) = (self.dead_letters.clone(), self.meters.clone(), self.traces.clone());
         Box::new(Restored { restore, partition, dead_letters, meters, traces })
     }

@@ -61,10 +61,9 @@ impl State {
     }
 
     fn row(&mut self, place: GroupKey, row: usize) -> Option<Output> {
-        let deltas = self.settings.deltas;
         let group = group_mut(&mut self.windows, place)?;
         group.rows.set_dirty(row, false)?;
-        let (canonical, count) = group.rows.get(row).map(|(row, count)| (row, if deltas { 1 } else { count }))?;
+        let (canonical, count) = group.rows.get(row)?;
         let key = row_key(&row_id(&group.id, &canonical_bytes(&canonical)));
         Some(self.changelog.set(key, &RowValue { group: group.id, row: canonical, count }))
     }

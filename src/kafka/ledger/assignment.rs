@@ -11,7 +11,6 @@ use crate::kafka::base::error::Error;
 use crate::kafka::base::lease::Lease;
 use crate::kafka::base::partition::{Generation, Partition};
 use crate::kafka::client::committed::Committed;
-use crate::kafka::testing::failpoint::Mutant;
 use crate::metrics::Counted;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -144,7 +143,7 @@ impl<E> Assignment<E> {
     /// the position is no step forward.
     pub(crate) fn pass(&mut self, partition: &Partition, position: i64) -> bool {
         let Some(held) = self.partitions.get_mut(partition) else { return false };
-        let is_idle = held.ledger.is_empty() && (held.let_go.is_none() || Mutant::PassedRetry.is_on());
+        let is_idle = held.ledger.is_empty() && held.let_go.is_none();
         let moves = Some(position) > held.ledger.committed_position().max(held.unread);
         if is_idle && moves {
             held.unread = Some(position);

@@ -7,7 +7,6 @@ use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::{Partition, names};
 use crate::kafka::client::start_position::Question;
 use crate::kafka::ledger::Regressed;
-use crate::kafka::testing::failpoint::Mutant;
 use crate::kafka::transaction::abort::Cause;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -108,7 +107,7 @@ impl<M: GroupMembership> ConsumerState<M> {
     /// membership.
     pub(crate) fn is_taken_in_anew(&mut self, membership: Option<&M>) -> bool {
         let member = membership.map(GroupMembership::member);
-        if member == self.member.as_deref() || Mutant::FormerMember.is_on() {
+        if member == self.member.as_deref() {
             return false;
         }
         let had = std::mem::replace(&mut self.member, member.map(CStr::to_owned));

@@ -25,8 +25,6 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) fn consumer(&self, context: Context) -> Result<Arc<BaseConsumer<Context>>, Error> {
         let consumer: BaseConsumer<Context> = self.config.create_with_context(context).map_err(of_client)?;
-        #[cfg(feature = "failpoints")]
-        Membership::remember(&consumer);
         Ok(Arc::new(consumer))
     }
 

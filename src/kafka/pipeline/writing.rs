@@ -5,12 +5,10 @@ use super::port::{GroupConsumer, GroupMembership};
 use crate::kafka::base::error::Error;
 use crate::kafka::base::log;
 use crate::kafka::base::partition::Partition;
-use crate::kafka::client::committed::Committed;
 use crate::kafka::ledger::cut::Cut;
 use crate::kafka::ledger::sentinel::Sentinel;
 use crate::kafka::ledger::traced::tell;
 use crate::kafka::state::states;
-use crate::kafka::testing::failpoint::Mutant;
 use crate::kafka::transaction::abort::{Abort, Cause, Oversized};
 use crate::kafka::transaction::batch::{AbortRequest, Batch, Ended};
 use crate::kafka::transaction::worker::CAREFUL_ENTRIES;
@@ -223,10 +221,9 @@ impl<M: GroupMembership> ConsumerState<M> {
 
 /// Converts the positions of a cut to the library's list.
 fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
-    let too_far = i64::from(Mutant::FrontierPlusOne.is_on());
     let mut offsets = TopicPartitionList::new();
-    for (Partition { topic, number }, Committed { next, log }) in cut.next() {
-        Committed { next: next + too_far, log }.add_to(&mut offsets, topic, *number)?;
+    for (Partition { topic, number }, committed) in cut.next() {
+        committed.add_to(&mut offsets, topic, *number)?;
     }
     Ok(offsets)
 }

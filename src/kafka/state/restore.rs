@@ -19,7 +19,6 @@ use crate::kafka::client::connection::{Right, is_denied};
 use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::lookup::{self, UncommittedEnds};
 use crate::kafka::client::settings;
-use crate::kafka::testing::failpoint::Mutant;
 use crate::kafka::transaction::retry::MARGIN;
 use crate::metrics::{Histogram, record};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -167,12 +166,7 @@ impl Worker {
     /// Returns the oldest offset of a partition of the changelog, and its end.
     fn log(&self, job: &Job, number: i32) -> Result<(i64, i64), Ended> {
         let topic = self.role.changelog();
-        self.answered(job, || {
-            if Mutant::CommittedTarget.is_on() {
-                return lookup::log(&self.reader, topic, number, END);
-            }
-            self.uncommitted.log(topic, number, END)
-        })
+        self.answered(job, || self.uncommitted.log(topic, number, END))
     }
 
     /// Reads a partition of the changelog to its end.

@@ -25,7 +25,6 @@ use crate::kafka::client::committed::Committed;
 use crate::kafka::client::start_position::{Answer, Start};
 use crate::kafka::ledger::assignment::{Assigned, Assignment};
 use crate::kafka::ledger::cut::{Cut, Unread};
-use crate::kafka::testing::failpoint::Mutant;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -184,10 +183,6 @@ impl States {
         for (partition, assigned) in partitions.iter_mut() {
             let (generation, log, position) = (assigned.generation(), assigned.log(), assigned.position());
             let Some(stated) = assigned.each.stated_mut() else { continue };
-            let is_idle = |cut: &Cut| cut.unread.iter().any(|unread| unread.partition == *partition);
-            if Mutant::UnmarkedIdle.is_on() && is_idle(cut) {
-                continue;
-            }
             let steps = stepping.as_ref() == Some(partition);
             let read = cut.next().find(|(touched, _)| *touched == partition).map(|(_, committed)| committed.next);
             let next = match read {

@@ -10,7 +10,6 @@
 #![allow(unsafe_code, reason = "the library's getters have no safe wrapper")]
 
 use crate::kafka::base::error::TransactionError;
-use crate::kafka::testing::failpoint::Mutant;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{TopicPartitionList, bindings as native};
@@ -22,10 +21,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Membership(NonNull<native::rd_kafka_consumer_group_metadata_t>);
 
-#[cfg(feature = "failpoints")]
-static CONSUMER: std::sync::atomic::AtomicPtr<native::rd_kafka_t> = std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
-
-// SAFETY: the library copies the metadata into this object, which belongs to nobody else and is only read afterwards.
+// SAFETY: the library copies the metadata into this object, which belongs to nobody else and is
+// only read afterwards.
 unsafe impl Send for Membership {}
 
 impl Drop for Membership {
@@ -40,23 +37,7 @@ impl Membership {
     pub(crate) fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the consumer lives for the call, and the result is null or ours to destroy.
         let metadata = unsafe { native::rd_kafka_consumer_group_metadata(consumer.client().native_ptr()) };
-        NonNull::new(metadata).map(Self).filter(|membership| membership.is_fenced() || Mutant::UncheckedMembership.is_on())
-    }
-
-    /// The membership at the moment of sending instead of the one of the cut: what must never be sent.
-    #[cfg(feature = "failpoints")]
-    pub(crate) fn refreshed() -> Option<Self> {
-        let consumer = CONSUMER.load(std::sync::atomic::Ordering::Acquire);
-        // SAFETY: the pipeline closes the transaction thread, the only caller, before it frees the consumer.
-        let metadata =
-            NonNull::new(consumer).map(|consumer| unsafe { native::rd_kafka_consumer_group_metadata(consumer.as_ptr()) });
-        metadata.and_then(NonNull::new).map(Self)
-    }
-
-    /// Remembers the consumer for [`Self::refreshed`].
-    #[cfg(feature = "failpoints")]
-    pub(crate) fn remember<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
-        CONSUMER.store(consumer.client().native_ptr(), std::sync::atomic::Ordering::Release);
+        NonNull::new(metadata).map(Self).filter(Self::is_fenced)
     }
 
     /// Returns whether the brokers will check the membership.

@@ -11,7 +11,7 @@ use crate::event::Output;
 use crate::kafka::base::error::{Error, is_fenced, is_passing};
 use crate::kafka::client::log_id::{Confirmation, Confirmed, LogIds};
 use crate::kafka::client::rebootstrap::SILENCE;
-use crate::kafka::testing::failpoint::{self, Mutant};
+use crate::kafka::testing::failpoint;
 use crate::metrics::{Histogram, record_with};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -196,9 +196,7 @@ impl Worker {
         failpoint::reached("after-produce");
         self.check_abort_requested()?;
         self.confirm(&asked)?;
-        if !Mutant::NoOffsets.is_on() {
-            self.send_offsets(batch)?;
-        }
+        self.send_offsets(batch)?;
         failpoint::reached("after-offsets");
         self.check_abort_requested()?;
         self.session.commit()?;
@@ -209,20 +207,17 @@ impl Worker {
     /// Ends the attempt when the owner asked for an abort.
     fn check_abort_requested(&self) -> Result<(), TransactionFailure> {
         match self.abort.cause() {
-            Some(cause) if !Mutant::RefreshedMembership.is_on() => {
+            Some(cause) => {
                 let wanted = Abort { wanted: true, cause, ..Abort::because(cause.sentence()) };
                 Err(TransactionFailure::Abort(wanted))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
     /// Waits until the brokers confirm that the topics are still those that were read.
     /// Without that nothing is committed.
     fn confirm(&self, asked: &Confirmation) -> Result<(), TransactionFailure> {
-        if Mutant::UnconfirmedLog.is_on() {
-            return Ok(());
-        }
         loop {
             self.session.beat();
             let abort = match asked.wait(CONFIRM) {
@@ -344,10 +339,6 @@ impl Worker {
 
     fn send_offsets(&self, batch: &Batch<Membership>) -> Result<(), TransactionFailure> {
         let membership = &batch.membership;
-        #[cfg(feature = "failpoints")]
-        let refreshed = Mutant::RefreshedMembership.is_on().then(Membership::refreshed).flatten();
-        #[cfg(feature = "failpoints")]
-        let membership = refreshed.as_ref().unwrap_or(membership);
         let mut retry = Retry::of("sending offsets");
         loop {
             let error = match self.session.call(|producer| membership.send_offsets(producer, &batch.offsets, CALL)) {
