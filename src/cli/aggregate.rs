@@ -86,9 +86,9 @@ fn repair(config: &Config, arguments: &RepairArguments) -> Result<Exit, Failure>
     if broken.is_empty() {
         text += "Every position is the one that the state was written with.\n";
     } else if !acts && losses && arguments.yes {
-        text += "Nothing was changed: something is lost, which --accept-loss takes for granted.\n";
+        text += "Nothing was changed, because this gives up what cannot be had again. Add --accept-loss to agree to that.\n";
     } else if !acts {
-        text += "Nothing was changed. With --yes it is done; stop every process of the role first.\n";
+        text += "Nothing was changed. Stop every process of the role, and run this again with --yes to do it.\n";
     }
     anstream::stdout().write_all(text.as_bytes())?;
     Ok(if broken.is_empty() || acts { Exit::Ok } else { Exit::Differs })

@@ -364,7 +364,7 @@ fn summary(tally: &Tally, done: bool) -> String {
         );
     }
     if !done && *back > 0 {
-        text.push_str("Nothing was changed. With --yes it is done.\n");
+        text.push_str("Nothing was changed. Run this again with --yes to do it.\n");
     }
     text
 }
@@ -377,11 +377,11 @@ fn skip(arguments: &Skip) -> Result<Exit, Failure> {
     let group = reader.id;
     let bytes = record.value.map_or(0, |value| value.len());
     let text = if arguments.yes {
-        format!("{target} ({bytes} bytes) is a dead letter now, and group {group} goes on behind it.\n")
+        format!("{target} ({bytes} bytes) is a dead letter now, and group {group} reads on after it.\n")
     } else {
         format!(
             "{target} ({bytes} bytes) is the next record of group {group}, and the group has no members. Nothing was changed; with \
-             --yes the record becomes a dead letter and the group goes on behind it.\n"
+             --yes the record becomes a dead letter and the group reads on after it.\n"
         )
     };
     say(text.as_bytes())?;

@@ -178,14 +178,14 @@ fn grow(arguments: &Grow) -> Result<Exit, Failure> {
     }
     if arguments.yes && growth.iter().any(|growth| growth.to.is_some()) {
         text.push_str(
-            "Roles that run go on, and read what is new when they look at the topics again, within five minutes. One that was started \
-             while this went on may have ended, because the topics were uneven, and comes back when it is started again.\n",
+            "Roles that run read the new partitions when they next look at the topics, within five minutes. A role that was started \
+             meanwhile may have ended, because the topics had different numbers of partitions. Start it again.\n",
         );
     }
     if !arguments.yes && growth.iter().any(|growth| growth.to.is_some()) {
         text.push_str(
-            "Nothing was changed. With --yes it is done, and cannot be undone: records of one key go to another partition from \
-             then on.\n",
+            "Nothing was changed. Run this again with --yes to do it. It cannot be undone: from then on records of one key go to \
+             another partition.\n",
         );
     }
     anstream::stdout().write_all(text.as_bytes())?;
