@@ -143,7 +143,7 @@ metrics! {
     DNS_IN_FLIGHT = "verdmarc.dns.in_flight", "verdmarc_dns_in_flight", Gauge, "{question}", [], Seen,
         "DNS questions that wait for the answer of a server.";
     DNS_WAITING = "verdmarc.dns.waiting", "verdmarc_dns_waiting", Gauge, "{question}", [], Seen,
-        "DNS questions that wait until as many as may be are no more in flight.";
+        "DNS questions that wait because as many as the limits allow are in flight.";
     DNS_DURATION = "verdmarc.dns.duration", "verdmarc_dns_duration_seconds", Histogram, "s", [], Seen,
         "Time that a DNS question took that left the cache, the wait for its turn included.";
     CLAIM_CHECKS = "verdmarc.claim_checks", "verdmarc_claim_checks_total", Counter, "{message}", [CLAIM_CHECK], Seen,
@@ -163,7 +163,7 @@ metrics! {
     REPORTS = "verdmarc.reports", "verdmarc_reports_total", Counter, "{report}", [ROLE], Committed,
         "Aggregate reports that were written to the reports topic.";
     MESSAGES_REPORTED = "verdmarc.messages.reported", "verdmarc_messages_reported_total", Counter, "{message}", [ROLE], Committed,
-        "Messages that aggregate reports which were written tell of.";
+        "Messages that are counted in the aggregate reports that were written.";
     MESSAGES_UNADDRESSED = "verdmarc.messages.no_reporting_address", "verdmarc_messages_no_reporting_address_total", Counter, "{message}", [ROLE], Committed,
         "Messages of closed windows whose policy domain asks for no reports.";
     WINDOWS_CLOSED = "verdmarc.windows.closed", "verdmarc_windows_closed_total", Counter, "{window}", [ROLE], Committed,
