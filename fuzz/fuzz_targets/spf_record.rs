@@ -93,8 +93,6 @@ fn check(lines: &[&[u8]], client_ip: IpAddr, limits: &Limits, beside: &[&[u8]]) 
         helo: Some(b"mail.\xff.example.test"),
         local_part: b"a.b-c+%{d}\xc3\xbc\xff",
         domain: &domain,
-        receiver: "mx.receiver.example",
-        arrival: 0,
     };
     let outcome = wait(check_host(&session, &identity, limits));
 

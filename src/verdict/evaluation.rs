@@ -20,7 +20,7 @@ use crate::message::{
 use jiff::Timestamp;
 
 /// The largest number of entries in a list of a verdict.
-const MAX_ENTRIES: usize = 100;
+pub(super) const MAX_ENTRIES: usize = 100;
 
 /// The largest number of details of reasons in a verdict.
 const MAX_DETAILS: usize = 20;

@@ -79,8 +79,6 @@ impl Subject<'_, '_> {
             helo: self.envelope.helo.as_deref().map(str::as_bytes),
             local_part: &self.spf.local_part,
             domain,
-            receiver: &self.settings.authserv_id,
-            arrival: self.dkim.arrival,
         };
         spf::check_host(session, &identity, &self.settings.limits).await
     }

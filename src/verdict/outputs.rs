@@ -1,6 +1,7 @@
 //! Makes the records for topics: verdict, failure, annotated message.
 
 use super::Verdict;
+use super::evaluation::MAX_ENTRIES;
 use super::failure::{Uncounted, failure_event};
 use super::origin::{MailDetail, Origin};
 use crate::auth::cause::SesStatus;
@@ -10,9 +11,6 @@ use crate::event::{
     VerdictEvent,
 };
 use crate::message::{Envelope, HeaderSection, MailFrom, Submission, Summary, annotated, normalise, summary};
-
-/// The largest number of entries in a list of a verdict.
-const MAX_ENTRIES: usize = 100;
 
 /// The outputs for one message.
 #[derive(Debug, Clone)]

@@ -16,9 +16,4 @@ pub struct Identity<'a> {
     pub local_part: &'a [u8],
     /// The domain of the sender: that of MAIL FROM, or HELO for the null path.
     pub domain: &'a Domain,
-    /// This receiver's name, for `%{r}`.
-    /// Only explanations may hold that macro (RFC 7208 7.2), and they are never fetched.
-    pub receiver: &'a str,
-    /// The arrival in Unix seconds, for `%{t}`, which only explanations may hold too.
-    pub arrival: i64,
 }

@@ -32,14 +32,8 @@ impl Sender<'_> {
         let budgets = Budgets { discovery: 0, dkim_keys: 0, spf: limits.spf_questions, arc_keys: 0 };
         let session = Session::new(zone, budgets);
         let domain = Domain::parse(self.domain).unwrap();
-        let identity = Identity {
-            client_ip: self.ip.parse().unwrap(),
-            helo: self.helo,
-            local_part: self.local_part,
-            domain: &domain,
-            receiver: "mx.example.org",
-            arrival: 1_700_000_000,
-        };
+        let identity =
+            Identity { client_ip: self.ip.parse().unwrap(), helo: self.helo, local_part: self.local_part, domain: &domain };
         futures::executor::block_on(check_host(&session, &identity, limits))
     }
 

@@ -11,14 +11,7 @@ use crate::dns::{Domain, QueryName};
 /// Returns `None` if DNS cannot hold the name.
 fn expanded(spec: &str, ip: &str, local_part: &[u8]) -> Option<String> {
     let domain = Domain::parse("email.example.com").unwrap();
-    let identity = Identity {
-        client_ip: ip.parse().unwrap(),
-        helo: Some(b"Helo_Host.test"),
-        local_part,
-        domain: &domain,
-        receiver: "mx.example.org",
-        arrival: 0,
-    };
+    let identity = Identity { client_ip: ip.parse().unwrap(), helo: Some(b"Helo_Host.test"), local_part, domain: &domain };
     let current = QueryName::new("current.example.com").unwrap();
     let values = Values { identity: &identity, domain: &current, validated: "unknown" };
     DomainSpec::parse(spec).unwrap().expand(&values).map(|name| name.to_string())
