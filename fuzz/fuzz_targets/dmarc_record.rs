@@ -100,14 +100,16 @@ fn decide(author: &[&[u8]], parent: &[&[u8]]) -> Decision {
     decision
 }
 
-/// Several DMARC records at a name count as none there, whatever they say (A12).
+/// Several DMARC records at a name count as none there, whatever they say (A12). Only the explanation
+/// tells that they are there.
 fn several_are_none(author: &[&[u8]], parent: &[&[u8]], decision: &Decision) {
+    let unexplained = |decision: Decision| Decision { faults: Vec::new(), details: Vec::new(), ..decision };
     let several = |texts: &[&[u8]]| texts.iter().filter(|text| is_dmarc(text)).count() > 1;
     if several(author) {
         let without = decide(&[], parent);
-        assert_eq!(Decision { faults: Vec::new(), ..without }, Decision { faults: Vec::new(), ..decision.clone() });
+        assert_eq!(unexplained(without), unexplained(decision.clone()));
     } else if several(parent) {
         let without = decide(author, &[]);
-        assert_eq!(Decision { faults: Vec::new(), ..without }, Decision { faults: Vec::new(), ..decision.clone() });
+        assert_eq!(unexplained(without), unexplained(decision.clone()));
     }
 }
