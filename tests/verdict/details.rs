@@ -121,6 +121,21 @@ fn what_is_wrong_with_a_dmarc_record_is_named() {
     assert_eq!(several[0].detail.as_str(), "several DMARC records stand at _dmarc.victim.example: none of them counts");
 }
 
+#[test]
+fn the_order_of_txt_records_in_an_answer_does_not_show_in_a_verdict() {
+    let texts = ["p=reject; v=DMARC1", " v=DMARC1; p=none", "v=dmarc1; p=reject"];
+    let details = |order: [usize; 3]| {
+        let scene = Scene::from("a@victim.example");
+        let scene = order.into_iter().fold(scene, |scene, index| scene.txt("_dmarc.victim.example", texts[index]));
+        let details = scene.verdict().authentication.dmarc.details;
+        details.into_iter().map(|detail| detail.detail.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(details([0, 1, 2]).len(), 3);
+    for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        assert_eq!(details(order), details([0, 1, 2]), "{order:?}");
+    }
+}
+
 fn dkim(scene: &Scene) -> String {
     let detail = scene.verdict().authentication.dkim[0].detail.clone();
     detail.map(|detail| detail.to_string()).unwrap_or_default()

@@ -134,12 +134,12 @@ impl Knowledge {
     /// Learns the answer to the TXT question at `_dmarc.<name>`.
     pub(super) fn learn_from(&mut self, name: Domain, answer: &Answer, max_addresses: usize) {
         let (at, several) = AtName::read(answer, max_addresses);
-        for text in answer.texts() {
-            if self.ignored.len() < MAX_IGNORED
-                && let Some(why) = ignored(text)
-            {
-                self.ignored.push(Detail::new(format_args!("{} at _dmarc.{name} is no DMARC record: {why}", quoted(text))));
-            }
+        // The order of TXT records in an answer means nothing, and must not show in a verdict.
+        let mut meant: Vec<_> = answer.texts().filter_map(|text| Some((text, ignored(text)?))).collect();
+        meant.sort_unstable();
+        meant.truncate(MAX_IGNORED.saturating_sub(self.ignored.len()));
+        for (text, why) in meant {
+            self.ignored.push(Detail::new(format_args!("{} at _dmarc.{name} is no DMARC record: {why}", quoted(text))));
         }
         if several {
             self.several_records_at.push(name.clone());
