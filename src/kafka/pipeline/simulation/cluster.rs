@@ -269,8 +269,13 @@ impl Cluster {
     }
 
     pub(super) fn submit(&mut self, process: usize, batch: Batch<ModelMembership>) {
-        assert!(matches!(self.processes[process].stage, Stage::Idle), "two batches at once");
+        assert!(!self.is_in_transaction(process), "two batches at once");
         self.processes[process].stage = Stage::Begun(batch);
+    }
+
+    /// Whether a process has a transaction open.
+    pub(super) fn is_in_transaction(&self, process: usize) -> bool {
+        !matches!(self.processes[process].stage, Stage::Idle)
     }
 
     pub(super) fn ended(&mut self, process: usize) -> Option<Ended> {

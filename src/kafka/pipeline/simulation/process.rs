@@ -299,7 +299,10 @@ impl Process {
             }
             None => {
                 let Some(record) = self.consumer.record(self.clock.now().time, rng) else { return false };
-                !self.state.take_up(record).unwrap() && !self.state.has_enough()
+                let (has_stopped, read) = (self.has_stopped(), self.state.tally.read);
+                let must_pause = self.state.take_up(record).unwrap();
+                assert!(!has_stopped || self.state.tally.read == read, "read after a stop for refusals");
+                !must_pause && !self.state.has_enough()
             }
         }
     }
@@ -310,7 +313,7 @@ impl Process {
     }
 
     /// Checks that the library pauses exactly the partitions that must be paused, and reads exactly
-    /// those that were started.
+    /// those that were started. After a stop for refusals all partitions must be paused.
     fn check_pauses(&self) {
         let paused = self.consumer.paused.borrow();
         assert_eq!(*paused, self.state.paused(), "what is paused");
@@ -319,6 +322,10 @@ impl Process {
         assert_eq!(given, started.map(|(partition, _)| partition.clone()).collect(), "what the library reads");
         for (partition, assigned) in self.state.partitions.iter() {
             assert!(assigned.each.phase != Phase::Restoring || self.setup.is_stateful, "{partition} is restored");
+            assert!(
+                assigned.each.phase != Phase::Reading || !self.has_stopped(),
+                "{partition} is read after a stop for refusals"
+            );
         }
     }
 
@@ -365,7 +372,7 @@ impl Process {
             let job = self.to_restore.swap_remove(rng.usize(..self.to_restore.len()));
             // A void job is dropped, because its partition may have another owner that writes.
             if !job.lease.is_over() {
-                let state = Count::restored(&self.cluster, &job.partition, job.committed);
+                let state = Count::restored(&self.cluster, &job.partition, job.committed, self.setup.refusals);
                 self.states.send((job, state)).unwrap();
             }
         }
@@ -395,7 +402,8 @@ impl Process {
                 break;
             }
         }
-        self.state.close(Duration::ZERO);
+        let is_closed = self.state.close(Duration::ZERO);
+        assert!(is_closed && !self.cluster.lock().unwrap().is_in_transaction(self.number), "a stop leaves a transaction open");
         self.state.leave();
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Count {
     partition: i32,
     records: u64,
     written: u64,
+    /// Refusals among a hundred records.
+    refusals: u8,
 }
 
 impl Count {
@@ -58,13 +60,14 @@ impl Count {
         cluster: &Mutex<Cluster>,
         partition: &Partition,
         committed: Option<i64>,
+        refusals: u8,
     ) -> Result<Box<dyn PartitionState>, Unrestored> {
         let (records, marker) = cluster.lock().unwrap().counts.get(partition).copied().unwrap_or_default();
         if marker != committed.unwrap_or_default() {
             let reason = format!("the marker {marker} is not the position {committed:?} of the group");
             return Err(Unrestored::Misfit(Error::State { partition: partition.number, reason }));
         }
-        Ok(Box::new(Self { topic: partition.topic.clone(), partition: partition.number, records, written: records }))
+        Ok(Box::new(Self { topic: partition.topic.clone(), partition: partition.number, records, written: records, refusals }))
     }
 }
 
@@ -72,7 +75,9 @@ impl PartitionState for Count {
     fn apply(&mut self, record: Record) -> Result<Applied, String> {
         self.records += 1;
         let outputs = vec![answer((&record.topic, record.partition, record.offset), false)];
-        Ok(Applied { outputs, ..Applied::default() })
+        // Some prime, so that refusals come among others.
+        let refused = record.offset * 37 % 100 < i64::from(self.refusals);
+        Ok(Applied { outputs, refused, ..Applied::default() })
     }
 
     fn wants_end(&self, _: Timestamp) -> bool {
