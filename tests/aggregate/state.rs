@@ -186,7 +186,7 @@ fn topics_that_grow_while_the_role_runs_end_nothing_and_lose_nothing() {
         std::thread::sleep(Duration::from_secs(3));
         let grown = fleet.command(&["topics", "grow", "--partitions", "5", "--yes"]).output().unwrap();
         let said = String::from_utf8_lossy(&grown.stdout);
-        assert!(grown.status.success() && said.contains("Roles that run go on"), "{said}");
+        assert!(grown.status.success() && said.contains("Roles that run read the new partitions"), "{said}");
         let mut stream = stream.reconnected();
         stream.produce((0..200).map(|number| Failure::of(number % 20, 1, now())));
         stream.wait_until_read();
