@@ -11,7 +11,7 @@ use verdmarc::event::{CloseWindows, Headers, Record, ReportAttributes};
 
 fuzz_target!(|data: &[u8]| {
     let (key, value) = data.split_at(data.len().min(18));
-    let mut restore = Restore::new(Arc::new(settings()), 0, 1).unchecked(true);
+    let mut restore = Restore::new(Arc::new(settings()), 0, 1).unchecked();
     if restore.take(key, Some(value)).is_ok() {
         let _ = restore.finish(None, None).map(close);
     }
