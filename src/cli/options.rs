@@ -6,7 +6,7 @@ use crate::event::raw::{NoTime, Rfc3339};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
-/// Where the settings come from, for every command that needs them.
+/// The sources of the settings, for every command that needs them.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Settings {
     /// Settings in TOML. Without it, the file that VERDMARC_CONFIG names, if any. Single settings

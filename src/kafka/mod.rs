@@ -39,7 +39,7 @@ pub use base::log::warn_once;
 pub use base::stop::Stop;
 pub use client::committed::Committed;
 pub use client::group::{Group, succeeds};
-pub use client::instance::{self, Instance};
+pub use client::instance::Instance;
 pub use client::read_range::{Range, Span};
 pub use commands::check_settings::check_settings;
 pub use commands::follow::{Reader, Start};

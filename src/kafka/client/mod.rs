@@ -6,7 +6,7 @@ pub(crate) mod committed;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod group;
-pub mod instance;
+pub(crate) mod instance;
 pub(crate) mod log_id;
 pub(crate) mod lookup;
 pub(crate) mod native;

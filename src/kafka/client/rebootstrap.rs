@@ -7,6 +7,7 @@
 //! and may never connect again (librdkafka#5301).
 
 use super::native;
+use crate::kafka::base::throttle::Throttle;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::ClientConfig;
 use std::ffi::CString;
@@ -22,7 +23,7 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Rebootstrap {
     brokers: CString,
-    last: Mutex<Option<Instant>>,
+    last: Mutex<Throttle>,
 }
 
 impl Rebootstrap {
@@ -42,12 +43,7 @@ impl Rebootstrap {
     }
 
     fn is_due(&self, now: Instant) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= SILENCE);
-        if is_due {
-            *last = Some(now);
-        }
-        is_due
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).is_due(now, SILENCE)
     }
 }
 

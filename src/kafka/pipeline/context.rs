@@ -1,4 +1,4 @@
-//! Serves the consumer's callbacks, and implements the ports of the consumer thread with the real
+//! Serves the consumer's callbacks, and implements the port of the consumer thread with the real
 //! client library.
 //!
 //! The rebalance callback runs inside `poll`, on the consumer thread. The state of that thread is
@@ -6,12 +6,10 @@
 //! held during a poll.
 
 use super::consumer_state::ConsumerState;
-use super::port::{GroupConsumer, GroupMembership, TransactionPort};
+use super::port::GroupConsumer;
 use crate::kafka::base::error::{Error, rebalance};
 use crate::kafka::base::log;
 use crate::kafka::base::partition::{Partition, add, list, partitions};
-use crate::kafka::transaction::Transactions;
-use crate::kafka::transaction::batch::{Batch, Ended};
 use crate::kafka::transaction::membership::Membership;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -19,7 +17,6 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::collections::BTreeSet;
-use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,16 +61,6 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {}
-}
-
-impl GroupMembership for Membership {
-    fn member(&self) -> &CStr {
-        self.member()
-    }
-
-    fn is_let_in(&self) -> bool {
-        self.is_let_in()
-    }
 }
 
 impl GroupConsumer<Membership> for BaseConsumer<Context> {
@@ -129,27 +116,5 @@ impl GroupConsumer<Membership> for BaseConsumer<Context> {
             _ => None,
         });
         known.collect()
-    }
-}
-
-impl TransactionPort<Membership> for Transactions {
-    fn fence(&mut self) -> Result<(), Error> {
-        self.fence()
-    }
-
-    fn submit(&mut self, batch: Batch<Membership>) -> Result<(), Error> {
-        self.submit(batch)
-    }
-
-    fn outcome(&mut self, patience: Duration) -> Option<Ended> {
-        self.outcome(patience)
-    }
-
-    fn failure(&self) -> Option<Error> {
-        self.failure()
-    }
-
-    fn close(&mut self, patience: Duration) -> bool {
-        self.close(patience)
     }
 }

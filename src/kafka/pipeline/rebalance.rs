@@ -1,13 +1,14 @@
 //! Accepts assigned partitions and gives up revoked ones, in the library's callback inside `poll`.
 
 use super::consumer_state::ConsumerState;
-use super::port::{GroupConsumer, GroupMembership};
+use super::port::GroupConsumer;
 use crate::event::Record;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::{Partition, names};
 use crate::kafka::client::start_position::Question;
 use crate::kafka::ledger::Regressed;
 use crate::kafka::transaction::abort::Cause;
+use crate::kafka::transaction::port::GroupMembership;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 

@@ -9,6 +9,7 @@ use crate::kafka::base::stop::Stop;
 use crate::kafka::client::rebootstrap::{Rebootstrap, SILENCE};
 use crate::kafka::testing::failpoint;
 use crate::kafka::transaction::membership::Membership;
+use crate::kafka::transaction::port::GroupMembership;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message};

@@ -5,12 +5,13 @@ use super::consumer_state::ConsumerState;
 use super::contract::Completion;
 use super::flow::{self, Flow};
 use super::handling::Phase;
-use super::port::{GroupConsumer, GroupMembership};
+use super::port::GroupConsumer;
 use super::status::Reading;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::Partition;
 use crate::kafka::client::start_position::{Answer, Start};
 use crate::kafka::state::states::Restored;
+use crate::kafka::transaction::port::GroupMembership;
 use std::collections::BTreeSet;
 
 impl<M: GroupMembership> ConsumerState<M> {

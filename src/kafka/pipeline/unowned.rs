@@ -16,6 +16,7 @@ use crate::kafka::base::error::{Error, of_client};
 use crate::kafka::client::instance::Instance;
 use crate::kafka::client::{lookup, settings};
 use crate::kafka::transaction::membership::Membership;
+use crate::kafka::transaction::port::GroupMembership;
 use rdkafka::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use std::collections::BTreeSet;

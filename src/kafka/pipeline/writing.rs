@@ -1,7 +1,7 @@
 //! Cuts batches, and settles them when they have ended.
 
 use super::consumer_state::{ConsumerState, Writing};
-use super::port::{GroupConsumer, GroupMembership};
+use super::port::GroupConsumer;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::log;
 use crate::kafka::base::partition::Partition;
@@ -11,6 +11,7 @@ use crate::kafka::ledger::traced::tell;
 use crate::kafka::state::states;
 use crate::kafka::transaction::abort::{Abort, Cause, Oversized};
 use crate::kafka::transaction::batch::{AbortRequest, Batch, Ended};
+use crate::kafka::transaction::port::GroupMembership;
 use crate::kafka::transaction::worker::CAREFUL_ENTRIES;
 use crate::metrics::{Histogram, record_with};
 use rdkafka::TopicPartitionList;

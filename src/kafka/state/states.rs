@@ -125,11 +125,13 @@ impl States {
     /// # Errors
     /// The restore failed in a way that another one cannot repair.
     pub(crate) fn restored(&mut self) -> Result<Option<Restored>, Error> {
-        let Some((job, state)) = self.restores.answer()? else { return Ok(None) };
-        let Job { partition, generation, committed, log, lease } = job;
-        if lease.is_over() {
-            return self.restored();
-        }
+        let (Job { partition, generation, committed, log, .. }, state) = loop {
+            match self.restores.answer()? {
+                None => return Ok(None),
+                Some((job, _)) if job.lease.is_over() => {}
+                Some(wanted) => break wanted,
+            }
+        };
         let state = match state {
             Ok(state) => state,
             // Others may have had the partition since its position was asked, and this process

@@ -9,6 +9,7 @@
 
 #![allow(unsafe_code, reason = "the library's getters have no safe wrapper")]
 
+use super::port::GroupMembership;
 use crate::kafka::base::error::TransactionError;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
@@ -45,26 +46,10 @@ impl Membership {
         !self.member().is_empty() && self.generation() >= 0
     }
 
-    /// Returns the id of the member in its group.
-    pub(crate) fn member(&self) -> &CStr {
-        // SAFETY: the object lives. The member id is null, or a string that lives
-        // as long as the object.
-        unsafe {
-            let member = native::rd_kafka_consumer_group_metadata_member_id(self.0.as_ptr());
-            if member.is_null() { c"" } else { CStr::from_ptr(member) }
-        }
-    }
-
     /// Returns the generation of the group (KIP-848: the epoch of the member).
     pub(crate) fn generation(&self) -> i32 {
         // SAFETY: the object lives.
         unsafe { native::rd_kafka_consumer_group_metadata_generation_id(self.0.as_ptr()) }
-    }
-
-    /// Returns whether the group has let the member in. Before that the member has
-    /// an id and the epoch 0.
-    pub(crate) fn is_let_in(&self) -> bool {
-        self.generation() > 0
     }
 
     /// Adds `offsets` to the producer's open transaction under this membership.
@@ -94,6 +79,21 @@ impl Membership {
             native::rd_kafka_error_destroy(error.as_ptr());
             Err(copied)
         }
+    }
+}
+
+impl GroupMembership for Membership {
+    fn member(&self) -> &CStr {
+        // SAFETY: the object lives. The member id is null, or a string that lives
+        // as long as the object.
+        unsafe {
+            let member = native::rd_kafka_consumer_group_metadata_member_id(self.0.as_ptr());
+            if member.is_null() { c"" } else { CStr::from_ptr(member) }
+        }
+    }
+
+    fn is_let_in(&self) -> bool {
+        self.generation() > 0
     }
 }
 

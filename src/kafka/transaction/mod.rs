@@ -16,6 +16,7 @@ pub(crate) mod abort;
 pub(crate) mod batch;
 pub(crate) mod delivery;
 pub(crate) mod membership;
+pub(crate) mod port;
 mod refused_topic;
 pub(crate) mod retry;
 mod session;
@@ -27,6 +28,7 @@ use crate::kafka::base::error::Error;
 use crate::kafka::client::log_id::LogIds;
 use batch::{Batch, Ended, Order};
 use membership::Membership;
+use port::TransactionPort;
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,25 +72,24 @@ impl Transactions {
         Ok(Self { orders: Some(orders), started: false, outcomes, closing, watchdog, thread: Some(thread) })
     }
 
-    /// Fences the last user of the transactional id, without waiting for the answer.
-    /// Does nothing after the first order.
-    pub(crate) fn fence(&mut self) -> Result<(), Error> {
-        if self.started { Ok(()) } else { self.order(Order::Fence) }
-    }
-
-    /// Hands a batch over. The batch before it must have ended.
-    pub(crate) fn submit(&mut self, batch: Batch<Membership>) -> Result<(), Error> {
-        self.order(Order::Write(batch))
-    }
-
     fn order(&mut self, order: Order<Membership>) -> Result<(), Error> {
         self.started = true;
         let gone = || Error::Inconsistent("the transaction thread has ended".to_owned());
         self.orders.as_ref().ok_or_else(gone)?.send(order).map_err(|_| gone())
     }
+}
 
-    /// Returns how the batch ended; None when that is not known within `patience`.
-    pub(crate) fn outcome(&mut self, patience: Duration) -> Option<Ended> {
+impl TransactionPort<Membership> for Transactions {
+    /// Does nothing after the first order.
+    fn fence(&mut self) -> Result<(), Error> {
+        if self.started { Ok(()) } else { self.order(Order::Fence) }
+    }
+
+    fn submit(&mut self, batch: Batch<Membership>) -> Result<(), Error> {
+        self.order(Order::Write(batch))
+    }
+
+    fn outcome(&mut self, patience: Duration) -> Option<Ended> {
         match self.outcomes.recv_timeout(patience) {
             Ok(outcome) => Some(outcome),
             Err(RecvTimeoutError::Timeout) if self.watchdog.is_stuck(Instant::now()) => {
@@ -102,19 +103,16 @@ impl Transactions {
         }
     }
 
-    /// Returns the error for which the thread cannot write anything; None when there is none
-    /// so far. The owner may ask this only while the thread has no batch, because the outcome
-    /// of a batch would be lost.
-    pub(crate) fn failure(&self) -> Option<Error> {
+    /// The owner may ask this only while the thread has no batch, because the outcome of a batch
+    /// would be lost.
+    fn failure(&self) -> Option<Error> {
         match self.outcomes.try_recv() {
             Ok(Ended::Failed(error)) => Some(error),
             _ => None,
         }
     }
 
-    /// Ends the thread when it has no batch any more. Returns false when it did not
-    /// end within `patience`.
-    pub(crate) fn close(&mut self, patience: Duration) -> bool {
+    fn close(&mut self, patience: Duration) -> bool {
         self.closing.store(true, Ordering::Release);
         self.orders = None;
         if self.watchdog.is_stuck(Instant::now()) {
