@@ -204,7 +204,7 @@ impl Mail {
     fn read_until(&mut self, role: &mut Role, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
-            assert!(Instant::now() < deadline, "{} messages have no verdict\n{}", self.open(), role.fleet.tails());
+            assert!(Instant::now() < deadline, "{} messages have no verdict", self.open());
             role.supervise();
             self.read(Duration::from_millis(5));
         }

@@ -124,18 +124,13 @@ struct Mailbox {
 
 struct AddressList<'v> {
     tokens: Tokens<'v>,
-    /// The position of the last semicolon.
-    /// It is kept because every piece may ask whether one follows it.
-    last_semicolon: Option<usize>,
     /// The number of mailboxes, once they are read. The tokens mark their positions.
     mailboxes: usize,
 }
 
 impl<'v> AddressList<'v> {
     fn of(value: &'v [u8]) -> Self {
-        let tokens = Tokens::of(value);
-        let last_semicolon = tokens.all().rev().find(|token| token.kind == Kind::Semicolon).map(|token| token.span.start);
-        Self { tokens, last_semicolon, mailboxes: 0 }
+        Self { tokens: Tokens::of(value), mailboxes: 0 }
     }
 
     /// Reads every mailbox. Returns their domain if they have only one.
@@ -186,8 +181,7 @@ impl<'v> AddressList<'v> {
     fn next_holder(&self, mut at: usize) -> Option<Range<usize>> {
         let end = self.tokens.text.len();
         while at < end {
-            let separator = self.tokens.within(at..end).find(|token| token.kind.separates());
-            let piece = at..separator.map_or(end, |token| token.span.end);
+            let piece = at..self.tokens.separator(at).map_or(end, |separator| separator + 1);
             if self.holds_address(piece.clone()) {
                 return Some(piece);
             }
@@ -284,7 +278,7 @@ impl<'v> AddressList<'v> {
     }
 
     fn semicolon_follows(&self, position: usize) -> bool {
-        self.last_semicolon.is_some_and(|semicolon| semicolon >= position)
+        self.tokens.last_semicolon().is_some_and(|semicolon| semicolon >= position)
     }
 
     /// Returns the position at which the members of a group begin (RFC 6854).

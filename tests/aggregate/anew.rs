@@ -66,7 +66,7 @@ fn a_topic_made_anew_stops_the_role_until_a_repair_has_it_counted_from_its_first
             let mut stream = stream.make_again(partitions);
             stream.produce(some(count));
             let mut process = process.unwrap_or_else(|| fleet.start("one", &[]));
-            assert_eq!(process.exit_code(), Some(8), "{case}\n{}", fleet.tails());
+            assert_eq!(process.exit_code(), Some(8), "{case}");
             repaired(&fleet, &case);
             if partitions != 2 {
                 let mut process = fleet.start("one", &[]);
@@ -83,7 +83,7 @@ fn a_topic_made_anew_stops_the_role_until_a_repair_has_it_counted_from_its_first
             let _process = fleet.start("one", &[]);
             stream.wait_until_read();
             assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-            let found = stream.wait_until_reported(SOON, &fleet);
+            let found = stream.wait_until_reported(SOON);
             stream.assert_exact(&found, &fleet);
         }
     });
@@ -114,17 +114,17 @@ fn a_missing_topic_is_waited_for_and_a_repair_says_that_it_is_missing() {
         stream.wait_until_read();
         shared().delete_topic(&stream.topic("mail.failures"));
         std::thread::sleep(Duration::from_secs(5));
-        assert_eq!(process.ended(), None, "{}", fleet.tails());
+        assert_eq!(process.ended(), None);
         let (code, said) = ran(&fleet, &["aggregate", "repair"]);
         assert!(code == Some(4) && said.contains("mail.failures"), "{code:?} {said}");
         let mut stream = stream.make_again(2);
         stream.produce(some(50));
-        assert_eq!(process.exit_code(), Some(8), "{}", fleet.tails());
+        assert_eq!(process.exit_code(), Some(8));
         repaired(&fleet, "missing");
         let _process = fleet.start("one", &[]);
         stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }

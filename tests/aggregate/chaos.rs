@@ -32,7 +32,7 @@ pub fn run(seed: u64, failures: usize, domains: usize, patience: Duration) {
     }
     slots.iter_mut().for_each(Slot::end);
     let calm: Vec<Process> = (0..2).map(|number| fleet.start(&format!("calm{number}"), &[])).collect();
-    let found = stream.wait_until_reported(Duration::from_mins(2), &fleet);
+    let found = stream.wait_until_reported(Duration::from_mins(2));
     stream.assert_exact(&found, &fleet);
     for process in calm {
         assert_eq!(process.stop().0, Some(0));

@@ -40,10 +40,10 @@ fn lag_becomes_0_with_the_marker_and_an_idle_role_writes_nothing_more() {
         process.wait_for("state restored");
         stream.produce_in_transaction(some(60));
         stream.wait_until_read();
-        assert_eq!(process.stop().0, Some(0), "{}", fleet.tails());
+        assert_eq!(process.stop().0, Some(0));
         let _process = fleet.start("one", &[]);
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -65,12 +65,12 @@ fn a_kill_while_an_idle_partition_is_passed_leaves_marker_and_position_together(
             process.wait_for("state restored");
             stream.produce_in_transaction(some(1));
             eventually("the failpoint", || process.ended());
-            assert!(process.has_logged("\"failpoint\""), "{}", fleet.tails());
+            assert!(process.has_logged("\"failpoint\""));
         }
         let process = fleet.start("one", &[]);
         stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
         assert_eq!(process.stop().0, Some(0));
     });

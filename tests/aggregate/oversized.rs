@@ -42,11 +42,11 @@ fn count_with_a_letter_too_large(small: usize) {
     stream.produce((0..50).map(|number| Failure::of(number % 20, 3, now())));
     // What was applied is written with the first commit, whatever positions that commits.
     let mut process = fleet.start("one", &[("FAILPOINTS", "after-commit=1*return(kill)")]);
-    assert_eq!(process.exit_code(), None, "{}", fleet.tails());
+    assert_eq!(process.exit_code(), None);
     let _process = fleet.start("one", &[]);
     stream.wait_until_read();
     assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-    let found = stream.wait_until_reported(SOON, &fleet);
+    let found = stream.wait_until_reported(SOON);
     stream.assert_exact(&found, &fleet);
     let refused = stream.refused();
     let count = |reason: &str| refused.iter().filter(|found| *found == reason).count();
@@ -65,9 +65,9 @@ fn a_state_that_its_topic_refuses_ends_the_role_which_names_it_and_goes_on_when_
         shared().set_topic(&stream.topic("mail.windows"), "max.message.bytes", "100");
         stream.produce((0..100).map(|number| Failure::of(number % 20, 2, now())));
         for _ in 0..2 {
-            assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
-            assert!(process.has_logged("refused-mail.windows refuses a record for its size"), "{}", fleet.tails());
-            assert!(process.has_logged("max.message.bytes"), "{}", fleet.tails());
+            assert_eq!(process.exit_code(), Some(4));
+            assert!(process.has_logged("refused-mail.windows refuses a record for its size"));
+            assert!(process.has_logged("max.message.bytes"));
             process = fleet.start("one", &[]);
         }
         eventually("the end of the role", || process.ended());
@@ -77,7 +77,7 @@ fn a_state_that_its_topic_refuses_ends_the_role_which_names_it_and_goes_on_when_
         let _process = fleet.start("one", &[]);
         stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -93,14 +93,14 @@ fn a_dead_letter_topic_that_takes_nothing_ends_the_role_and_loses_nothing() {
         write_late(&stream, 1, 0);
         stream.flush();
         let mut process = fleet.start("one", &[]);
-        assert_eq!(process.exit_code(), Some(4), "{}", fleet.tails());
-        assert!(process.has_logged("nothing-mail.dead-letters refuses a record for its size"), "{}", fleet.tails());
+        assert_eq!(process.exit_code(), Some(4));
+        assert!(process.has_logged("nothing-mail.dead-letters refuses a record for its size"));
         shared().set_topic(&stream.topic("mail.dead-letters"), "max.message.bytes", "1000000");
         let _process = fleet.start("one", &[]);
         stream.wait_until_read();
         assert_eq!(stream.refused(), ["too_late"]);
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }

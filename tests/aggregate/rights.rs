@@ -28,7 +28,7 @@ fn the_documented_rights_suffice_for_the_aggregate_role_and_each_that_is_missing
         }
         let process = fleet.start("one", &[]);
         produce(&mut stream);
-        stream.wait_until_reported(Duration::from_mins(1), &fleet);
+        stream.wait_until_reported(Duration::from_mins(1));
         assert_eq!(process.stop().0, Some(0));
         // Read and Write include Describe, which is asked for by itself where a role looks at topics of others.
         let own: Vec<&Acl> = rights.iter().filter(|right| ["Read", "Write"].contains(&right.word)).collect();
@@ -37,11 +37,11 @@ fn the_documented_rights_suffice_for_the_aggregate_role_and_each_that_is_missing
             broker.allow(missing, false);
             produce(&mut stream);
             let process = fleet.start("one", &[]);
-            assert_named(process, missing, &stream.topic("mail.failures"), &fleet);
+            assert_named(process, missing, &stream.topic("mail.failures"));
             broker.allow(missing, true);
         }
         let process = fleet.start("one", &[]);
-        let found = stream.wait_until_reported(Duration::from_mins(1), &fleet);
+        let found = stream.wait_until_reported(Duration::from_mins(1));
         assert_eq!(process.stop().0, Some(0));
         stream.assert_exact(&found, &fleet);
 

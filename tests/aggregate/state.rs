@@ -39,7 +39,7 @@ fn a_lost_position_stops_the_role_and_repair_puts_it_back() {
         assert_eq!(repair(&["aggregate", "repair"]).0, Some(0), "nothing is left to repair");
         let _process = fleet.start("one", &[]);
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -68,7 +68,7 @@ fn records_deleted_before_they_were_counted_stop_the_role_until_that_is_accepted
         let _process = fleet.start("one", &[]);
         stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -102,7 +102,7 @@ fn rows_behind_the_open_transaction_of_another_are_waited_for() {
         writer.abort_transaction(answer).unwrap();
         process.wait_for("state restored");
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -130,7 +130,7 @@ fn forty_eight_small_partitions_are_restored_within_seconds() {
         // Three seconds on a machine that has nothing else to do.
         assert!(took < SignedDuration::from_secs(9), "{took:#}");
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -164,7 +164,7 @@ fn a_topic_that_grew_stops_the_role_until_it_is_grown_on_purpose() {
         stream.produce((0..200).map(|number| Failure::of(number % 20, 1, now())));
         stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
         let most = found.generations.values().map(Vec::len).max().unwrap();
         assert_eq!(most, 2, "a policy domain that moved has a report from each partition");
@@ -190,9 +190,9 @@ fn topics_that_grow_while_the_role_runs_end_nothing_and_lose_nothing() {
         let mut stream = stream.reconnected();
         stream.produce((0..200).map(|number| Failure::of(number % 20, 1, now())));
         stream.wait_until_read();
-        assert_eq!(processes.each_mut().map(crate::fleet::Process::ended), [None, None], "{}", fleet.tails());
+        assert_eq!(processes.each_mut().map(crate::fleet::Process::ended), [None, None]);
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }
@@ -213,15 +213,15 @@ fn a_static_member_that_was_removed_while_it_joined_again_counts_nothing_twice()
         stream.wait_until_read();
         // What is in reports already is not in the state of the one that was away.
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        stream.wait_until_reported(SOON, &fleet);
+        stream.wait_until_reported(SOON);
         drop(other);
         member.signal(Signal::SIGCONT);
         stream.produce(some(50));
         stream.wait_until_read();
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
-        assert!(member.has_logged("has taken this member in anew"), "{}", fleet.tails());
+        assert!(member.has_logged("has taken this member in anew"));
     });
 }
 
@@ -256,7 +256,7 @@ fn p8_a_closing_that_is_killed_goes_on_with_the_same_parts() {
             assert_eq!(process.stop().0, Some(0));
         }
         let _process = fleet.start("one", &[]);
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
         for parts in found.generations.values() {
             let numbers: Vec<u32> = parts.iter().map(|(_, part)| *part).collect();
@@ -277,7 +277,7 @@ fn a_restore_reads_what_the_cleaner_left() {
             stream.wait_until_read();
             if round == 5 {
                 assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-                stream.wait_until_reported(SOON, &fleet);
+                stream.wait_until_reported(SOON);
             }
             std::thread::sleep(Duration::from_millis(500));
         }
@@ -292,7 +292,7 @@ fn a_restore_reads_what_the_cleaner_left() {
         let read = line["fields"]["records"].as_i64().unwrap();
         assert!(read < written / 3, "{read} of {written}");
         assert!(fleet.command(&["windows", "close"]).status().unwrap().success());
-        let found = stream.wait_until_reported(SOON, &fleet);
+        let found = stream.wait_until_reported(SOON);
         stream.assert_exact(&found, &fleet);
     });
 }

@@ -28,8 +28,8 @@ fn who_was_killed_has_its_place_again_when_its_session_is_over() {
             assert_eq!(killed.exit_code(), None);
             let process = fleet.start("a", &[]);
             stream.wait_until_done(LIMIT);
-            assert_eq!(process.has_logged("a member of this name is in the group"), protocol == "consumer", "{}", fleet.tails());
-            assert_eq!(process.stop().0, Some(0), "{}", fleet.tails());
+            assert_eq!(process.has_logged("a member of this name is in the group"), protocol == "consumer");
+            assert_eq!(process.stop().0, Some(0));
             stream.assert_exactly_once(&fleet);
         }
     });
@@ -48,19 +48,19 @@ fn of_two_that_live_under_one_name_one_ends_and_says_why() {
             if protocol == "consumer" {
                 let waiting = fleet.start("a", &[]);
                 waiting.wait_for("a member of this name is in the group");
-                assert_eq!(waiting.stop().0, Some(0), "{}", fleet.tails());
+                assert_eq!(waiting.stop().0, Some(0));
             }
             let newer = fleet.start("a", &[]);
             let (mut ends, lives, said) = match protocol {
                 "classic" => (older, newer, "another process with the same instance name has taken over"),
                 _ => (newer, older, "another process with the same instance name is in the group, and has not left it within 1"),
             };
-            assert_eq!(ends.exit_code(), Some(6), "{}", fleet.tails());
-            assert!(ends.has_logged(said), "{}", fleet.tails());
+            assert_eq!(ends.exit_code(), Some(6));
+            assert!(ends.has_logged(said));
             stream.produce(mail(100));
             stream.wait_until_done(LIMIT);
-            assert!(!lives.has_logged("the same instance name"), "{}", fleet.tails());
-            assert_eq!(lives.stop().0, Some(0), "{}", fleet.tails());
+            assert!(!lives.has_logged("the same instance name"));
+            assert_eq!(lives.stop().0, Some(0));
             stream.assert_exactly_once(&fleet);
         }
     });
@@ -89,13 +89,13 @@ fn who_stood_still_longer_than_its_transaction_blames_nobody() {
 fn blames_nobody(stream: &Stream, fleet: &Fleet, process: &mut Process) {
     let ended = eventually("the process to go on or to end", || process.ended().or_else(|| stream.is_done().then_some(Some(0))));
     if ended != Some(0) {
-        assert_eq!(ended, Some(4), "{}", fleet.tails());
-        assert!(process.has_logged("this process stood still or the brokers were away"), "{}", fleet.tails());
+        assert_eq!(ended, Some(4));
+        assert!(process.has_logged("this process stood still or the brokers were away"));
         let next = fleet.start("a", &[]);
         stream.wait_until_done(LIMIT);
         assert_eq!(next.stop().0, Some(0));
     }
-    assert!(!process.has_logged("the same instance name"), "{}", fleet.tails());
+    assert!(!process.has_logged("the same instance name"));
     stream.assert_exactly_once(fleet);
 }
 
@@ -112,7 +112,7 @@ fn p10_a_stop_of_a_process_that_stood_still_leaves_all_to_the_next_owner() {
                 std::thread::sleep(STANDSTILL);
                 process.signal(Signal::SIGTERM);
                 process.signal(Signal::SIGCONT);
-                assert_eq!(process.exit_code(), Some(0), "{}", fleet.tails());
+                assert_eq!(process.exit_code(), Some(0));
                 let next = fleet.start("a", &[]);
                 stream.wait_until_done(LIMIT);
                 assert_eq!(next.stop().0, Some(0));
@@ -148,7 +148,7 @@ fn brokers_that_were_away_for_longer_than_a_transaction_are_no_twin_and_hold_up_
                 broker.pause();
                 let (code, took) = process.stop();
                 broker.resume();
-                assert_eq!(code, Some(0), "{}", fleet.tails());
+                assert_eq!(code, Some(0));
                 assert!(took < Duration::from_secs(30), "a stop took {took:?}");
             }
             let process = fleet.start("a", &[]);

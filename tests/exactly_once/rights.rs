@@ -49,7 +49,7 @@ fn the_documented_rights_suffice_for_the_verdict_role_and_each_that_is_missing_i
             broker.allow(missing, false);
             produce(&stream);
             let process = fleet.start("a", &[]);
-            assert_named(process, missing, &stream.topic("mail.raw"), &fleet);
+            assert_named(process, missing, &stream.topic("mail.raw"));
             broker.allow(missing, true);
         }
         let process = fleet.start("a", &[]);

@@ -53,7 +53,7 @@ fn watching(stream: &Stream<'_>, exit: bool) -> Fleet {
 
 /// Waits for the end of a process that finds a changed file.
 fn assert_ended_for(mut process: Process, file: &std::path::Path, fleet: &Fleet) {
-    assert_eq!(process.exit_code(), Some(0), "{}", fleet.tails());
+    assert_eq!(process.exit_code(), Some(0));
     let said = fleet.logged("a file has changed that takes a new process: what was read is finished");
     assert!(said.iter().any(|line| line.contains(file.to_str().unwrap())), "{said:?}");
 }

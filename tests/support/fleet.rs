@@ -103,8 +103,8 @@ impl Fleet {
         lines.collect()
     }
 
-    /// The ends of all logs, for a test that fails.
-    pub fn tails(&self) -> String {
+    /// The ends of all logs.
+    fn tails(&self) -> String {
         let mut tails = String::new();
         let mut files: Vec<_> = std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -114,10 +114,19 @@ impl Fleet {
             tails += &format!(
                 "\n{}:\n{}\n",
                 file.file_name().unwrap().to_string_lossy(),
-                lines[lines.len().saturating_sub(8)..].join("\n")
+                lines[lines.len().saturating_sub(20)..].join("\n")
             );
         }
         tails
+    }
+}
+
+/// A test that fails shows what its processes last logged.
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.tails());
+        }
     }
 }
 

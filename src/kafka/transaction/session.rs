@@ -9,7 +9,7 @@ use crate::config::Kafka;
 use crate::kafka::base::error::{Error, TransactionError, classified, is_fenced};
 use crate::kafka::client::rebootstrap::SILENCE;
 use crate::kafka::testing::failpoint;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ impl Session {
     pub(crate) fn abort(&mut self) -> Result<(), Error> {
         let mut retry = Retry::of("an abort");
         loop {
-            let error = match self.call(|producer| classified(producer.abort_transaction(CALL))) {
+            let error = match self.call(|producer| classified(abort_transaction(producer))) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -180,6 +180,14 @@ impl Session {
             false => Error::Transaction(reason),
         }
     }
+}
+
+/// Asks for an abort. A test may have it refused, as the brokers do now and then.
+fn abort_transaction(producer: &Inner) -> Result<(), KafkaError> {
+    if failpoint::pretends("abort-refused") {
+        return Err(KafkaError::Flush(RDKafkaErrorCode::InvalidTransactionalState));
+    }
+    producer.abort_transaction(CALL)
 }
 
 /// Returns whether the brokers say that a transaction is not in a state in which it could be ended.

@@ -7,6 +7,10 @@ use crate::message::unfold::unfold;
 use memchr::memrchr;
 use std::ops::Range;
 
+/// The longest value that is read a second time for an explanation, in bytes. People write shorter
+/// ones, and a sender must not double the work on a longer one.
+const MAX_EXPLAINED: usize = 10 << 10;
+
 /// Returns the details of an error, or `None` if there is nothing to show.
 pub fn explain_author(section: &HeaderSection<'_>, error: AuthorError) -> Option<Detail> {
     let mut fields = section.named("From");
@@ -19,6 +23,9 @@ pub fn explain_author(section: &HeaderSection<'_>, error: AuthorError) -> Option
             let (_, second) = fields.next()?;
             let second = quoted(unfold(second.value()).trim_ascii());
             Some(Detail::new(format_args!("the first From is {shown}, the second {second}")))
+        }
+        AuthorError::MultipleDomains | AuthorError::Unparsable if value.len() > MAX_EXPLAINED => {
+            Some(Detail::new(format_args!("From is {shown}: a field of {} bytes is not explained further", value.len())))
         }
         AuthorError::MultipleDomains => {
             let domains: Vec<_> = AddressList::of(&value).first_domains().iter().map(Domain::to_string).collect();

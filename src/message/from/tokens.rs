@@ -41,6 +41,9 @@ pub(in crate::message) struct Tokens<'v> {
     /// The marks of each octet.
     marks: Vec<u8>,
     stray: bool,
+    /// The position of the last semicolon.
+    /// It is kept because every piece of a list may ask whether one follows it.
+    last_semicolon: Option<usize>,
 }
 
 /// The mark of an octet at which a token begins. This octet tells the token's kind.
@@ -53,10 +56,12 @@ const OPENS: u8 = 1 << 2;
 const ESCAPED: u8 = 1 << 3;
 /// The mark of an octet in an address that was read strictly.
 const ADDRESS: u8 = 1 << 4;
+/// The mark of a comma or semicolon that separates.
+const SEPARATES: u8 = 1 << 5;
 
 impl<'v> Tokens<'v> {
     pub(in crate::message) fn of(text: &'v [u8]) -> Self {
-        let mut tokens = Self { text, marks: vec![0; text.len()], stray: false };
+        let mut tokens = Self { text, marks: vec![0; text.len()], stray: false, last_semicolon: None };
         tokens.mark_comments();
         let mut quotes_close = true;
         let mut in_text = false;
@@ -81,6 +86,12 @@ impl<'v> Tokens<'v> {
                 _ => false,
             };
             match special {
+                Some(_) if matches!(byte, b',' | b';') => {
+                    tokens.set(at..at + 1, START | SPECIAL | SEPARATES);
+                    if byte == b';' {
+                        tokens.last_semicolon = Some(at);
+                    }
+                }
                 Some(_) => tokens.set(at..at + 1, START | SPECIAL),
                 None if !in_text => tokens.set(at..at + 1, START),
                 None => {}
@@ -103,6 +114,16 @@ impl<'v> Tokens<'v> {
 
     pub(in crate::message) fn bytes(&self, token: &Token) -> &'v [u8] {
         self.text.get(token.span.clone()).unwrap_or_default()
+    }
+
+    /// Returns the position of the first comma or semicolon from `at` on that separates.
+    pub(in crate::message) fn separator(&self, at: usize) -> Option<usize> {
+        self.marks.get(at..)?.iter().position(|mark| mark & SEPARATES != 0).map(|ahead| at + ahead)
+    }
+
+    /// Returns the position of the last semicolon that separates.
+    pub(in crate::message) fn last_semicolon(&self) -> Option<usize> {
+        self.last_semicolon
     }
 
     /// Returns whether a quote, parenthesis or angle bracket is unmatched.
