@@ -217,12 +217,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         if self.intake_stopped || self.refusals.stopped() {
             return Ok(false);
         }
-        if let Some(wait) = self.role.due(&record) {
-            self.partitions.let_go(&record);
-            let due = self.clock.now().instant + wait;
-            if let Some(assigned) = self.partitions.get_mut(&Partition::of(&record)) {
-                assigned.each.delayed.pause_until(due, record.offset);
-            }
+        if !self.has_come(&record) {
             return Ok(true);
         }
         let slot = match self.partitions.charge(&record, self.role.extra_bytes(&record)) {
@@ -240,6 +235,22 @@ impl<M: GroupMembership> ConsumerState<M> {
             self.queue(slot, record);
         }
         Ok(self.partitions.is_over_budget(self.dispatch.orphaned()))
+    }
+
+    /// Returns whether the time of a record has come, and nothing of its partition must be read
+    /// before it. Otherwise the partition is read again from the record that is awaited.
+    fn has_come(&mut self, record: &Record) -> bool {
+        let partition = Partition::of(record);
+        let Some(assigned) = self.partitions.get_mut(&partition) else { return true };
+        let now = self.clock.now().instant;
+        let first = self.fetches.log(&partition).map(|(first, _)| first);
+        if !assigned.each.delayed.admit(record.offset, first, now) {
+            return false;
+        }
+        let Some(wait) = self.role.due(record) else { return true };
+        assigned.each.delayed.pause_until(now + wait, record.offset);
+        self.partitions.let_go(record);
+        false
     }
 
     /// Applies a record to the state of its partition.

@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 
 /// The time between two attempts to seek back to a record.
 const SEEK_AGAIN: Duration = Duration::from_millis(200);
+/// The time for which a record is awaited after the first seek. It doubles with each further seek,
+/// because a seek makes the library drop a record that it is just fetching.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The number of times that this time doubles at most.
+const DOUBLINGS: u32 = 6;
 
 /// The delayed records of one partition.
 #[derive(Debug, Default)]
@@ -27,8 +32,20 @@ struct Held {
 
 #[derive(Debug)]
 struct Awaited {
-    due: Instant,
     offset: i64,
+    /// The number of seeks that the library accepted.
+    seeks: u32,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// The partition is to be paused, and the record is sought at this time.
+    Seek { due: Instant },
+    /// The library accepted the seek, and the partition is read. That is no proof: the library
+    /// drops seeks without a word, for example while a partition has no leader. When the record has
+    /// not been read by this time, it is sought again.
+    Read { until: Instant },
 }
 
 impl DelayedRecords {
@@ -41,13 +58,30 @@ impl DelayedRecords {
     /// else of the partition may be read before.
     pub(crate) fn pause_until(&mut self, due: Instant, offset: i64) {
         if self.awaited.as_ref().is_none_or(|awaited| offset < awaited.offset) {
-            self.awaited = Some(Awaited { due, offset });
+            self.awaited = Some(Awaited { offset, seeks: 0, step: Step::Seek { due } });
         }
     }
 
-    /// Returns whether no record is delayed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.awaited.is_none()
+    /// Returns whether the partition must not be read.
+    pub(crate) fn pauses(&self) -> bool {
+        !self.held.is_empty() || matches!(self.awaited, Some(Awaited { step: Step::Seek { .. }, .. }))
+    }
+
+    /// Returns whether the record at this offset may be taken up, where `first` is the first offset
+    /// of the log if that is known. A record that follows the awaited one may not, because taking
+    /// it up would pass the awaited one; that one is sought again. Only when the log has lost the
+    /// awaited record is it not awaited any more.
+    pub(crate) fn admit(&mut self, offset: i64, first: Option<i64>, now: Instant) -> bool {
+        let Some(awaited) = &mut self.awaited else { return true };
+        if offset < awaited.offset {
+            return true;
+        }
+        if offset > awaited.offset && first.is_none_or(|first| first <= awaited.offset) {
+            awaited.step = Step::Seek { due: now + SEEK_AGAIN };
+            return false;
+        }
+        self.awaited = None;
+        true
     }
 
     /// Counts the records that are kept in memory.
@@ -60,16 +94,93 @@ impl DelayedRecords {
         self.held.extract_if(.., move |held| held.due <= now).map(|Held { slot, record, .. }| (slot, record))
     }
 
-    /// Returns the offset to read again at `now`; None when no record has to be read again yet.
+    /// Returns the offset to seek back to at `now`; None when there is nothing to seek yet.
     pub(crate) fn to_read_again(&self, now: Instant) -> Option<i64> {
-        self.awaited.as_ref().filter(|awaited| awaited.due <= now).map(|awaited| awaited.offset)
+        match self.awaited {
+            Some(Awaited { offset, step: Step::Seek { due }, .. }) if due <= now => Some(offset),
+            _ => None,
+        }
     }
 
-    /// Notes whether the seek to that offset succeeded. If not, the next attempt follows soon.
-    pub(crate) fn sought(&mut self, is_read: bool, now: Instant) {
-        match &mut self.awaited {
-            Some(awaited) if !is_read => awaited.due = now + SEEK_AGAIN,
-            awaited => *awaited = None,
+    /// Notes whether the library accepted the seek to that offset. If not, the next attempt follows
+    /// soon.
+    pub(crate) fn sought(&mut self, is_accepted: bool, now: Instant) {
+        if let Some(awaited) = &mut self.awaited {
+            awaited.seeks += u32::from(is_accepted);
+            awaited.step = match is_accepted {
+                true => Step::Read { until: now + awaited.patience() },
+                false => Step::Seek { due: now + SEEK_AGAIN },
+            };
+        }
+    }
+
+    /// Returns the offset of a record that a seek has not brought back in time; it is sought again.
+    /// While the partition is paused for another reason, the time does not run.
+    pub(crate) fn overdue(&mut self, is_paused: bool, now: Instant) -> Option<i64> {
+        let awaited = self.awaited.as_mut()?;
+        match awaited.step {
+            Step::Read { .. } if is_paused => awaited.step = Step::Read { until: now + awaited.patience() },
+            Step::Read { until } if until <= now => {
+                awaited.step = Step::Seek { due: now };
+                return Some(awaited.offset);
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+impl Awaited {
+    fn patience(&self) -> Duration {
+        PATIENCE * 2_u32.pow(self.seeks.saturating_sub(1).min(DOUBLINGS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_an_awaited_record_is_not_taken_up_before_it_unless_the_log_has_lost_it() {
+        let now = Instant::now();
+        let awaiting = || {
+            let mut delayed = DelayedRecords::default();
+            delayed.pause_until(now, 7);
+            delayed.sought(true, now);
+            delayed
+        };
+        for (offset, first, is_admitted, is_awaited) in [
+            (7, None, true, false),
+            (8, None, false, true),
+            (8, Some(7), false, true),
+            (8, Some(8), true, false),
+            // The library reads from further back, and comes to the record.
+            (6, Some(0), true, true),
+        ] {
+            let mut delayed = awaiting();
+            assert!(!delayed.pauses());
+            assert_eq!(delayed.admit(offset, first, now), is_admitted, "{offset} {first:?}");
+            assert_eq!(delayed.awaited.is_some(), is_awaited, "{offset} {first:?}");
+            assert_eq!(delayed.pauses(), !is_admitted);
+        }
+    }
+
+    #[test]
+    fn each_seek_has_twice_the_time_of_the_one_before_and_none_while_the_partition_is_paused() {
+        let mut now = Instant::now();
+        let mut delayed = DelayedRecords::default();
+        delayed.pause_until(now, 7);
+        for seconds in [5, 10, 20] {
+            assert_eq!(delayed.to_read_again(now), Some(7));
+            delayed.sought(true, now);
+            assert_eq!((delayed.to_read_again(now), delayed.pauses()), (None, false));
+            now += Duration::from_secs(1_000);
+            assert_eq!(delayed.overdue(true, now), None);
+            now += Duration::from_secs(seconds) - Duration::from_millis(1);
+            assert_eq!(delayed.overdue(false, now), None);
+            now += Duration::from_millis(1);
+            assert_eq!(delayed.overdue(false, now), Some(7));
+            assert!(delayed.pauses());
         }
     }
 }

@@ -40,7 +40,7 @@ impl Handling {
     /// Returns whether reading must wait, because the partition has delayed records or because its
     /// state is full.
     pub(crate) fn waits(&self) -> bool {
-        !self.delayed.is_empty() || self.state.as_ref().is_some_and(Stated::is_full)
+        self.delayed.pauses() || self.state.as_ref().is_some_and(Stated::is_full)
     }
 }
 

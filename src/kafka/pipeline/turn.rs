@@ -4,7 +4,7 @@
 use super::consumer_state::ConsumerState;
 use super::contract::Completion;
 use super::flow::{self, Flow};
-use super::handling::Phase;
+use super::handling::{Handling, Phase};
 use super::port::GroupConsumer;
 use super::status::Reading;
 use crate::kafka::base::error::Error;
@@ -128,18 +128,19 @@ impl<M: GroupMembership> ConsumerState<M> {
         let now = self.clock.now().instant;
         let mut due = Vec::new();
         for (partition, assigned) in self.partitions.iter_mut() {
-            due.extend(assigned.each.delayed.take_due(now));
-            if !assigned.each.has_started() {
-                continue;
+            let Partition { topic, number } = partition;
+            let Handling { phase, delayed, .. } = &mut assigned.each;
+            due.extend(delayed.take_due(now));
+            if let Some(offset) = delayed.overdue(*phase != Phase::Reading, now) {
+                tracing::warn!(%topic, partition = number, offset, "a seek did not bring this record back; it is sought again");
             }
-            if let Some(offset) = assigned.each.delayed.to_read_again(now) {
-                // The partition is paused, so nothing after the record has been read.
+            // While the partition is paused, nothing after the record is read.
+            if let Some(offset) = delayed.to_read_again(now).filter(|_| *phase == Phase::Paused) {
                 let sought = consumer.seek(partition, offset);
                 if let Err(error) = &sought {
-                    let Partition { topic, number } = partition;
                     tracing::warn!(%topic, partition = number, offset, %error, "seeking");
                 }
-                assigned.each.delayed.sought(sought.is_ok(), now);
+                delayed.sought(sought.is_ok(), now);
             }
         }
         for (mut slot, record) in due {

@@ -52,6 +52,8 @@ pub(super) struct ModelConsumer {
     /// The next offset to read of each partition that the library was given.
     positions: RefCell<BTreeMap<Partition, i64>>,
     paused: RefCell<BTreeSet<Partition>>,
+    /// Decides which seeks are lost.
+    losses: RefCell<Rng>,
 }
 
 impl GroupConsumer<ModelMembership> for ModelConsumer {
@@ -97,7 +99,12 @@ impl GroupConsumer<ModelMembership> for ModelConsumer {
     }
 
     fn seek(&self, partition: &Partition, offset: i64) -> KafkaResult<()> {
-        *self.positions.borrow_mut().get_mut(partition).expect("only what the library has is sought") = offset;
+        let mut positions = self.positions.borrow_mut();
+        let position = positions.get_mut(partition).expect("only what the library has is sought");
+        // The library accepts a seek before it knows whether it can seek.
+        if self.losses.borrow_mut().u8(..10) > 0 {
+            *position = offset;
+        }
         Ok(())
     }
 
@@ -241,6 +248,7 @@ impl Process {
             is_lost: Cell::new(false),
             positions: RefCell::default(),
             paused: RefCell::default(),
+            losses: RefCell::new(rng.fork()),
         };
         cluster.lock().unwrap().fence(number);
         Self {
