@@ -377,11 +377,11 @@ fn skip(arguments: &Skip) -> Result<Exit, Failure> {
     let group = reader.id;
     let bytes = record.value.map_or(0, |value| value.len());
     let text = if arguments.yes {
-        format!("{target} ({bytes} bytes) is a dead letter now, and group {group} reads on after it.\n")
+        format!("{target} ({bytes} bytes) is a dead letter now, and group {group} passes over it.\n")
     } else {
         format!(
-            "{target} ({bytes} bytes) is the next record of group {group}, and the group has no members. Nothing was changed; with \
-             --yes the record becomes a dead letter and the group reads on after it.\n"
+            "{target} ({bytes} bytes) is a record that group {group} is not done with, and the group has no members. Nothing was \
+             changed; with --yes the record becomes a dead letter and the group passes over it.\n"
         )
     };
     say(text.as_bytes())?;

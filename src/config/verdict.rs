@@ -29,6 +29,12 @@ pub struct VerdictRole {
     /// Records held of one partition, above which that partition pauses. It pauses earlier when it
     /// holds as much as is left of the budget for all. Default 10 000.
     pub partition_records: usize,
+    /// Records of one partition, from the first one on whose outputs are not written, above which
+    /// that partition pauses. The outputs of those behind it are written meanwhile; a restart reads
+    /// them again, and passes over them. Default 200 000.
+    pub ahead_records: u64,
+    /// Bytes of these records above which that partition pauses. Default 256 MiB.
+    pub ahead_bytes: u64,
     /// Milliseconds between two commits. Default 100.
     pub commit_interval_ms: u64,
     /// Records in one commit at most. Default 5 000.
@@ -59,6 +65,8 @@ impl Default for VerdictRole {
             budget_records: 20_000,
             budget_bytes: 256 << 20,
             partition_records: 10_000,
+            ahead_records: 200_000,
+            ahead_bytes: 256 << 20,
             commit_interval_ms: 100,
             commit_records: 5_000,
             commit_bytes: 32 << 20,
@@ -82,7 +90,10 @@ impl VerdictRole {
             ("commit_records", self.commit_records),
             ("commit_bytes", self.commit_bytes),
         ];
-        for (key, _) in at_least_one.into_iter().filter(|(_, value)| *value == 0) {
+        let ahead = [("ahead_records", self.ahead_records == 0), ("ahead_bytes", self.ahead_bytes == 0)];
+        for (key, _) in
+            at_least_one.map(|(key, value)| (key, value == 0)).into_iter().chain(ahead).filter(|(_, is_zero)| *is_zero)
+        {
             problems.push(format!("verdict.{key} must be at least 1"));
         }
     }

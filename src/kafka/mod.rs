@@ -7,7 +7,7 @@
 //!         poll ── charge ──── work ───────────► decode, evaluate
 //!           ▲                                        │
 //!           │◄──────────── outcome ──────────────────┘
-//!           │ cut: the done prefix of each partition, and the group membership of this moment
+//!           │ cut: the done records of each partition, and the group membership of this moment
 //!           ├───────────────── batch ────────────────────────────► begin, produce, offsets, commit
 //!           │◄──────────────── written | aborted | failed ────────────┘
 //! ```

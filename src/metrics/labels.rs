@@ -66,6 +66,7 @@ pub const ABORT: Label = listed(
         "topic_unconfirmed",
         "record_too_large",
         "membership",
+        "set_refused",
         "error",
     ],
 );

@@ -81,6 +81,9 @@ fn intake(config: &Config, failures: String, role: Aggregator) -> Intake {
         budget_records: settings.budget_records,
         budget_bytes: usize::MAX,
         partition_records: settings.budget_records,
+        // Records are applied in the order in which they are read.
+        ahead_records: u64::MAX,
+        ahead_bytes: u64::MAX,
         commit_interval: Duration::from_millis(settings.commit_interval_ms),
         // A batch holds all that was applied.
         commit_records: usize::MAX,

@@ -175,6 +175,8 @@ fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries)
         budget_records: share.of(settings.budget_records),
         budget_bytes: share.of(settings.budget_bytes),
         partition_records: settings.partition_records,
+        ahead_records: settings.ahead_records,
+        ahead_bytes: settings.ahead_bytes,
         places: share.of(settings.concurrency),
         commit_interval: Duration::from_millis(settings.commit_interval_ms),
         commit_records: settings.commit_records,

@@ -10,6 +10,7 @@
 
 #[path = "../support/rights.rs"]
 mod access;
+mod ahead;
 mod anew;
 #[path = "../support/broker/mod.rs"]
 mod broker;

@@ -9,7 +9,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// Mail that is decided without DNS, in the partition beside one that has to wait for it.
 #[test]
-fn a_slow_domain_delays_only_what_is_behind_it_in_its_partition() {
+fn a_slow_domain_that_fills_its_partition_delays_no_other_partition() {
     alone(LIMIT, || {
         let hole = UdpSocket::bind("127.0.0.1:0").unwrap();
         let stream = Stream::new(shared(), "slow-", 2);

@@ -27,6 +27,9 @@ pub struct BodyHashes<'m> {
     simple: OnceLock<BodyHash>,
     relaxed: OnceLock<BodyHash>,
     relaxed_length: OnceLock<u64>,
+    /// Kept because a sender may end a body with millions of empty lines, and each signature with
+    /// `l=` asks for the length without them.
+    simple_length: OnceLock<u64>,
     hashed: AtomicU64,
 }
 
@@ -38,6 +41,7 @@ impl<'m> BodyHashes<'m> {
             simple: OnceLock::new(),
             relaxed: OnceLock::new(),
             relaxed_length: OnceLock::new(),
+            simple_length: OnceLock::new(),
             hashed: AtomicU64::new(0),
         }
     }
@@ -62,7 +66,7 @@ impl<'m> BodyHashes<'m> {
     /// It does not hash the body.
     pub fn length(&self, canonicalization: Canonicalization) -> u64 {
         match canonicalization {
-            Canonicalization::Simple => without_trailing_lines(self.body).len() as u64 + 2,
+            Canonicalization::Simple => *self.simple_length.get_or_init(|| without_trailing_lines(self.body).len() as u64 + 2),
             Canonicalization::Relaxed => match self.relaxed.get() {
                 Some(hash) => hash.length,
                 None => *self.relaxed_length.get_or_init(|| {

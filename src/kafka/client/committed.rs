@@ -3,16 +3,16 @@
 //! ```text
 //! metadata = "verdmarc/1" SP topic-id [SP set]
 //! topic-id = 22 characters of base64url, as Kafka's tools show it, or "-" if brokers know none
-//! set      = the offsets above the position whose outputs are written too, as run lengths
+//! set      = the offsets above the position whose outputs are written too, see `written`
 //! ```
 //!
-//! The metadata is ASCII. A set without elements is not written at all; this version writes no
-//! other, and refuses metadata that holds one.
+//! The metadata is ASCII. A set without elements is not written at all.
 //! Metadata that does not begin with `verdmarc/1 ` was written by another program and says nothing.
 //! Every writer of positions writes this metadata, because a commit replaces the commit
 //! before it as a whole.
 
 use super::native;
+use super::written::Written;
 use crate::event::TopicId;
 use crate::kafka::base::error::Error;
 use rdkafka::{Offset, TopicPartitionList};
@@ -26,6 +26,14 @@ pub struct Committed {
     pub log: Option<TopicId>,
 }
 
+/// All that a group commits of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) position: Committed,
+    /// The offsets from the position on whose outputs are written too.
+    pub(crate) written: Written,
+}
+
 /// The beginning of this program's metadata.
 const OURS: &str = "verdmarc/1 ";
 /// The text in the place of an id that is not known.
@@ -37,9 +45,18 @@ impl Committed {
     pub fn is_of_another(&self, present: Option<TopicId>) -> bool {
         self.log.zip(present).is_some_and(|(log, present)| log != present)
     }
+}
 
-    /// Reads the position of a partition from an answer of the brokers. Returns None when nothing
-    /// is committed, or when the answer says nothing of the partition.
+impl From<Committed> for Commit {
+    /// Returns the commit of a position above which nothing is written.
+    fn from(position: Committed) -> Self {
+        Self { position, written: Written::default() }
+    }
+}
+
+impl Commit {
+    /// Reads what is committed of a partition from an answer of the brokers. Returns None when
+    /// nothing is, or when the answer says nothing of the partition.
     ///
     /// # Errors
     /// The metadata begins as this program's does and cannot be read.
@@ -47,8 +64,8 @@ impl Committed {
         let Some(Offset::Offset(next)) = answer.find_partition(topic, partition).map(|element| element.offset()) else {
             return Ok(None);
         };
-        match log(&native::metadata(answer, topic, partition)) {
-            Ok(log) => Ok(Some(Self { next, log })),
+        match read(&native::metadata(answer, topic, partition), next) {
+            Ok(commit) => Ok(Some(commit)),
             Err(text) => Err(Error::Metadata { topic: topic.to_owned(), partition, text }),
         }
     }
@@ -57,30 +74,34 @@ impl Committed {
     ///
     /// # Errors
     /// librdkafka does not accept the offset.
-    pub(crate) fn add_to(self, list: &mut TopicPartitionList, topic: &str, partition: i32) -> Result<(), Error> {
+    pub(crate) fn add_to(&self, list: &mut TopicPartitionList, topic: &str, partition: i32) -> Result<(), Error> {
         let mut element = list.add_partition(topic, partition);
-        element.set_offset(Offset::Offset(self.next)).map_err(Error::Consume)?;
-        element.set_metadata(metadata(self.log));
+        element.set_offset(Offset::Offset(self.position.next)).map_err(Error::Consume)?;
+        element.set_metadata(self.metadata());
         Ok(())
+    }
+
+    /// Returns the metadata of the position.
+    fn metadata(&self) -> String {
+        let log = self.position.log.map_or_else(|| NO_ID.to_owned(), |log| log.to_string());
+        let set = self.written.text(self.position.next);
+        if set.is_empty() { format!("{OURS}{log}") } else { format!("{OURS}{log} {set}") }
     }
 }
 
-/// Returns the metadata for a position in this log.
-fn metadata(log: Option<TopicId>) -> String {
-    log.map_or_else(|| format!("{OURS}{NO_ID}"), |log| format!("{OURS}{log}"))
-}
-
-/// Returns the log that the metadata names; None when it names none, or when another program
-/// wrote it. The error is the metadata, made safe to show, when it begins as this program's
-/// does and cannot be read.
-fn log(metadata: &[u8]) -> Result<Option<TopicId>, String> {
-    let Some(ours) = metadata.strip_prefix(OURS.as_bytes()) else { return Ok(None) };
-    let read = match std::str::from_utf8(ours) {
-        Ok(NO_ID) => Some(None),
-        Ok(id) => id.parse().ok().map(Some),
-        Err(_) => None,
+/// Reads the position `next` with this metadata. Metadata of another program says nothing. The
+/// error is the metadata, made safe to show, when it begins as this program's does and cannot be
+/// read.
+fn read(metadata: &[u8], next: i64) -> Result<Commit, String> {
+    let Some(ours) = metadata.strip_prefix(OURS.as_bytes()) else { return Ok(Committed { next, log: None }.into()) };
+    let parse = || {
+        let text = std::str::from_utf8(ours).ok()?;
+        let (id, set) = text.split_once(' ').map_or((text, None), |(id, set)| (id, Some(set)));
+        let log = if id == NO_ID { None } else { Some(id.parse().ok()?) };
+        let written = set.map_or_else(|| Some(Written::default()), |set| Written::parse(set, next))?;
+        Some(Commit { position: Committed { next, log }, written })
     };
-    read.ok_or_else(|| metadata.escape_ascii().to_string())
+    parse().ok_or_else(|| metadata.escape_ascii().to_string())
 }
 
 #[cfg(test)]
@@ -91,34 +112,43 @@ mod tests {
         TopicId::new([octet; 16])
     }
 
+    fn commit(log: Option<TopicId>, set: &str) -> Commit {
+        Commit { position: Committed { next: 7, log }, written: Written::parse(set, 7).unwrap_or_default() }
+    }
+
     #[test]
-    fn the_topics_id_is_read_again_from_what_was_committed() {
+    fn the_topics_id_and_the_set_are_read_again_from_what_was_committed() {
         for log in [None, id(1), id(255)] {
-            assert_eq!(super::log(metadata(log).as_bytes()), Ok(log));
+            for commit in [commit(log, ""), commit(log, "1,3,2,8")] {
+                assert_eq!(read(commit.metadata().as_bytes(), 7), Ok(commit));
+            }
         }
-        assert_eq!(metadata(id(255)), "verdmarc/1 _____________________w");
+        assert_eq!(commit(id(255), "").metadata(), "verdmarc/1 _____________________w");
+        assert_eq!(commit(None, "1,3").metadata(), "verdmarc/1 - 1,3");
     }
 
     #[test]
     fn metadata_of_others_says_nothing_and_ours_is_read_as_a_whole_or_refused() {
         for foreign in [&b""[..], b"verdmarc", b"verdmarc/1", b"verdmarc/2 x", b"Verdmarc/1 -", b"\xff\xfe", b" verdmarc/1 -"] {
-            assert_eq!(log(foreign), Ok(None), "{}", foreign.escape_ascii());
+            assert_eq!(read(foreign, 7), Ok(commit(None, "")), "{}", foreign.escape_ascii());
         }
-        for ours in [&b""[..], b"x", b"- ", b"- 1,2", b"_____________________w 3", b"\xff", b"AAAAAAAAAAAAAAAAAAAAAA"] {
+        let refused: [&[u8]; 8] =
+            [b"", b"x", b"- ", b"- 1,2 ", b"-  1,2", b"_____________________w 3", b"\xff", b"AAAAAAAAAAAAAAAAAAAAAA"];
+        for ours in refused {
             let text = [OURS.as_bytes(), ours].concat();
-            assert_eq!(log(&text), Err(text.escape_ascii().to_string()));
+            assert_eq!(read(&text, 7), Err(text.escape_ascii().to_string()));
         }
     }
 
     #[test]
     fn the_text_goes_through_the_librarys_list() {
         let mut list = TopicPartitionList::new();
-        let committed = Committed { next: 7, log: id(3) };
-        committed.add_to(&mut list, "a", 2).unwrap();
+        let commit = commit(id(3), "2,5");
+        commit.add_to(&mut list, "a", 2).unwrap();
         list.add_partition("a", 3);
-        assert_eq!(Committed::of(&list, "a", 2).unwrap(), Some(committed));
-        assert_eq!(Committed::of(&list, "a", 3).unwrap(), None, "no position");
-        assert_eq!(Committed::of(&list, "a", 4).unwrap(), None, "not asked");
+        assert_eq!(Commit::of(&list, "a", 2).unwrap(), Some(commit));
+        assert_eq!(Commit::of(&list, "a", 3).unwrap(), None, "no position");
+        assert_eq!(Commit::of(&list, "a", 4).unwrap(), None, "not asked");
     }
 
     #[test]

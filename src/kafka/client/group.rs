@@ -1,6 +1,6 @@
 //! Looks up the positions of a consumer group, and takes over those of the group that it replaces.
 
-use super::committed::Committed;
+use super::committed::Commit;
 use super::lookup;
 use crate::config::Kafka;
 use crate::kafka::base::error::Error;
@@ -29,7 +29,7 @@ impl Group {
 
     /// Returns the position from which the group reads each partition of a topic; None where it
     /// reads from the beginning. Waits while a process has left a position in an open transaction.
-    pub(crate) fn positions(&self, kafka: &Kafka, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
+    pub(crate) fn positions(&self, kafka: &Kafka, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
         let own = positions(kafka, &self.id, topic)?;
         let Some(former) = self.former.as_deref().filter(|_| own.iter().any(Option::is_none)) else { return Ok(own) };
         let former = positions(kafka, former, topic)?;
@@ -39,7 +39,7 @@ impl Group {
 
 /// Returns the group's own position in each partition of a topic; None where it has none yet.
 /// Waits while a process has left a position in an open transaction.
-pub(crate) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
+pub(crate) fn positions(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
     let deadline = Instant::now() + Duration::from_millis(kafka.transaction_timeout_ms) + MARGIN;
     loop {
         match lookup::committed(kafka, group, topic) {

@@ -1,6 +1,6 @@
 //! Asks brokers for the partitions of topics, the ends of logs and the positions of groups.
 
-use super::committed::Committed;
+use super::committed::Commit;
 use super::context::LoggingContext;
 use super::settings;
 use crate::config::Kafka;
@@ -16,12 +16,12 @@ pub(crate) const METADATA_PATIENCE: Duration = Duration::from_secs(10);
 /// why there is no answer.
 const SAYINGS: usize = 16;
 
-/// Returns the position that `group` has committed in each partition of `topic`; None
-/// where nothing is committed.
+/// Returns what `group` has committed in each partition of `topic`; None where nothing is
+/// committed.
 ///
 /// # Errors
 /// No broker answers, the brokers refuse the group, or the metadata of a position cannot be read.
-pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Committed>>, Error> {
+pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
     let consumer = LoggingContext::consumer(&settings::committed_positions(kafka, group)?)?;
     let mut list = TopicPartitionList::new();
     let count = partitions(&consumer, topic)?;
@@ -30,7 +30,7 @@ pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> Result<Vec<O
     }
     let committed = consumer.committed_offsets(list, METADATA_PATIENCE);
     let committed = committed.map_err(|error| denied_group(&consumer, group).unwrap_or(Error::Consume(error)))?;
-    (0..count).map(|partition| Committed::of(&committed, topic, partition)).collect()
+    (0..count).map(|partition| Commit::of(&committed, topic, partition)).collect()
 }
 
 /// Returns the oldest offset of a partition, and one past the newest record that

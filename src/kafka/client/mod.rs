@@ -14,3 +14,4 @@ pub(crate) mod read_range;
 pub(crate) mod rebootstrap;
 pub(crate) mod settings;
 pub(crate) mod start_position;
+pub(crate) mod written;

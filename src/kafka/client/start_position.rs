@@ -11,13 +11,14 @@
 //! So when there is an answer, everything below the position is settled.
 
 use super::background::Background;
-use super::committed::Committed;
+use super::committed::{Commit, Committed};
 use super::context::LoggingContext;
 use super::group::Group;
 use super::log_id::LogIds;
 use super::lookup::UncommittedEnds;
 use super::native::{Presence, Present};
 use super::settings;
+use super::written::Written;
 use crate::config::Kafka;
 use crate::event::TopicId;
 use crate::kafka::base::error::Error;
@@ -58,10 +59,33 @@ pub(crate) struct Answer {
     pub(crate) start: Start,
     /// The id of the partition's topic, if the brokers report ids.
     pub(crate) log: Option<TopicId>,
+    /// The offsets above the position whose outputs are written.
+    pub(crate) written: Written,
 }
 
-/// The start of a partition, and the id of its topic if the brokers report ids.
-pub(crate) type Found = (Start, Option<TopicId>);
+/// The brokers' answer about the start of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) start: Start,
+    /// The id of the partition's topic, if the brokers report ids.
+    pub(crate) log: Option<TopicId>,
+    /// The offsets above the position whose outputs are written.
+    pub(crate) written: Written,
+}
+
+impl Found {
+    /// Returns the start of a partition whose group has committed this, in the topic with this id
+    /// and a log from `first` to `end`. What the set holds of another log, or beyond the end of
+    /// this one, says nothing: records with these offsets are yet to come.
+    pub(crate) fn of(commit: Option<Commit>, log: Option<TopicId>, (first, end): (i64, i64)) -> Self {
+        let start = Start::of(commit.as_ref().map(|commit| commit.position), log, (first, end));
+        let written = match (start, commit) {
+            (Start::At(position) | Start::Deleted { position, .. }, Some(commit)) => commit.written.within(position..end),
+            _ => Written::default(),
+        };
+        Self { start, log, written }
+    }
+}
 
 /// A partition whose position is asked for.
 #[derive(Debug, Clone)]
@@ -168,7 +192,7 @@ impl Start {
 
     /// Returns the start of a partition whose group has committed this, in the topic with this id
     /// and a log from `first` to `end`.
-    pub(crate) fn of(committed: Option<Committed>, log: Option<TopicId>, (first, end): (i64, i64)) -> Self {
+    fn of(committed: Option<Committed>, log: Option<TopicId>, (first, end): (i64, i64)) -> Self {
         let Some(committed) = committed else { return Self::Beginning };
         let position = committed.next;
         match committed {
@@ -252,7 +276,7 @@ impl Asker {
     }
 
     fn answer(&self, question: Question, found: Result<Found, Error>) {
-        if let Ok((start, _)) = &found {
+        if let Ok(Found { start, .. }) = &found {
             let (position, after_ms) = (start.said(), question.since.elapsed().as_millis() as u64);
             tracing::debug!(partition = %question.partition, position, after_ms, "position");
         }
@@ -295,17 +319,18 @@ impl Asker {
         };
         committed.find_partition(topic, *number)?.error().ok()?;
         former.find_partition(topic, *number).map_or(Ok(()), |element| element.error()).ok()?;
-        let read = |answer| Committed::of(answer, topic, *number);
+        let read = |answer| Commit::of(answer, topic, *number);
         let (own, former) = match (read(committed), read(former)) {
             (Ok(own), Ok(former)) => (own, former),
             (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
         };
         let ends = self.ends.log(topic, *number, TOGETHER).ok()?;
-        let start = match Start::of(own.or(former), log, ends) {
-            Start::At(position) if own.is_none() => Start::TakenOver { position },
-            start => start,
-        };
-        Some(Ok((start, log)))
+        let is_former = own.is_none();
+        let mut found = Found::of(own.or(former), log, ends);
+        if let (Start::At(position), true) = (found.start, is_former) {
+            found.start = Start::TakenOver { position };
+        }
+        Some(Ok(found))
     }
 }
 

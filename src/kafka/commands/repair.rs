@@ -121,6 +121,7 @@ impl Repair<'_> {
         let mut found = Vec::with_capacity(positions.len());
         for (partition, (committed, marker)) in (0..).zip(positions.into_iter().zip(markers)) {
             let (first, end) = client.log(self.input, partition, METADATA_PATIENCE)?;
+            let committed = committed.map(|commit| commit.position);
             found.push(Found { partition, committed, marker, log, first, end });
         }
         Ok(found)

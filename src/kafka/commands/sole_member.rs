@@ -4,7 +4,7 @@ use super::transaction::{CommandError, Positions, Writer};
 use crate::config::Kafka;
 use crate::event::Output;
 use crate::kafka::base::error::Error;
-use crate::kafka::client::committed::Committed;
+use crate::kafka::client::committed::Commit;
 use crate::kafka::client::context::LoggingContext;
 use crate::kafka::client::instance::Instance;
 use crate::kafka::client::lookup::{METADATA_PATIENCE, partitions};
@@ -105,11 +105,11 @@ impl Member {
         writer: &Writer,
         outputs: &[Output],
         topic: &str,
-        positions: impl IntoIterator<Item = (i32, Committed)>,
+        positions: impl IntoIterator<Item = (i32, impl Into<Commit>)>,
     ) -> Result<(), CommandError> {
         let mut offsets = TopicPartitionList::new();
         for (partition, position) in positions {
-            position.add_to(&mut offsets, topic, partition)?;
+            position.into().add_to(&mut offsets, topic, partition)?;
         }
         writer.transact(outputs, Some(Positions { offsets: &offsets, membership: &self.membership }))
     }

@@ -1,16 +1,17 @@
 //! Keeps the ledgers of the assigned partitions, and counts what they hold in memory.
 //! It does not use the client library.
 
+mod batches;
+
 use super::budget::{Budget, Load, Use};
-use super::cut::{Cut, Position, Unread};
 use super::sentinel::Sentinel;
 use super::slot::{Done, Slot};
-use super::{Ledger, Misplaced, Regressed};
+use super::{Charged, Ledger, Misplaced, Regressed};
 use crate::event::{Output, Record, TopicId};
 use crate::kafka::base::error::Error;
 use crate::kafka::base::lease::Lease;
 use crate::kafka::base::partition::{Generation, Partition};
-use crate::kafka::client::committed::Committed;
+use crate::kafka::client::written::Written;
 use crate::metrics::Counted;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -30,6 +31,8 @@ pub(crate) struct Assigned<E> {
     unread: Option<i64>,
     /// The offset of a record that was read and not taken up, and will be read again.
     let_go: Option<i64>,
+    /// The number of offsets in the set that was committed last.
+    written: i64,
     /// The bytes that are held of the partition.
     bytes: usize,
     /// The offsets and timestamps of the records that are held.
@@ -66,6 +69,12 @@ impl<E> Assigned<E> {
     pub(crate) fn position(&self) -> Option<i64> {
         self.ledger.committed_position()
     }
+
+    /// Returns whether an earlier owner of the partition has written the outputs of the record at
+    /// this offset, which was not read since.
+    pub(crate) fn is_written(&self, offset: i64) -> bool {
+        self.ledger.is_inherited(offset)
+    }
 }
 
 impl<E> Assignment<E> {
@@ -88,6 +97,7 @@ impl<E> Assignment<E> {
                 log: None,
                 unread: None,
                 let_go: None,
+                written: 0,
                 bytes: 0,
                 taken: VecDeque::new(),
                 full: false,
@@ -119,13 +129,15 @@ impl<E> Assignment<E> {
         self.partitions.len()
     }
 
-    /// Notes the log that a partition is read from, and the position where reading begins; None for
-    /// the beginning. Records below the position are refused.
-    pub(crate) fn start(&mut self, partition: &Partition, log: Option<TopicId>, position: Option<i64>) {
+    /// Notes the log that a partition is read from, and the position where reading begins, with the
+    /// offsets above it that are written; None for the beginning. Records below the position are
+    /// refused.
+    pub(crate) fn start(&mut self, partition: &Partition, log: Option<TopicId>, start: Option<(i64, Written)>) {
         if let Some(held) = self.partitions.get_mut(partition) {
             held.log = log;
-            if let Some(position) = position {
-                held.ledger.start(position);
+            if let Some((position, written)) = start {
+                held.written = written.len();
+                held.ledger.start(position, written);
             }
         }
     }
@@ -175,7 +187,7 @@ impl<E> Assignment<E> {
     }
 
     /// Takes up a record, whose outputs may be `extra` bytes larger than the record itself.
-    /// Returns None when its partition is not assigned any more.
+    /// Returns None when its partition is not assigned any more, and when its outputs are written.
     ///
     /// # Errors
     /// The record lies below what was read before, so its log may be another one.
@@ -183,8 +195,11 @@ impl<E> Assignment<E> {
     pub(crate) fn charge(&mut self, record: &Record, extra: usize) -> Result<Option<Slot>, Regressed> {
         let partition = Partition::of(record);
         let Some(held) = self.partitions.get_mut(&partition) else { return Ok(None) };
-        held.ledger.charge(record.offset)?;
+        let charged = held.ledger.charge(record.offset, record.weight())?;
         let _ = held.let_go.take_if(|let_go| *let_go <= record.offset);
+        if charged == Charged::Written {
+            return Ok(None);
+        }
         let weight = record.weight() + extra;
         held.bytes += weight;
         held.taken.extend(record.timestamp.as_ref().map(|stamp| (record.offset, stamp.time)));
@@ -242,83 +257,6 @@ impl<E> Assignment<E> {
         }
     }
 
-    /// Replaces the outputs of the entry at `index` of a cut, which no topic accepts.
-    pub(crate) fn replace(&mut self, cut: &Cut, index: usize, outputs: Vec<Output>, counted: Counted) -> Result<(), Error> {
-        let Some((position, entry)) = cut.position_of(index).zip(cut.outputs.get(index)) else { return Ok(()) };
-        let Some(held) = self.ours(&position.partition, position.generation) else { return Ok(()) };
-        let done = Done::new(entry.offset, outputs, counted, true, entry.trace.clone());
-        held.bytes = (held.bytes + done.weight).saturating_sub(entry.weight);
-        held.ledger.replace(entry.offset, done).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))
-    }
-
-    /// Opens a batch with the done records of every partition. It takes at most `limit` records,
-    /// and no more once their outputs have `bytes`. Returns None when there is neither a record
-    /// nor a position to commit.
-    pub(crate) fn cut(&mut self, limit: usize, bytes: usize) -> Option<Cut> {
-        let mut cut = Cut::default();
-        let mut weight = 0;
-        for (partition, held) in &mut self.partitions {
-            let room = limit.saturating_sub(cut.outputs.len());
-            let fits = |done: &Done| {
-                let fits = weight < bytes;
-                weight += done.weight;
-                fits
-            };
-            let Some(done) = held.ledger.cut(room, fits) else {
-                let (generation, log) = (held.ledger.generation(), held.log);
-                let unread = |next| Unread { partition: partition.clone(), generation, committed: Committed { next, log } };
-                cut.unread.extend(held.unread.map(unread));
-                continue;
-            };
-            if held.ledger.committed_position().is_some_and(|committed| done.next <= committed) {
-                Sentinel::CommitRegressed.hit();
-            }
-            if held.ledger.frontier().is_none_or(|frontier| done.next > frontier) {
-                Sentinel::CommitBeyondFrontier.hit();
-            }
-            cut.outputs.extend(done.outputs);
-            let generation = held.ledger.generation();
-            let end = cut.outputs.len();
-            cut.positions.push(Position { partition: partition.clone(), generation, next: done.next, log: held.log, end });
-        }
-        (!cut.positions.is_empty() || !cut.unread.is_empty()).then_some(cut)
-    }
-
-    /// Removes the records of a cut, which is written and committed.
-    pub(crate) fn committed(&mut self, cut: &Cut) -> Result<(), Error> {
-        for Unread { partition, generation, committed } in &cut.unread {
-            if let Some(held) = self.ours(partition, *generation) {
-                held.unread.take_if(|next| *next <= committed.next);
-                held.ledger.passed(committed.next);
-            }
-        }
-        self.settle(&cut.positions, |held, next| {
-            let done = held.ledger.committed(next)?;
-            held.unread = None;
-            while held.taken.pop_front_if(|(offset, _)| *offset < next).is_some() {}
-            held.bytes = held.bytes.saturating_sub(done.iter().map(|done| done.weight).sum());
-            Ok(())
-        })
-    }
-
-    /// Takes back the batch with these positions, which was aborted. Its records will be cut again.
-    pub(crate) fn aborted(&mut self, positions: &[Position]) -> Result<(), Error> {
-        self.settle(positions, |held, next| held.ledger.aborted(next))
-    }
-
-    fn settle(
-        &mut self,
-        positions: &[Position],
-        how: impl Fn(&mut Assigned<E>, i64) -> Result<(), super::Unsettled>,
-    ) -> Result<(), Error> {
-        for position in positions {
-            if let Some(held) = self.ours(&position.partition, position.generation) {
-                how(held, position.next).map_err(|error| Error::Inconsistent(format!("{}: {error}", position.partition)))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Returns the number of records that are held, done ones included.
     pub(crate) fn records(&self) -> usize {
         self.partitions.values().map(|held| held.ledger.len()).sum()
@@ -361,13 +299,14 @@ impl<E> Assignment<E> {
     }
 
     /// Returns the partitions that reading must leave alone for now, with `besides`
-    /// as in [`Self::used`].
+    /// as in [`Self::used`]: those that hold too much, and those that were read too far beyond a
+    /// record that is not written.
     pub(crate) fn overfull(&mut self, besides: usize) -> Vec<Partition> {
         let (all, alone, budget) = (self.load(besides), self.partitions.len() == 1, self.budget);
         let full = self.partitions.iter_mut().filter_map(|(partition, held)| {
             let own = Load { records: held.ledger.len(), bytes: held.bytes };
             held.full = budget.is_full(own, all, alone, held.full);
-            held.full.then(|| partition.clone())
+            (held.full || budget.is_too_far(held.ledger.ahead())).then(|| partition.clone())
         });
         full.collect()
     }

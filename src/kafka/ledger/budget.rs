@@ -5,6 +5,8 @@
 //! So a partition that makes no progress holds at most half of the budget, a second one at most
 //! half of the rest, and the other partitions are still read.
 
+use super::Read;
+
 /// Limits on what is held in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
@@ -14,6 +16,10 @@ pub(crate) struct Budget {
     pub(crate) bytes: usize,
     /// The largest number of records of one partition.
     pub(crate) partition_records: usize,
+    /// The largest number of records of one partition, and of their bytes, that are read from the
+    /// first one on that is not written. Those that are written are not held any more, but a
+    /// restart reads them again.
+    pub(crate) ahead: Read,
 }
 
 /// The used parts of the budget, as fractions of its limits.
@@ -44,6 +50,11 @@ impl Budget {
         all.records >= self.records || all.bytes >= self.bytes
     }
 
+    /// Returns whether a partition must pause until its first record is written.
+    pub(crate) fn is_too_far(&self, ahead: Read) -> bool {
+        ahead.records >= self.ahead.records || ahead.bytes >= self.ahead.bytes
+    }
+
     /// Returns how much of the budget `all` uses.
     #[expect(clippy::cast_precision_loss, reason = "a part is shown with a few digits")]
     pub(crate) fn used(&self, all: Load) -> Use {
@@ -69,7 +80,9 @@ impl Budget {
 mod tests {
     use super::*;
 
-    const BUDGET: Budget = Budget { records: 1_000_000, bytes: 1024, partition_records: 100_000 };
+    const UNLIMITED: Read = Read { records: u64::MAX, bytes: u64::MAX };
+
+    const BUDGET: Budget = Budget { records: 1_000_000, bytes: 1024, partition_records: 100_000, ahead: UNLIMITED };
 
     /// Returns the bytes that each partition holds when one after the other is
     /// read until it is full.
@@ -101,7 +114,7 @@ mod tests {
 
     #[test]
     fn records_count_as_bytes_do_and_have_a_limit_of_their_own() {
-        let budget = Budget { records: 1_000, bytes: usize::MAX, partition_records: 300 };
+        let budget = Budget { records: 1_000, bytes: usize::MAX, partition_records: 300, ahead: UNLIMITED };
         let is_full = |own, all, was| {
             let load = |records| Load { records, bytes: 0 };
             budget.is_full(load(own), load(all), false, was)

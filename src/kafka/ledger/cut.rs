@@ -1,11 +1,11 @@
-//! Collects the content of one batch: the done prefixes of partitions, and the positions
-//! to commit with them.
+//! Collects the content of one batch: done records of partitions, and the positions to commit with
+//! them.
 
+use super::BatchNumber;
 use super::slot::Done;
 use super::traced::Trace;
-use crate::event::TopicId;
 use crate::kafka::base::partition::{Generation, Partition};
-use crate::kafka::client::committed::Committed;
+use crate::kafka::client::committed::Commit;
 use crate::kafka::client::log_id::Logs;
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub(crate) struct Cut {
 pub(crate) struct Unread {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
-    pub(crate) committed: Committed,
+    pub(crate) commit: Commit,
 }
 
 /// The position of one partition once the cut is written.
@@ -32,9 +32,8 @@ pub(crate) struct Unread {
 pub(crate) struct Position {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
-    pub(crate) next: i64,
-    /// The log that the position belongs to.
-    pub(super) log: Option<TopicId>,
+    pub(super) batch: BatchNumber,
+    pub(crate) commit: Commit,
     /// One past the index of the partition's last entry in [`Cut::outputs`].
     pub(super) end: usize,
 }
@@ -53,21 +52,20 @@ impl Cut {
 
     /// Returns whether the cut commits a position of any of `partitions`.
     pub(crate) fn touches(&self, partitions: &BTreeSet<Partition>) -> bool {
-        self.next().any(|(partition, _)| partitions.contains(partition))
+        self.commits().any(|(partition, _)| partitions.contains(partition))
     }
 
-    /// Returns the next offset to read of every partition in the cut.
-    pub(crate) fn next(&self) -> impl Iterator<Item = (&Partition, Committed)> {
-        let committed = |position: &Position| Committed { next: position.next, log: position.log };
-        let read = self.positions.iter().map(move |position| (&position.partition, committed(position)));
-        read.chain(self.unread.iter().map(|unread| (&unread.partition, unread.committed)))
+    /// Returns what is committed of every partition in the cut.
+    pub(crate) fn commits(&self) -> impl Iterator<Item = (&Partition, &Commit)> {
+        let read = self.positions.iter().map(|position| (&position.partition, &position.commit));
+        read.chain(self.unread.iter().map(|unread| (&unread.partition, &unread.commit)))
     }
 
     /// Returns the logs that the positions belong to.
     pub(crate) fn logs(&self) -> Logs {
         let mut logs = Logs::default();
-        for (partition, committed) in self.next() {
-            if let Some(log) = committed.log {
+        for (partition, commit) in self.commits() {
+            if let Some(log) = commit.position.log {
                 logs.note(&partition.topic, log);
             }
         }

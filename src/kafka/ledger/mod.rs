@@ -1,16 +1,20 @@
 //! Keeps the records that were read of one partition, and finds the position that may be committed.
 //!
 //! Messages are evaluated out of order and offsets are committed in order: the committed position
-//! never passes a record whose outputs are not written (promise 2).
+//! never passes a record whose outputs are not written (promise 2). A slow record holds the
+//! position back, but not the outputs of the records behind it: these are written, and their
+//! offsets are committed as a set beside the position (K11).
+//!
 //! A ledger belongs to one assignment of one partition. The next assignment gets a new ledger with
 //! another generation, so that completions of the old assignment cannot be mistaken for its own.
 //!
-//! A slot is pending, then done, then sent, and is removed when its batch is committed. It keeps
-//! its outputs until then, so that an aborted batch is sent again without another evaluation.
-//! Offsets that were never seen (compacted records, transaction markers) have no slot: reading
-//! offset n completes everything below n.
+//! A slot is pending, then done, then in the open batch, and is removed when that batch is
+//! committed. It keeps its outputs until then, so that an aborted batch is sent again without
+//! another evaluation. What lies below the end of what was read and has no slot is written, or was
+//! never seen (compacted records, transaction markers).
 
 pub(crate) mod assignment;
+pub(crate) mod batch;
 pub(crate) mod budget;
 pub(crate) mod cut;
 pub(crate) mod sentinel;
@@ -18,6 +22,7 @@ pub(crate) mod slot;
 pub(crate) mod traced;
 
 use crate::kafka::base::partition::Generation;
+use crate::kafka::client::written::Written;
 use std::collections::VecDeque;
 
 /// The slots of one partition in one generation. `O` is the outcome of a record,
@@ -25,17 +30,28 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) struct Ledger<O> {
     generation: Generation,
+    /// The records that are not written, in the order of their offsets.
     slots: VecDeque<Slot<O>>,
     /// The number of slots that are not done.
     pending: usize,
     /// One past the highest offset that was read or passed, or the position where reading begins.
     /// None before the first record of a log that is read from its beginning.
     end: Option<i64>,
-    /// The position that the open batch commits; None when no batch is open.
-    open: Option<i64>,
+    /// True when a record behind the last slot is written.
+    is_end_written: bool,
+    /// The offsets from the end on that an earlier owner of the partition has written.
+    /// Every commit holds them, because the next owner may begin before they were read.
+    inherited: Written,
+    /// The batch that is open, and the position that it commits; None when no batch is open.
+    open: Option<(BatchNumber, i64)>,
+    batches: u64,
+    /// True when the last cut left done records behind the position that its set had no room for.
+    is_crowded: bool,
     /// The position that was committed last, at first the one where reading begins;
     /// None when there is neither.
     committed: Option<i64>,
+    /// The number of records that were read, and the bytes of input that they have.
+    read: Read,
 }
 
 /// A record that is held. It has no outputs until it is done.
@@ -43,16 +59,32 @@ pub(crate) struct Ledger<O> {
 struct Slot<O> {
     offset: i64,
     outputs: Option<O>,
+    /// True while the record is in the open batch.
+    is_sent: bool,
+    /// True when a record between the slot above and this one is written.
+    follows_written: bool,
+    /// The records that were read before this one.
+    before: Read,
 }
 
-/// The done prefix of a partition: the outcomes of its records, and the position to commit
-/// once they are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cut<O> {
-    /// The outcomes in the order of their records.
-    pub(crate) outputs: Vec<O>,
-    /// The next offset to read.
-    pub(crate) next: i64,
+/// A number of records, and the bytes of input that they have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The number of a batch among those of its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchNumber(u64);
+
+/// The meaning of a record that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Charged {
+    /// It has a slot now.
+    Open,
+    /// An earlier owner of the partition has written its outputs.
+    Written,
 }
 
 /// The refusal to charge a record whose offset is not above those that were read before.
@@ -85,26 +117,22 @@ pub(crate) enum Misplaced {
     Twice(i64),
 }
 
-/// The refusal to settle a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unsettled {
-    /// No batch is open.
-    #[error("no batch is open")]
-    NotOpen,
-    /// The open batch ends elsewhere.
-    #[error("the open batch ends at {open}, not at {next}")]
-    Other {
-        /// The position at which the open batch ends.
-        open: i64,
-        /// The position at which the caller says that the batch ends.
-        next: i64,
-    },
-}
-
 impl<O> Ledger<O> {
     /// Returns an empty ledger.
     pub(crate) fn new(generation: Generation) -> Self {
-        Self { generation, slots: VecDeque::new(), pending: 0, end: None, open: None, committed: None }
+        Self {
+            generation,
+            slots: VecDeque::new(),
+            pending: 0,
+            end: None,
+            is_end_written: false,
+            inherited: Written::default(),
+            open: None,
+            batches: 0,
+            is_crowded: false,
+            committed: None,
+            read: Read::default(),
+        }
     }
 
     /// Returns the generation of the ledger.
@@ -112,12 +140,12 @@ impl<O> Ledger<O> {
         self.generation
     }
 
-    /// Returns the number of slots that are held, done ones included.
+    /// Returns the number of records that are held: pending, done, or in the open batch.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Returns whether no slot is held.
+    /// Returns whether no record is held.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -134,32 +162,68 @@ impl<O> Ledger<O> {
         self.committed
     }
 
-    /// Notes the position where reading begins, which counts as committed.
-    /// The first record may not lie below it.
-    pub(crate) fn start(&mut self, position: i64) {
-        (self.end, self.committed) = (Some(position), Some(position));
+    /// Returns how much was read from the first record on that is not written. A restart would read
+    /// it again.
+    pub(crate) fn ahead(&self) -> Read {
+        let Some(first) = self.slots.front() else { return Read::default() };
+        Read { records: self.read.records - first.before.records, bytes: self.read.bytes - first.before.bytes }
+    }
+
+    /// Returns whether the record at this offset is held.
+    pub(crate) fn holds(&self, offset: i64) -> bool {
+        self.slots.binary_search_by_key(&offset, |slot| slot.offset).is_ok()
+    }
+
+    /// Notes the position where reading begins, which counts as committed, and the offsets from it
+    /// on that are written. The first record may not lie below the position.
+    pub(crate) fn start(&mut self, position: i64, written: Written) {
+        (self.end, self.committed, self.inherited) = (Some(position), Some(position), written);
     }
 
     /// Notes that the position `next` is committed although no record was read up to it.
     /// The offsets below it that were not read hold no records.
     pub(crate) fn passed(&mut self, next: i64) {
-        self.end = self.end.max(Some(next));
         self.committed = self.committed.max(Some(next));
+        self.read_up_to(self.end.map_or(next, |end| end.max(next)));
     }
 
-    /// Takes up a record that was read.
+    /// Returns the offsets from `next` on that are written, where nothing below it is held.
+    pub(crate) fn written_from(&self, next: i64) -> Written {
+        self.inherited.within(next..i64::MAX)
+    }
+
+    /// Returns whether an earlier owner of the partition has written the outputs of the record at
+    /// this offset, which was not read since.
+    pub(crate) fn is_inherited(&self, offset: i64) -> bool {
+        self.inherited.contains(offset)
+    }
+
+    /// Takes up a record of this many bytes that was read.
     ///
     /// # Errors
     /// Offsets rise within a generation. A record whose offset does not is refused,
     /// and nothing changes.
-    pub(crate) fn charge(&mut self, offset: i64) -> Result<(), Regressed> {
+    pub(crate) fn charge(&mut self, offset: i64, bytes: usize) -> Result<Charged, Regressed> {
         if let Some(end) = self.end.filter(|end| offset < *end) {
             return Err(Regressed { offset, end });
         }
-        self.slots.push_back(Slot { offset, outputs: None });
+        let before = self.read;
+        self.read = Read { records: before.records + 1, bytes: before.bytes + bytes as u64 };
+        let is_written = self.inherited.contains(offset);
+        self.read_up_to(offset + 1);
+        if is_written {
+            self.is_end_written = true;
+            return Ok(Charged::Written);
+        }
+        let follows_written = std::mem::take(&mut self.is_end_written);
+        self.slots.push_back(Slot { offset, outputs: None, is_sent: false, follows_written, before });
         self.pending += 1;
-        self.end = Some(offset + 1);
-        Ok(())
+        Ok(Charged::Open)
+    }
+
+    fn read_up_to(&mut self, end: i64) {
+        self.end = Some(end);
+        self.inherited.drop_below(end);
     }
 
     /// Notes the outcome of the record at `offset`.
@@ -194,67 +258,6 @@ impl<O> Ledger<O> {
     /// Returns the number of records that are not done.
     pub(crate) fn pending(&self) -> usize {
         self.pending
-    }
-
-    /// Returns the number of records in the done prefix.
-    pub(crate) fn ready(&self) -> usize {
-        if self.pending == 0 { self.len() } else { self.slots.iter().take_while(|slot| slot.outputs.is_some()).count() }
-    }
-
-    /// Opens a batch with the done prefix, at most `limit` records of it and only as long as each
-    /// `fits`. Returns None when a batch is open, or when no record can be put into one.
-    pub(crate) fn cut(&mut self, limit: usize, mut fits: impl FnMut(&O) -> bool) -> Option<Cut<O>>
-    where
-        O: Clone,
-    {
-        if self.open.is_some() {
-            return None;
-        }
-        let done = self.slots.iter().take(limit).map_while(|slot| slot.outputs.as_ref());
-        let outputs: Vec<O> = done.take_while(|outputs| fits(outputs)).cloned().collect();
-        if outputs.is_empty() {
-            return None;
-        }
-        let next = match self.slots.get(outputs.len()) {
-            Some(slot) => slot.offset,
-            None => self.end?,
-        };
-        self.open = Some(next);
-        Some(Cut { outputs, next })
-    }
-
-    /// Removes the records of the open batch, which ends at `next`: it is written and its position
-    /// is committed. Returns their outcomes.
-    ///
-    /// # Errors
-    /// No batch is open, or another one; nothing changes then.
-    pub(crate) fn committed(&mut self, next: i64) -> Result<Vec<O>, Unsettled> {
-        self.settle(next)?;
-        let mut outputs = Vec::new();
-        while self.slots.front().is_some_and(|slot| slot.offset < next) {
-            outputs.extend(self.slots.pop_front().and_then(|slot| slot.outputs));
-        }
-        self.committed = Some(next);
-        Ok(outputs)
-    }
-
-    /// Takes back the open batch, which ends at `next`: its records will be cut again.
-    ///
-    /// # Errors
-    /// No batch is open, or another one; nothing changes then.
-    pub(crate) fn aborted(&mut self, next: i64) -> Result<(), Unsettled> {
-        self.settle(next)
-    }
-
-    fn settle(&mut self, next: i64) -> Result<(), Unsettled> {
-        match self.open {
-            None => Err(Unsettled::NotOpen),
-            Some(open) if open != next => Err(Unsettled::Other { open, next }),
-            Some(_) => {
-                self.open = None;
-                Ok(())
-            }
-        }
     }
 }
 

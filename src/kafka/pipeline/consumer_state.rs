@@ -22,6 +22,7 @@ use crate::kafka::base::partition::Partition;
 use crate::kafka::base::throttle::Throttle;
 use crate::kafka::client::connection::User;
 use crate::kafka::client::start_position::Positions;
+use crate::kafka::ledger::Read;
 use crate::kafka::ledger::assignment::Assignment;
 use crate::kafka::ledger::budget::Budget;
 use crate::kafka::ledger::cut::Cut;
@@ -39,6 +40,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// The largest number of records that are handed out in one chunk.
 const CHUNK: usize = 8;
+
+/// The largest number of characters of a partition's set. Brokers accept 4 096 characters of
+/// metadata by default, the id of the topic included. A state is written as it is below a position,
+/// so its batches have no sets.
+const SET: usize = 3_500;
 
 /// The state of the consumer thread, without the consumer itself. `M` is a membership of its group.
 pub(crate) struct ConsumerState<M> {
@@ -108,6 +114,9 @@ pub(crate) struct Limits {
     /// that is.
     pub(crate) batch_records: usize,
     pub(crate) commit_bytes: usize,
+    /// The largest number of characters of a partition's set; 0 once the brokers have refused a
+    /// position for the size of its set.
+    pub(crate) set: usize,
     /// The time for which a revocation waits for the end of the batch in flight.
     pub(crate) revoke: Duration,
 }
@@ -128,13 +137,18 @@ pub(crate) struct Parts<M> {
 
 impl<M: GroupMembership> ConsumerState<M> {
     pub(crate) fn new(intake: &Intake, protocol: Protocol, parts: Parts<M>) -> Self {
-        let budget =
-            Budget { records: intake.budget_records, bytes: intake.budget_bytes, partition_records: intake.partition_records };
+        let budget = Budget {
+            records: intake.budget_records,
+            bytes: intake.budget_bytes,
+            partition_records: intake.partition_records,
+            ahead: Read { records: intake.ahead_records, bytes: intake.ahead_bytes },
+        };
         let limits = Limits {
             commit_interval: intake.commit_interval,
             commit_records: intake.commit_records,
             batch_records: intake.commit_records,
             commit_bytes: intake.commit_bytes,
+            set: if parts.states.is_some() { 0 } else { SET },
             revoke: intake.revoke,
         };
         Self {
@@ -246,6 +260,9 @@ impl<M: GroupMembership> ConsumerState<M> {
         let first = self.fetches.log(&partition).map(|(first, _)| first);
         if !assigned.each.delayed.admit(record.offset, first, now) {
             return false;
+        }
+        if assigned.is_written(record.offset) {
+            return true;
         }
         let Some(wait) = self.role.due(record) else { return true };
         assigned.each.delayed.pause_until(now + wait, record.offset);

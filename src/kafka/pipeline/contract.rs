@@ -26,6 +26,11 @@ pub struct Intake {
     pub budget_bytes: usize,
     /// The number of records held of one partition, above which that partition pauses.
     pub partition_records: usize,
+    /// The number of records of one partition, from the first one on that is not written, above
+    /// which that partition pauses. A restart reads them again.
+    pub ahead_records: u64,
+    /// The number of their bytes above which that partition pauses.
+    pub ahead_bytes: u64,
     /// The largest number of records that are evaluated at the same time.
     pub places: usize,
     /// The time between two commits.

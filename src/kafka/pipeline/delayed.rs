@@ -107,10 +107,8 @@ impl DelayedRecords {
     pub(crate) fn sought(&mut self, is_accepted: bool, now: Instant) {
         if let Some(awaited) = &mut self.awaited {
             awaited.seeks += u32::from(is_accepted);
-            awaited.step = match is_accepted {
-                true => Step::Read { until: now + awaited.patience() },
-                false => Step::Seek { due: now + SEEK_AGAIN },
-            };
+            awaited.step =
+                if is_accepted { Step::Read { until: now + awaited.patience() } } else { Step::Seek { due: now + SEEK_AGAIN } };
         }
     }
 
@@ -170,13 +168,13 @@ mod tests {
         let mut now = Instant::now();
         let mut delayed = DelayedRecords::default();
         delayed.pause_until(now, 7);
-        for seconds in [5, 10, 20] {
+        for millis in [5_000, 10_000, 20_000] {
             assert_eq!(delayed.to_read_again(now), Some(7));
             delayed.sought(true, now);
             assert_eq!((delayed.to_read_again(now), delayed.pauses()), (None, false));
             now += Duration::from_secs(1_000);
             assert_eq!(delayed.overdue(true, now), None);
-            now += Duration::from_secs(seconds) - Duration::from_millis(1);
+            now += Duration::from_millis(millis - 1);
             assert_eq!(delayed.overdue(false, now), None);
             now += Duration::from_millis(1);
             assert_eq!(delayed.overdue(false, now), Some(7));

@@ -132,6 +132,9 @@ impl Dispatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::ledger::Read;
+
+    const UNLIMITED: Read = Read { records: u64::MAX, bytes: u64::MAX };
     use crate::kafka::base::partition::Partition;
     use crate::kafka::ledger::assignment::Assignment;
     use crate::kafka::ledger::budget::Budget;
@@ -145,7 +148,7 @@ mod tests {
         /// Makes a dispatch with `places`, and queues as many records for each partition as
         /// `waiting` says.
         fn new(places: usize, waiting: &[(i32, i64)]) -> Self {
-            let budget = Budget { records: 1_000_000, bytes: usize::MAX, partition_records: 1_000_000 };
+            let budget = Budget { records: 1_000_000, bytes: usize::MAX, partition_records: 1_000_000, ahead: UNLIMITED };
             let mut fixture = Self { dispatch: Dispatch::new(places, Begun::default()), assignment: Assignment::new(budget) };
             fixture.assignment.assign(waiting.iter().map(|(number, _)| partition(*number)));
             for (number, count) in waiting {

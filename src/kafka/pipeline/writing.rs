@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// The time before a batch that failed is cut again.
 const BACK_OFF: Duration = Duration::from_millis(200);
+/// The number of characters that the sets of one transaction share.
+const SETS: usize = 256 << 10;
 
 impl<M: GroupMembership> ConsumerState<M> {
     /// Advances the batch in the order that promise 2 asks for: cut, write together with the
@@ -103,10 +105,11 @@ impl<M: GroupMembership> ConsumerState<M> {
             Some(_) => (usize::MAX, usize::MAX),
             None => (self.limits.batch_records, self.limits.commit_bytes),
         };
-        let mut cut = self.partitions.cut(records, bytes).unwrap_or_default();
+        let room = self.limits.set.min(SETS / self.partitions.len().max(1));
+        let mut cut = self.partitions.cut(records, bytes, room).unwrap_or_default();
         let time = self.clock.now().time;
         let state = self.states.as_mut().map(|states| states.cut(&mut cut, &mut self.partitions, time));
-        if cut.next().next().is_none() {
+        if cut.commits().next().is_none() {
             return Ok(());
         }
         let offsets = offsets(&cut)?;
@@ -180,7 +183,7 @@ impl<M: GroupMembership> ConsumerState<M> {
     fn on_aborted(&mut self, cut: &Cut, abort: &Abort) -> Result<(), Error> {
         let (role, cause) = (self.role_name, abort.cause.name());
         // While brokers are away, this line would otherwise be logged five times a second.
-        let folds = matches!(abort.cause, Cause::Error | Cause::TopicUnconfirmed);
+        let folds = matches!(abort.cause, Cause::Error | Cause::TopicUnconfirmed | Cause::SetRefused);
         let silent = if folds { log::again(&format!("{role} {}", abort.reason)) } else { Some(0) };
         if let Some(silent) = silent {
             let (reason, records) = (&abort.reason, cut.outputs.len());
@@ -190,6 +193,13 @@ impl<M: GroupMembership> ConsumerState<M> {
             *aborts += 1;
         }
         tell(cut.traces(), |trace, at| trace.aborted(at, cause));
+        if abort.cause == Cause::SetRefused && std::mem::take(&mut self.limits.set) > 0 {
+            tracing::warn!(
+                role,
+                "the brokers accept less metadata with a position than this role writes: a slow message holds back those behind it in \
+                 its partition from now on; raise offset.metadata.max.bytes of the brokers to 4096, and restart this process"
+            );
+        }
         self.partitions.aborted(&cut.positions)?;
         for (partition, assigned) in self.partitions.iter_mut() {
             assigned.each.is_doubtful |= abort.others.contains(&partition.topic);
@@ -223,8 +233,8 @@ impl<M: GroupMembership> ConsumerState<M> {
 /// Converts the positions of a cut to the library's list.
 fn offsets(cut: &Cut) -> Result<TopicPartitionList, Error> {
     let mut offsets = TopicPartitionList::new();
-    for (Partition { topic, number }, committed) in cut.next() {
-        committed.add_to(&mut offsets, topic, *number)?;
+    for (Partition { topic, number }, commit) in cut.commits() {
+        commit.add_to(&mut offsets, topic, *number)?;
     }
     Ok(offsets)
 }

@@ -23,6 +23,7 @@ use crate::kafka::base::lease::LeaseWatch;
 use crate::kafka::base::partition::{Generation, Partition};
 use crate::kafka::client::committed::Committed;
 use crate::kafka::client::start_position::{Answer, Start};
+use crate::kafka::client::written::Written;
 use crate::kafka::ledger::assignment::{Assigned, Assignment};
 use crate::kafka::ledger::cut::{Cut, Unread};
 use jiff::Timestamp;
@@ -98,7 +99,8 @@ impl States {
     /// # Errors
     /// Records that the state does not hold are gone.
     pub(crate) fn restore(&mut self, answer: Answer, lease: LeaseWatch) -> Result<(), Error> {
-        let Answer { partition, generation, start, log } = answer;
+        // A state is written as it is below a position, so there is no set.
+        let Answer { partition, generation, start, log, .. } = answer;
         let gone = |position: i64, why: &str| {
             Err(Error::Gone(format!("offset {position} of {}/{}, {why}", partition.topic, partition.number)))
         };
@@ -145,7 +147,8 @@ impl States {
         self.misfits.remove(&partition);
         let stated = Stated { state, start: committed, asked: None, in_flight: false };
         let start = committed.map_or(Start::Beginning, Start::At);
-        Ok(Some(Restored::Ready(Answer { partition, generation, start, log }, stated)))
+        let written = Written::default();
+        Ok(Some(Restored::Ready(Answer { partition, generation, start, log, written }, stated)))
     }
 
     /// Tells every state where its log ends, if the state needs to know.
@@ -186,14 +189,15 @@ impl States {
             let (generation, log, position) = (assigned.generation(), assigned.log(), assigned.position());
             let Some(stated) = assigned.each.stated_mut() else { continue };
             let steps = stepping.as_ref() == Some(partition);
-            let read = cut.next().find(|(touched, _)| *touched == partition).map(|(_, committed)| committed.next);
+            let read = cut.commits().find(|(touched, _)| *touched == partition).map(|(_, commit)| commit.position.next);
             let next = match read {
                 Some(next) => next,
                 None if !steps && !stated.state.has_outputs() => continue,
                 None => {
                     // The state has something to write, so something was read and committed before.
                     let Some(next) = position.or(stated.start) else { continue };
-                    cut.unread.push(Unread { partition: partition.clone(), generation, committed: Committed { next, log } });
+                    let commit = Committed { next, log }.into();
+                    cut.unread.push(Unread { partition: partition.clone(), generation, commit });
                     next
                 }
             };

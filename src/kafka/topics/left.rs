@@ -44,14 +44,16 @@ pub(crate) fn in_lane(config: &Config, admin: &Admin, lane: &Group) -> Vec<Probl
     problems
 }
 
-/// Counts the committed records at and above the group's positions, and returns whether these are
-/// all. Offsets do not give the number, because the ends of transactions have offsets too.
+/// Counts the committed records that the group is not done with, and returns whether these are all.
+/// Offsets do not give the number, because the ends of transactions have offsets too.
 fn left(kafka: &Kafka, lane: &Group, topic: &str) -> Result<(usize, bool), Error> {
     let log_id = LogIds::new(kafka)?.of(topic)?;
     let observer = LoggingContext::consumer(&settings::plain_reader(kafka)?)?;
-    let mut spans = BTreeMap::new();
-    for (partition, position) in (0..).zip(lane.positions(kafka, topic)?) {
-        let next = position.filter(|position| !position.is_of_another(log_id)).map_or(0, |position| position.next);
+    let (mut spans, mut done) = (BTreeMap::new(), BTreeMap::new());
+    for (partition, commit) in (0..).zip(lane.positions(kafka, topic)?) {
+        let commit = commit.filter(|commit| !commit.position.is_of_another(log_id));
+        let next = commit.as_ref().map_or(0, |commit| commit.position.next);
+        done.extend(commit.map(|commit| (partition, commit.written)));
         // This does not wait for an open transaction, which may last long.
         let (_, stable) = log(&observer, topic, partition, METADATA_PATIENCE)?;
         spans.insert(partition, (next, stable));
@@ -59,6 +61,9 @@ fn left(kafka: &Kafka, lane: &Group, topic: &str) -> Result<(usize, bool), Error
     let mut range = Range::open(kafka, &Arc::from(topic), &Span::Offsets(spans))?;
     let (mut records, mut bytes) = (0, 0);
     while let Some(record) = range.next()? {
+        if done.get(&record.partition).is_some_and(|written| written.contains(record.offset)) {
+            continue;
+        }
         if records == ENOUGH || bytes >= ENOUGH_BYTES {
             return Ok((records, false));
         }

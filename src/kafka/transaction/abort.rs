@@ -37,13 +37,15 @@ pub(crate) enum Cause {
     RecordTooLarge,
     /// The brokers refused the membership in the group.
     Membership,
+    /// The brokers refused the set that was to be committed with a position, for its size.
+    SetRefused,
     /// Any other error.
     Error,
 }
 
 impl Cause {
     /// All causes, each at the index that is its number.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::PartitionRevoked,
         Self::PartitionLost,
         Self::Stopping,
@@ -51,6 +53,7 @@ impl Cause {
         Self::TopicUnconfirmed,
         Self::RecordTooLarge,
         Self::Membership,
+        Self::SetRefused,
         Self::Error,
     ];
 
@@ -64,6 +67,7 @@ impl Cause {
             Self::TopicUnconfirmed => "no broker said in time whether the topics are those that were read",
             Self::RecordTooLarge => "a topic refuses a record for its size",
             Self::Membership => "the brokers refused the membership in the group",
+            Self::SetRefused => "the brokers refused a position for the size of its metadata",
             Self::Error => "an error",
         }
     }
@@ -78,6 +82,7 @@ impl Cause {
             Self::TopicUnconfirmed => "topic_unconfirmed",
             Self::RecordTooLarge => "record_too_large",
             Self::Membership => "membership",
+            Self::SetRefused => "set_refused",
             Self::Error => "error",
         }
     }

@@ -345,6 +345,9 @@ impl Worker {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
+            if is_of_metadata(error.code) && !error.fatal {
+                return Err(TransactionFailure::Abort(Abort { cause: Cause::SetRefused, ..Abort::because(error.to_string()) }));
+            }
             if error.abortable && !error.fatal {
                 let refused = format!("generation {} was refused: {error}", membership.generation());
                 return Err(TransactionFailure::Abort(Abort { cause: Cause::Membership, ..Abort::because(refused) }));
@@ -359,6 +362,11 @@ impl Worker {
             retry.wait(&error);
         }
     }
+}
+
+/// Returns whether the brokers refused a position for the size of its metadata.
+fn is_of_metadata(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::OffsetMetadataTooLarge | RDKafkaErrorCode::InvalidCommitOffsetSize)
 }
 
 /// Returns whether a record was refused because the transaction already has an error,

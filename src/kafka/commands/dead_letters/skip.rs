@@ -5,10 +5,11 @@ use crate::config::{Config, Kafka};
 use crate::event::dead_letter::{DeadLetterReason, letter};
 use crate::event::{Lineage, Record, TopicId};
 use crate::kafka::base::error::Error;
-use crate::kafka::client::committed::Committed;
+use crate::kafka::client::committed::{Commit, Committed};
 use crate::kafka::client::group::Group;
 use crate::kafka::client::log_id::LogIds;
 use crate::kafka::client::read_range::{Range, Span};
+use crate::kafka::client::written::Written;
 use crate::kafka::commands::dead_letters::topic;
 use crate::kafka::commands::sole_member;
 use crate::kafka::commands::sole_member::{GroupError, Member};
@@ -69,15 +70,23 @@ pub enum SkipError {
     /// The group has members, or may have some.
     #[error(transparent)]
     Group(#[from] GroupError),
-    /// The group's next record is another one.
-    #[error("{target} is not the next record of group {group}, {next} is; name that one if it is meant")]
-    NotNext {
+    /// There is no record with this offset.
+    #[error("{target} is no record that group {group} reads, the next one is {next}; name that one if it is meant")]
+    NoRecord {
         /// The group.
         group: String,
         /// The record that was named.
         target: Target,
-        /// The next record of the group.
+        /// The next record.
         next: Target,
+    },
+    /// The group is done with the record.
+    #[error("group {group} is done with {target}")]
+    Done {
+        /// The group.
+        group: String,
+        /// The record that was named.
+        target: Target,
     },
     /// The group has read the partition to its end.
     #[error("group {group} has read {topic}/{partition} to its end: there is no record to skip")]
@@ -106,12 +115,11 @@ impl From<Error> for SkipError {
 /// The reason of dead letters that a skip writes.
 const REASON: DeadLetterReason = DeadLetterReason::SkippedByOperator;
 
-/// Writes the record to the dead letters and moves the position of the group that reads its topic
-/// past it, both or neither. Returns the record. Unless `act` is set, it only checks whether that
-/// could be done.
+/// Writes the record to the dead letters and has the group that reads its topic pass over it, both
+/// or neither. Returns the record. Unless `act` is set, it only checks whether that could be done.
 ///
 /// # Errors
-/// The group has members, its next record is another one, or Kafka fails.
+/// The group has members, it is done with the record, or Kafka fails.
 pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Result<Record, SkipError> {
     let raw = config.topics.full(&config.topics.raw);
     let topics: Vec<String> = std::iter::once(raw).chain(config.topics.all_retries()).collect();
@@ -123,54 +131,99 @@ pub fn skip(config: &Config, reader: &Group, target: &Target, act: bool) -> Resu
     let group = &*reader.id;
     sole_member::nobody_in(&config.kafka, group)?;
     let log = LogIds::new(&config.kafka)?.of(&target.topic)?;
-    let position = position(&config.kafka, reader, target, log)?;
-    let record = next(&config.kafka, group, target, position)?;
+    let before = committed(&config.kafka, reader, target, log)?;
+    let (record, first) = find(&config.kafka, group, target, before.as_ref())?;
     if act {
         let member = Member::join(&config.kafka, group, &target.topic)?;
-        if self::position(&config.kafka, reader, target, log)? != position {
+        if committed(&config.kafka, reader, target, log)? != before {
             return Err(SkipError::Moved { group: group.to_owned() });
         }
         let writer = Writer::start(&config.kafka, &format!("{group}.skip"))?;
         let lineage = Lineage::of(&record).unwrap_or_else(|_| Lineage::itself(&record));
         let why = (REASON.code(), "an operator had the group pass over it");
         let outputs = [letter(&topic(config), record.clone(), &lineage, why)];
-        let behind = Committed { next: target.offset + 1, log };
-        member.commit(&writer, &outputs, &target.topic, [(target.partition, behind)])?;
+        let after = passed(before, log, first, target.offset);
+        member.commit(&writer, &outputs, &target.topic, [(target.partition, after)])?;
     }
     Ok(record)
 }
 
-/// Returns the group's position in the partition of this log; None when it has none yet.
-fn position(kafka: &Kafka, reader: &Group, target: &Target, log: Option<TopicId>) -> Result<Option<i64>, Error> {
-    let positions = reader.positions(kafka, &target.topic)?;
-    let of_partition = usize::try_from(target.partition).ok().and_then(|partition| positions.get(partition));
-    let position = of_partition.copied().ok_or_else(|| Error::Topic {
+/// Returns what the group has committed in the partition of this log; None when it has committed
+/// nothing yet.
+fn committed(kafka: &Kafka, reader: &Group, target: &Target, log: Option<TopicId>) -> Result<Option<Commit>, Error> {
+    let mut commits = reader.positions(kafka, &target.topic)?;
+    let count = commits.len();
+    let place = usize::try_from(target.partition).ok().filter(|place| *place < count).ok_or_else(|| Error::Topic {
         topic: target.topic.clone(),
-        reason: format!("it has {} partitions, {} is none of them", positions.len(), target.partition),
+        reason: format!("it has {count} partitions, {} is none of them", target.partition),
     })?;
     // In a log that was made anew, the role would begin at the beginning.
-    Ok(position.filter(|position| !position.is_of_another(log)).map(|position| position.next))
+    Ok(commits.swap_remove(place).filter(|commit| !commit.position.is_of_another(log)))
 }
 
-/// Reads the first record at or above the group's position, which must be `target`. Offsets between
-/// the position and that record hold only the ends of transactions and records that were aborted.
-fn next(kafka: &Kafka, group: &str, target: &Target, position: Option<i64>) -> Result<Record, SkipError> {
-    let here = BTreeMap::from([(target.partition, (position.unwrap_or_default(), i64::MAX))]);
-    let found = Range::open(kafka, &Arc::from(target.topic.as_str()), &Span::Offsets(here))?.next()?;
-    let group = group.to_owned();
-    let Some(record) = found else {
-        return Err(SkipError::AtEnd { group, topic: target.topic.clone(), partition: target.partition });
-    };
-    if record.offset != target.offset {
-        let next = Target { offset: record.offset, ..target.clone() };
-        return Err(SkipError::NotNext { group, target: target.clone(), next });
+/// Reads the target, and finds the offset of the first record that the group is not done with.
+/// Offsets between the position and that record hold only the ends of transactions and records that
+/// were aborted.
+fn find(kafka: &Kafka, group: &str, target: &Target, before: Option<&Commit>) -> Result<(Record, i64), SkipError> {
+    let is_done = |offset: i64| before.is_some_and(|commit| offset < commit.position.next || commit.written.contains(offset));
+    let group = || group.to_owned();
+    if is_done(target.offset) {
+        return Err(SkipError::Done { group: group(), target: target.clone() });
     }
-    Ok(record)
+    let first_from = |offset: i64| -> Result<Option<Record>, Error> {
+        let span = Span::Offsets(BTreeMap::from([(target.partition, (offset, i64::MAX))]));
+        let mut range = Range::open(kafka, &Arc::from(target.topic.as_str()), &span)?;
+        while let Some(record) = range.next()? {
+            if !is_done(record.offset) {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    };
+    let Some(first) = first_from(before.map_or(0, |commit| commit.position.next))? else {
+        return Err(SkipError::AtEnd { group: group(), topic: target.topic.clone(), partition: target.partition });
+    };
+    let offset = first.offset;
+    let found = if target.offset > offset { first_from(target.offset)?.unwrap_or(first) } else { first };
+    if found.offset != target.offset {
+        let next = Target { offset: found.offset, ..target.clone() };
+        return Err(SkipError::NoRecord { group: group(), target: target.clone(), next });
+    }
+    Ok((found, offset))
+}
+
+/// Returns what to commit so that the group passes over the target. `first` is the first record
+/// that it is not done with.
+fn passed(before: Option<Commit>, log: Option<TopicId>, first: i64, target: i64) -> Commit {
+    let (position, written) = before.map_or((first, Written::default()), |commit| (commit.position.next, commit.written));
+    let written = written.with(target);
+    let next = if first == target { written.first_outside(target) } else { position };
+    Commit { position: Committed { next, log }, written: written.within(next..i64::MAX) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn k11_a_skip_adds_the_record_to_the_set_and_moves_the_position_when_it_is_the_next() {
+        let commit = |next, set: &str| Commit {
+            position: Committed { next, log: None },
+            written: Written::parse(set, next).unwrap_or_default(),
+        };
+        for (before, first, target, after) in [
+            (None, 0, 0, commit(1, "")),
+            (None, 3, 5, commit(3, "2,1")),
+            (Some(commit(4, "")), 4, 4, commit(5, "")),
+            // 4 is the end of a transaction.
+            (Some(commit(4, "")), 5, 5, commit(6, "")),
+            (Some(commit(4, "1,2,1,3")), 4, 4, commit(7, "1,3")),
+            (Some(commit(4, "1,2,1,3")), 4, 7, commit(4, "1,6")),
+            (Some(commit(4, "1,2,1,3")), 4, 13, commit(4, "1,2,1,3,2,1")),
+        ] {
+            assert_eq!(passed(before.clone(), None, first, target), after, "{before:?} {first} {target}");
+        }
+    }
 
     #[test]
     fn targets_are_read_strictly() {

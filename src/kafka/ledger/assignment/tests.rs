@@ -1,9 +1,14 @@
+use super::super::Read;
+use super::super::cut::Cut;
 use super::*;
 use crate::event::Headers;
+use crate::kafka::client::committed::{Commit, Committed};
 use crate::kafka::client::log_id::Logs;
 use crate::metrics::Counted;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+
+const UNLIMITED: Read = Read { records: u64::MAX, bytes: u64::MAX };
 
 fn record(partition: i32, offset: i64, bytes: usize) -> Record {
     Record { topic: "raw".into(), partition, offset, timestamp: None, key: None, value: Some(vec![b'x'; bytes]), headers: None }
@@ -13,8 +18,12 @@ fn partition(number: i32) -> Partition {
     Partition { topic: "raw".into(), number }
 }
 
+fn positions(cut: &Cut) -> Vec<(Partition, Committed)> {
+    cut.commits().map(|(partition, commit)| (partition.clone(), commit.position)).collect()
+}
+
 fn assignment() -> Assignment {
-    let mut assignment = Assignment::new(Budget { records: 4, bytes: 10_000, partition_records: 3 });
+    let mut assignment = Assignment::new(Budget { records: 4, bytes: 10_000, partition_records: 3, ahead: UNLIMITED });
     assignment.assign([partition(0), partition(1)]);
     assignment
 }
@@ -34,7 +43,7 @@ fn reading_pauses_at_the_budget_and_resumes_when_most_of_it_is_free() {
         for slot in slots.drain(..2) {
             assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
         }
-        let cut = assignment.cut(10, usize::MAX).unwrap();
+        let cut = assignment.cut(10, usize::MAX, 0).unwrap();
         assignment.committed(&cut).unwrap();
     }
     assert_eq!(assignment.overfull(0).len(), 0);
@@ -49,7 +58,7 @@ fn bytes_count_too_and_outputs_take_the_place_of_their_record() {
     assert_eq!(assignment.bytes(), 0);
     // The record counts as one of four until it is committed.
     assert_eq!(assignment.overfull(0), [partition(0)]);
-    let cut = assignment.cut(10, usize::MAX).unwrap();
+    let cut = assignment.cut(10, usize::MAX, 0).unwrap();
     assignment.committed(&cut).unwrap();
     assert_eq!(assignment.overfull(0).len(), 0);
 }
@@ -96,9 +105,9 @@ fn completions_of_an_earlier_assignment_are_dropped() {
     assignment.assign([partition(0)]);
     let new = assignment.charge(&record(0, 0, 1), 0).unwrap().unwrap();
     assert!(!assignment.complete(old, Vec::new(), Counted::default()).unwrap());
-    assert!(assignment.cut(10, usize::MAX).is_none());
+    assert!(assignment.cut(10, usize::MAX, 0).is_none());
     assert!(assignment.complete(new, Vec::new(), Counted::default()).unwrap());
-    assert_eq!(assignment.cut(10, usize::MAX).unwrap().positions.len(), 1);
+    assert_eq!(assignment.cut(10, usize::MAX, 0).unwrap().positions.len(), 1);
 }
 
 #[test]
@@ -108,7 +117,7 @@ fn the_end_of_a_batch_leaves_alone_what_was_assigned_anew() {
         let slot = assignment.charge(&record(number, 5, 1), 0).unwrap().unwrap();
         assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     }
-    let cut = assignment.cut(10, usize::MAX).unwrap();
+    let cut = assignment.cut(10, usize::MAX, 0).unwrap();
     assignment.revoke([&partition(0)]);
     assignment.assign([partition(0)]);
     assignment.charge(&record(0, 5, 1), 0).unwrap().unwrap();
@@ -125,7 +134,7 @@ enum Step {
     LetGo(i32),
     Pass(i32),
     Complete(usize),
-    Cut(usize),
+    Cut(usize, usize),
     Commit,
     Abort,
 }
@@ -138,7 +147,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..3).prop_map(Step::LetGo),
         3 => (0..3).prop_map(Step::Pass),
         6 => any::<usize>().prop_map(Step::Complete),
-        3 => (1usize..6).prop_map(Step::Cut),
+        3 => (1usize..6, prop_oneof![Just(0), Just(8), Just(3_500)]).prop_map(|(limit, room)| Step::Cut(limit, room)),
         2 => Just(Step::Commit),
         1 => Just(Step::Abort),
     ];
@@ -148,11 +157,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// A model of the brokers: what is committed and written, and what a partition is read from.
 #[derive(Default)]
 struct Brokers {
-    committed: BTreeMap<i32, i64>,
+    committed: BTreeMap<i32, Commit>,
     read: BTreeMap<i32, i64>,
     /// librdkafka's position, which a record that will be read again does not move back.
     position: BTreeMap<i32, i64>,
-    written: BTreeMap<i32, Vec<i64>>,
+    written: BTreeMap<i32, BTreeSet<i64>>,
 }
 
 /// Returns the offset of the next record, from `offset` on. Every third offset is a control record,
@@ -171,12 +180,21 @@ impl Brokers {
     fn commit(&mut self, cut: &Cut) {
         for (index, entry) in cut.outputs.iter().enumerate() {
             let number = cut.position_of(index).unwrap().partition.number;
-            self.written.entry(number).or_default().push(entry.offset);
+            assert!(self.written.entry(number).or_default().insert(entry.offset), "{number}/{} is written twice", entry.offset);
         }
-        for (partition, committed) in cut.next() {
-            let before = self.committed.insert(partition.number, committed.next);
-            assert!(before.is_none_or(|before| before < committed.next), "a position moved back, or did not move");
+        for (partition, commit) in cut.commits() {
+            let progress = |commit: &Commit| (commit.position.next, commit.written.len());
+            let before = self.committed.insert(partition.number, commit.clone());
+            assert!(before.is_none_or(|before| progress(&before) < progress(commit)), "a commit goes back, or does not move");
         }
+    }
+
+    /// Returns the records of a partition that the commit covers.
+    fn covered(&self, number: i32) -> BTreeSet<i64> {
+        let Commit { position, written } = &self.committed[&number];
+        let end = written.ranges().last().map_or(position.next, |range| range.end);
+        let covers = |offset: &i64| *offset < position.next || written.contains(*offset);
+        (0..end).filter(|offset| record_from(*offset) == *offset).filter(covers).collect()
     }
 }
 
@@ -186,20 +204,20 @@ fn output() -> Output {
 
 proptest! {
     /// Partitions come and go, work is completed late and out of order, batches commit and abort,
-    /// and idle partitions are passed. Every record has its outputs written once and in order,
-    /// and nothing remains in the budget.
+    /// and idle partitions are passed. Every record has its outputs written once, exactly if the
+    /// commit covers it, and nothing remains in the budget.
     #[test]
-    fn any_interleaving_with_rebalances_writes_each_record_once_and_in_order(steps in steps()) {
-        let mut assignment = Assignment::<()>::new(Budget { records: 1_000, bytes: 1 << 30, partition_records: 1_000 });
+    fn k11_any_interleaving_with_rebalances_writes_each_record_once_and_commits_it(steps in steps()) {
+        let mut assignment = Assignment::<()>::new(Budget { records: 1_000, bytes: 1 << 30, partition_records: 1_000, ahead: UNLIMITED });
         let mut brokers = Brokers::default();
         let (mut slots, mut open): (Vec<Slot>, Option<Cut>) = (Vec::new(), None);
         for step in steps {
             match step {
                 Step::Assign(number) if assignment.partitions().all(|ours| ours.number != number) => {
                     assignment.assign([partition(number)]);
-                    let committed = brokers.committed.get(&number).copied();
+                    let committed = brokers.committed.get(&number).cloned().map(|commit| (commit.position.next, commit.written));
+                    brokers.read.insert(number, committed.as_ref().map_or(0, |(next, _)| *next));
                     assignment.start(&partition(number), None, committed);
-                    brokers.read.insert(number, committed.unwrap_or_default());
                     brokers.position.remove(&number);
                 }
                 Step::Assign(_) => {}
@@ -212,11 +230,11 @@ proptest! {
                 }
                 Step::Charge(number) => {
                     let offset = brokers.next(number);
-                    if let Some(slot) = assignment.charge(&record(number, offset, 10), 0).unwrap() {
+                    if assignment.get(&partition(number)).is_some() {
                         brokers.read.insert(number, offset + 1);
                         brokers.position.insert(number, offset + 1);
-                        slots.push(slot);
                     }
+                    slots.extend(assignment.charge(&record(number, offset, 10), 0).unwrap());
                 }
                 Step::LetGo(number) => {
                     let offset = brokers.next(number);
@@ -236,9 +254,9 @@ proptest! {
                         prop_assert_eq!(assignment.complete(slot, vec![output()], Counted::default()).unwrap(), held);
                     }
                 }
-                Step::Cut(limit) => {
+                Step::Cut(limit, room) => {
                     if open.is_none() {
-                        open = assignment.cut(limit, usize::MAX);
+                        open = assignment.cut(limit, usize::MAX, room);
                     }
                 }
                 Step::Commit => {
@@ -255,8 +273,7 @@ proptest! {
             }
         }
         for (number, written) in &brokers.written {
-            let expected: Vec<i64> = (0..brokers.committed[number]).filter(|offset| record_from(*offset) == *offset).collect();
-            prop_assert_eq!(written, &expected);
+            prop_assert_eq!(written, &brokers.covered(*number));
         }
         if let Some(cut) = open.take() {
             assignment.aborted(&cut.positions).unwrap();
@@ -264,7 +281,7 @@ proptest! {
         for slot in slots {
             assignment.complete(slot, vec![output()], Counted::default()).unwrap();
         }
-        while let Some(cut) = assignment.cut(1_000, usize::MAX) {
+        while let Some(cut) = assignment.cut(1_000, usize::MAX, 0) {
             assignment.committed(&cut).unwrap();
         }
         prop_assert_eq!((assignment.records(), assignment.bytes()), (0, 0));
@@ -275,13 +292,12 @@ proptest! {
 fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
     let mut assignment = assignment();
     let log = TopicId::new([1; 16]);
-    assignment.start(&partition(0), log, Some(7));
-    assert!(assignment.cut(10, usize::MAX).is_none() && !assignment.has_unread());
+    assignment.start(&partition(0), log, Some((7, Written::default())));
+    assert!(assignment.cut(10, usize::MAX, 0).is_none() && !assignment.has_unread());
     assignment.commit_start(&partition(0), 7);
     for committed in [false, true] {
-        let cut = assignment.cut(10, usize::MAX).unwrap();
-        let next: Vec<_> = cut.next().collect();
-        assert_eq!(next, [(&partition(0), Committed { next: 7, log })]);
+        let cut = assignment.cut(10, usize::MAX, 0).unwrap();
+        assert_eq!(positions(&cut), [(partition(0), Committed { next: 7, log })]);
         let mut logs = Logs::default();
         logs.note(&"raw".into(), log.unwrap());
         assert_eq!(cut.logs(), logs);
@@ -293,14 +309,14 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
         }
         assert_eq!(assignment.has_unread(), !committed);
     }
-    assert!(assignment.cut(10, usize::MAX).is_none());
+    assert!(assignment.cut(10, usize::MAX, 0).is_none());
     // A record that is read afterwards commits a higher position, so that the first
     // need not be committed.
     assignment.commit_start(&partition(0), 7);
     let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
     assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
-    let cut = assignment.cut(10, usize::MAX).unwrap();
-    assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 8, log })]);
+    let cut = assignment.cut(10, usize::MAX, 0).unwrap();
+    assert_eq!(positions(&cut), [(partition(0), Committed { next: 8, log })]);
     assignment.committed(&cut).unwrap();
     assert!(!assignment.has_unread());
 }
@@ -309,18 +325,18 @@ fn a_position_that_moved_back_is_committed_once_although_nothing_was_read() {
 fn an_idle_partition_is_passed_and_no_record_that_is_held_or_to_be_read_again_is() {
     let mut assignment = assignment();
     assert!(!assignment.pass(&partition(7), 3), "it is not ours");
-    assignment.start(&partition(0), None, Some(5));
+    assignment.start(&partition(0), None, Some((5, Written::default())));
     assert!(!assignment.pass(&partition(0), 5), "that is committed");
     let slot = assignment.charge(&record(0, 5, 1), 0).unwrap().unwrap();
     assert!(!assignment.pass(&partition(0), 7), "a record is not done");
     assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
     assert!(!assignment.pass(&partition(0), 7), "a record is not written");
-    let cut = assignment.cut(10, usize::MAX).unwrap();
+    let cut = assignment.cut(10, usize::MAX, 0).unwrap();
     assignment.committed(&cut).unwrap();
     assert!(assignment.pass(&partition(0), 7));
     assert!(!assignment.pass(&partition(0), 7), "that is about to be committed");
-    let cut = assignment.cut(10, usize::MAX).unwrap();
-    assert_eq!(cut.next().collect::<Vec<_>>(), [(&partition(0), Committed { next: 7, log: None })]);
+    let cut = assignment.cut(10, usize::MAX, 0).unwrap();
+    assert_eq!(positions(&cut), [(partition(0), Committed { next: 7, log: None })]);
     assignment.committed(&cut).unwrap();
     assert_eq!(
         assignment.get(&partition(0)).and_then(Assigned::position),
@@ -332,7 +348,7 @@ fn an_idle_partition_is_passed_and_no_record_that_is_held_or_to_be_read_again_is
     assert!(assignment.charge(&record(0, 6, 1), 0).is_err(), "what was passed is no record");
     let slot = assignment.charge(&record(0, 7, 1), 0).unwrap().unwrap();
     assignment.complete(slot, Vec::new(), Counted::default()).unwrap();
-    let cut = assignment.cut(10, usize::MAX).unwrap();
+    let cut = assignment.cut(10, usize::MAX, 0).unwrap();
     assignment.committed(&cut).unwrap();
     assert!(assignment.pass(&partition(0), 9));
 }

@@ -3,9 +3,11 @@
 
 use crate::event::TopicId;
 use crate::kafka::base::partition::Partition;
-use crate::kafka::client::committed::Committed;
+use crate::kafka::client::committed::{Commit, Committed};
 use crate::kafka::client::log_id::Confirmed;
+use crate::kafka::client::native;
 use crate::kafka::client::native::{Presence, Present};
+use crate::kafka::client::written::Written;
 use crate::kafka::transaction::abort::{Abort, Cause, Oversized};
 use crate::kafka::transaction::batch::{Batch, Ended};
 use crate::kafka::transaction::port::GroupMembership;
@@ -86,13 +88,15 @@ struct Process {
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) topics: BTreeMap<Arc<str>, Topic>,
-    pub(super) committed: BTreeMap<Partition, Committed>,
+    pub(super) committed: BTreeMap<Partition, Commit>,
     /// The number of times that an output of a record can be read, by log, partition and offset.
     visible: BTreeMap<(TopicId, i32, i64), u32>,
     /// The changelog of each partition: the number of records that are counted, and the position.
     pub(super) counts: BTreeMap<Partition, (u64, i64)>,
     /// True when each commit must move the marker of a state too.
     is_stateful: bool,
+    /// The number of characters of metadata that a position may have.
+    metadata: usize,
     generation: i32,
     names: u64,
     processes: Vec<Process>,
@@ -101,13 +105,14 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(topics: &[&str], processes: usize, is_stateful: bool) -> Self {
+    pub(super) fn new(topics: &[&str], processes: usize, is_stateful: bool, metadata: usize) -> Self {
         let mut cluster = Self {
             topics: BTreeMap::new(),
             committed: BTreeMap::new(),
             visible: BTreeMap::new(),
             counts: BTreeMap::new(),
             is_stateful,
+            metadata,
             generation: 0,
             names: 0,
             processes: (0..processes).map(|_| Process::default()).collect(),
@@ -235,18 +240,27 @@ impl Cluster {
 
     fn progress_of_another(&mut self, partition: &Partition, records: i64) {
         let id = self.topics[&partition.topic].id;
-        let from = self.committed.get(partition).filter(|before| before.log == Some(id)).map_or(0, |before| before.next);
+        let before = self.commit_in_log(partition);
         let end = i64::try_from(self.log(partition).len()).unwrap();
-        let next = end.min(from + records);
-        if next > from {
-            let read: Vec<i64> = (from..next).filter(|offset| self.is_record(partition, *offset)).collect();
-            for offset in read {
-                *self.visible.entry((id, partition.number, offset)).or_default() += 1;
+        let next = end.min(before.position.next + records);
+        if next > before.position.next {
+            for offset in before.position.next..next {
+                if self.is_record(partition, offset) && !before.written.contains(offset) {
+                    *self.visible.entry((id, partition.number, offset)).or_default() += 1;
+                }
             }
-            self.committed.insert(partition.clone(), Committed { next, log: Some(id) });
+            let commit = Commit { position: Committed { next, log: Some(id) }, written: before.written.within(next..i64::MAX) };
+            self.committed.insert(partition.clone(), commit);
             self.counts.insert(partition.clone(), (self.records_below(partition, next), next));
             self.check(partition);
         }
+    }
+
+    /// Returns what is committed of the log that is there now.
+    fn commit_in_log(&self, partition: &Partition) -> Commit {
+        let log = Some(self.topics[&partition.topic].id);
+        let committed = self.committed.get(partition).filter(|committed| committed.position.log == log).cloned();
+        committed.unwrap_or(Commit { position: Committed { next: 0, log }, written: Written::default() })
     }
 
     fn is_record(&self, partition: &Partition, offset: i64) -> bool {
@@ -325,6 +339,12 @@ impl Cluster {
         if let Confirmed::No(others) = batch.logs.confirmed_by(&presence) {
             return Some(Abort { wanted: true, cause: Cause::TopicChanged, others, ..Abort::because("made anew") });
         }
+        let is_too_long = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+            native::metadata(&batch.offsets, element.topic(), element.partition()).len() > self.metadata
+        };
+        if batch.offsets.elements().iter().any(is_too_long) {
+            return Some(Abort { cause: Cause::SetRefused, ..Abort::because("too long") });
+        }
         let known = &self.processes[process];
         let is_member =
             known.is_live && known.member == batch.membership.member && self.generation == batch.membership.generation;
@@ -338,16 +358,18 @@ impl Cluster {
         let mut written = 0;
         for output in batch.entries.iter().flat_map(|entry| entry.outputs.iter()) {
             let (topic, partition, offset) = origin(output.value.as_deref().unwrap_or_default());
-            let id = Committed::of(&batch.offsets, &topic, partition).unwrap().and_then(|next| next.log).unwrap();
+            let id = Commit::of(&batch.offsets, &topic, partition).unwrap().and_then(|commit| commit.position.log).unwrap();
             *self.visible.entry((id, partition, offset)).or_default() += 1;
             written += 1;
         }
         for element in batch.offsets.elements() {
             let partition = Partition { topic: element.topic().into(), number: element.partition() };
-            let next = Committed::of(&batch.offsets, element.topic(), element.partition()).unwrap().unwrap();
-            let before = self.committed.insert(partition.clone(), next);
-            if let Some(before) = before.filter(|before| before.log == next.log) {
-                assert!(before.next < next.next, "the position of {partition} moved from {} to {}", before.next, next.next);
+            let commit = Commit::of(&batch.offsets, element.topic(), element.partition()).unwrap().unwrap();
+            if let Some(before) = self.committed.insert(partition.clone(), commit.clone())
+                && before.position.log == commit.position.log
+            {
+                let progress = |commit: &Commit| (commit.position.next, commit.written.len());
+                assert!(progress(&before) < progress(&commit), "{partition} went from {before:?} to {commit:?}");
             }
             self.check(&partition);
         }
@@ -362,7 +384,7 @@ impl Cluster {
             let count = u64::from_be_bytes(output.value.as_deref().unwrap().try_into().unwrap());
             let partition = Partition { topic, number: partition };
             assert_eq!(
-                self.committed.get(&partition).map(|committed| committed.next),
+                self.committed.get(&partition).map(|committed| committed.position.next),
                 Some(position),
                 "the marker of {partition}"
             );
@@ -372,7 +394,7 @@ impl Cluster {
         for element in batch.offsets.elements().iter().filter(|_| self.is_stateful) {
             let partition = Partition { topic: element.topic().into(), number: element.partition() };
             let (marker, position) = (self.counts.get(&partition), &self.committed[&partition]);
-            assert_eq!(marker.map(|(_, marker)| *marker), Some(position.next), "the marker of {partition}");
+            assert_eq!(marker.map(|(_, marker)| *marker), Some(position.position.next), "the marker of {partition}");
         }
     }
 
@@ -380,15 +402,20 @@ impl Cluster {
         (0..position).filter(|offset| self.is_record(partition, *offset)).count() as u64
     }
 
-    /// Checks that the outputs of a partition are visible exactly if the committed position lies
-    /// above their record.
+    /// Checks that the outputs of a partition are visible exactly if their record lies below the
+    /// committed position, or in the set that is committed with it.
     fn check(&self, partition: &Partition) {
         let id = self.topics[&partition.topic].id;
-        let Some(committed) = self.committed.get(partition).filter(|committed| committed.log == Some(id)) else { return };
+        let Commit { position, written } = self.commit_in_log(partition);
         for offset in 0..i64::try_from(self.log(partition).len()).unwrap() {
             let visible = self.visible.get(&(id, partition.number, offset)).copied().unwrap_or_default();
-            let expected = u32::from(offset < committed.next && self.is_record(partition, offset));
-            assert_eq!(visible, expected, "outputs of {partition}/{offset}, the position is {}", committed.next);
+            let covers = offset < position.next || written.contains(offset);
+            let expected = u32::from(covers && self.is_record(partition, offset));
+            assert_eq!(
+                visible, expected,
+                "outputs of {partition}/{offset}, the position is {}, the set {written:?}",
+                position.next
+            );
         }
     }
 
@@ -399,8 +426,7 @@ impl Cluster {
 
     /// Counts the offsets above the committed position, control records included.
     pub(super) fn lag(&self, partition: &Partition) -> usize {
-        let id = self.topics[&partition.topic].id;
-        let committed = self.committed.get(partition).filter(|committed| committed.log == Some(id)).map_or(0, |known| known.next);
+        let committed = self.commit_in_log(partition).position.next;
         self.log(partition).len() - usize::try_from(committed).unwrap()
     }
 }

@@ -63,8 +63,10 @@ impl Simulation {
         });
         // So many that processes stop for them.
         let (refusals, records) = if rng.u8(..10) == 0 { (80, 150) } else { (5, 20) };
+        // The id of the topic and nothing more, or next to nothing.
+        let metadata = if rng.u8(..10) == 0 { rng.usize(33..45) } else { 4_096 };
         let setup = Setup { is_stateful, refusals, stops_for_refusals: true };
-        let cluster = Arc::new(Mutex::new(Cluster::new(&["raw", "retries"], PROCESSES, is_stateful)));
+        let cluster = Arc::new(Mutex::new(Cluster::new(&["raw", "retries"], PROCESSES, is_stateful, metadata)));
         let processes = (0..PROCESSES).map(|_| None).collect();
         Self { rng, setup, records, cluster, milliseconds, clock, processes, frozen: [false; PROCESSES] }
     }

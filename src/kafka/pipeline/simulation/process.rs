@@ -11,7 +11,7 @@ use crate::kafka::base::partition::Partition;
 use crate::kafka::client::background::Background;
 use crate::kafka::client::connection::User;
 use crate::kafka::client::group::Group;
-use crate::kafka::client::start_position::{Found, Question, Start};
+use crate::kafka::client::start_position::{Found, Question};
 use crate::kafka::ledger::slot::Slot;
 use crate::kafka::pipeline::consumer_state::{ConsumerState, Parts};
 use crate::kafka::pipeline::contract::{Completion, Completions, Intake, Work};
@@ -395,7 +395,7 @@ impl Process {
         }
         let id = Some(cluster.topics[&partition.topic].id);
         let end = i64::try_from(cluster.log(partition).len()).unwrap();
-        Some((Start::of(cluster.committed.get(partition).copied(), id, (0, end)), id))
+        Some(Found::of(cluster.committed.get(partition).cloned(), id, (0, end)))
     }
 
     /// Finishes as much as a random number of rounds allows, and leaves the rest to the next
@@ -430,6 +430,8 @@ fn intake(setup: Setup, role: Arc<ModelRole>) -> Intake {
         budget_records: 60,
         budget_bytes: 64 << 10,
         partition_records: 25,
+        ahead_records: 40,
+        ahead_bytes: u64::MAX,
         places: 20,
         commit_interval: Duration::from_millis(100),
         commit_records: if setup.is_stateful { usize::MAX } else { 80 },
