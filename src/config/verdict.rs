@@ -22,6 +22,9 @@ pub struct VerdictRole {
     /// Messages in evaluation at once. A partition gets four fifths of them at most while there are
     /// others. Default 1 000.
     pub concurrency: usize,
+    /// Messages that have waited for a second, for DNS or an object store, and do not count in
+    /// `concurrency` any more. Default 10 000.
+    pub parked: usize,
     /// Records held in memory, from reading to commit, above which reading pauses. Default 20 000.
     pub budget_records: usize,
     /// Bytes held in memory, from reading to commit, above which reading pauses. Default 256 MiB.
@@ -62,6 +65,7 @@ impl Default for VerdictRole {
             retries: false,
             retry_delays_s: vec![60, 600, 3_600],
             concurrency: 1_000,
+            parked: 10_000,
             budget_records: 20_000,
             budget_bytes: 256 << 20,
             partition_records: 10_000,

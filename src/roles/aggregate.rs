@@ -93,6 +93,7 @@ fn intake(config: &Config, failures: String, role: Aggregator) -> Intake {
         revoke: Duration::from_millis(settings.revoke_ms),
         // Failures are counted where they are read.
         places: usize::MAX,
+        parked: 0,
         role: Arc::new(role),
     }
 }

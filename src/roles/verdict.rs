@@ -178,6 +178,7 @@ fn intake(config: &Config, share: Share, topics: Vec<String>, retries: &Retries)
         ahead_records: settings.ahead_records,
         ahead_bytes: settings.ahead_bytes,
         places: share.of(settings.concurrency),
+        parked: share.of(settings.parked),
         commit_interval: Duration::from_millis(settings.commit_interval_ms),
         commit_records: settings.commit_records,
         refusal_stop: settings.refusal_stop.then_some("verdict.refusal_stop"),

@@ -38,6 +38,10 @@ impl Slot {
         Self { trace, ..self }
     }
 
+    pub(crate) fn offset(&self) -> i64 {
+        self.offset
+    }
+
     pub(crate) fn generation(&self) -> Generation {
         self.generation
     }

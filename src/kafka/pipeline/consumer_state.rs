@@ -160,7 +160,7 @@ impl<M: GroupMembership> ConsumerState<M> {
             states: parts.states,
             transactions: parts.transactions,
             work: Some(parts.work),
-            dispatch: Dispatch::new(intake.places, parts.begun),
+            dispatch: Dispatch::new(intake.places, intake.parked, parts.begun),
             fresh: 0,
             outcomes: parts.outcomes,
             writing: Writing::Nothing,
@@ -295,7 +295,7 @@ impl<M: GroupMembership> ConsumerState<M> {
         self.fresh = 0;
         let Some(work) = &self.work else { return };
         let lanes = self.partitions.iter_mut().map(|(_, assigned)| &mut assigned.each.lane);
-        let mut next = self.dispatch.next(lanes).into_iter().peekable();
+        let mut next = self.dispatch.next(lanes, self.clock.now().instant).into_iter().peekable();
         while next.peek().is_some() {
             let chunk = next.by_ref().take(CHUNK).map(|(slot, record)| Work { slot, record }).collect();
             // The receiver is gone only when the role has ended, which requests a stop.

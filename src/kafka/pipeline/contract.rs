@@ -33,6 +33,9 @@ pub struct Intake {
     pub ahead_bytes: u64,
     /// The largest number of records that are evaluated at the same time.
     pub places: usize,
+    /// The largest number of records whose evaluation takes long and which have left their places
+    /// to others.
+    pub parked: usize,
     /// The time between two commits.
     pub commit_interval: Duration,
     /// The largest number of records in one commit; when as many are done, the commit does not wait

@@ -7,29 +7,46 @@
 //! domain gets most of the places and never all, a second one gets most of the rest, and a
 //! partition that is the only one gets every place.
 //!
+//! A record that waits for about a second is parked: it leaves its place to others (K11). Only a
+//! limited number of records can be parked, because each of them holds memory. The others keep
+//! their places.
+//!
 //! Reading pauses for a moment when enough records were handed out whose evaluation has not begun.
 //! To read on would only fill memory with records that the processor's caches forget before anybody
 //! looks at them. When the budget then pauses the partitions, the library drops the records that it
 //! has fetched ahead, and fetches them again.
 
 use crate::event::Record;
+use crate::kafka::base::partition::Generation;
+use crate::kafka::base::throttle::Throttle;
 use crate::kafka::ledger::slot::Slot;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 /// The number of places that a partition may have, as a multiple of the places that are free.
 const SHARE: usize = 4;
 /// The number of records for each core that may wait for their evaluation: several milliseconds of
 /// work.
 const UNBEGUN_PER_CORE: usize = 64;
+/// The time that an evaluation has until its record is parked.
+const SLOW: Duration = Duration::from_secs(1);
+/// The time between two searches for slow evaluations.
+const SEARCH: Duration = Duration::from_millis(100);
 
 /// The distribution of places to records.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     places: usize,
     taken: usize,
+    /// The largest number of records that may be parked.
+    most_parked: usize,
+    parked: usize,
+    /// The evaluations that have not ended.
+    running: BTreeMap<(Generation, i64), Running>,
+    searched: Throttle,
     /// Bytes of records whose evaluation had begun before their partition was given up.
     orphaned: usize,
     /// The number of records that were handed out. It wraps around, as does the number of
@@ -38,6 +55,14 @@ pub(crate) struct Dispatch {
     begun: Begun,
     /// The number of records, handed out and not begun, at which reading pauses.
     enough: usize,
+}
+
+/// An evaluation that has not ended.
+#[derive(Debug)]
+struct Running {
+    since: Instant,
+    /// True when its record has left its place.
+    is_parked: bool,
 }
 
 /// The number of evaluations that have begun. It is shared with the tasks that evaluate.
@@ -67,9 +92,20 @@ impl Lane {
 }
 
 impl Dispatch {
-    pub(crate) fn new(places: usize, begun: Begun) -> Self {
+    pub(crate) fn new(places: usize, most_parked: usize, begun: Begun) -> Self {
         let enough = UNBEGUN_PER_CORE * available_parallelism().map_or(1, usize::from);
-        Self { places: places.max(1), taken: 0, orphaned: 0, handed_out: 0, begun, enough }
+        Self {
+            places: places.max(1),
+            taken: 0,
+            most_parked,
+            parked: 0,
+            running: BTreeMap::new(),
+            searched: Throttle::default(),
+            orphaned: 0,
+            handed_out: 0,
+            begun,
+            enough,
+        }
     }
 
     /// Returns whether so many records wait for their evaluation that nothing needs to be read for
@@ -93,19 +129,41 @@ impl Dispatch {
     /// Gives the place of a record back. `lane` is that of the record's partition; None when the
     /// partition was given up meanwhile.
     pub(crate) fn give_back(&mut self, slot: &Slot, lane: Option<&mut Lane>) {
-        self.taken = self.taken.saturating_sub(1);
+        let running = self.running.remove(&(slot.generation(), slot.offset()));
+        let is_parked = running.is_some_and(|running| running.is_parked);
+        let places = if is_parked { &mut self.parked } else { &mut self.taken };
+        *places = places.saturating_sub(1);
         match lane {
             Some(lane) => {
-                lane.taken = lane.taken.saturating_sub(1);
+                lane.taken = lane.taken.saturating_sub(usize::from(!is_parked));
                 lane.bytes = lane.bytes.saturating_sub(slot.weight());
             }
             None => self.orphaned = self.orphaned.saturating_sub(slot.weight()),
         }
     }
 
+    /// Parks the records whose evaluation takes long, as many as may be parked.
+    pub(crate) fn park<'l>(&mut self, lanes: impl Iterator<Item = (Generation, &'l mut Lane)>, now: Instant) {
+        if !self.searched.is_due(now, SEARCH) {
+            return;
+        }
+        let is_slow = |running: &Running| !running.is_parked && now.saturating_duration_since(running.since) >= SLOW;
+        let left = self.most_parked.saturating_sub(self.parked);
+        let mut parked: BTreeMap<Generation, usize> = BTreeMap::new();
+        for ((generation, _), running) in self.running.iter_mut().filter(|(_, running)| is_slow(running)).take(left) {
+            running.is_parked = true;
+            self.parked += 1;
+            self.taken = self.taken.saturating_sub(1);
+            *parked.entry(*generation).or_default() += 1;
+        }
+        for (generation, lane) in lanes {
+            lane.taken = lane.taken.saturating_sub(parked.get(&generation).copied().unwrap_or_default());
+        }
+    }
+
     /// Takes the records whose turn it is, and gives each a place. The records of a partition keep
     /// their order.
-    pub(crate) fn next<'l>(&mut self, lanes: impl Iterator<Item = &'l mut Lane>) -> Vec<(Slot, Record)> {
+    pub(crate) fn next<'l>(&mut self, lanes: impl Iterator<Item = &'l mut Lane>, now: Instant) -> Vec<(Slot, Record)> {
         let mut next = Vec::new();
         let mut open: Vec<&mut Lane> = lanes.collect();
         let alone = open.len() == 1;
@@ -124,6 +182,8 @@ impl Dispatch {
                 true
             });
         }
+        let running = |(slot, _): &(Slot, Record)| ((slot.generation(), slot.offset()), Running { since: now, is_parked: false });
+        self.running.extend(next.iter().map(running));
         self.handed_out = self.handed_out.wrapping_add(next.len());
         next
     }
@@ -142,6 +202,7 @@ mod tests {
     struct Fixture {
         dispatch: Dispatch,
         assignment: Assignment<Lane>,
+        now: Instant,
     }
 
     impl Fixture {
@@ -149,7 +210,11 @@ mod tests {
         /// `waiting` says.
         fn new(places: usize, waiting: &[(i32, i64)]) -> Self {
             let budget = Budget { records: 1_000_000, bytes: usize::MAX, partition_records: 1_000_000, ahead: UNLIMITED };
-            let mut fixture = Self { dispatch: Dispatch::new(places, Begun::default()), assignment: Assignment::new(budget) };
+            let mut fixture = Self {
+                dispatch: Dispatch::new(places, 3, Begun::default()),
+                assignment: Assignment::new(budget),
+                now: Instant::now(),
+            };
             fixture.assignment.assign(waiting.iter().map(|(number, _)| partition(*number)));
             for (number, count) in waiting {
                 fixture.queue(*number, 0..*count);
@@ -174,7 +239,14 @@ mod tests {
         }
 
         fn next(&mut self) -> Vec<(Slot, Record)> {
-            self.dispatch.next(self.assignment.iter_mut().map(|(_, assigned)| &mut assigned.each))
+            self.dispatch.next(self.assignment.iter_mut().map(|(_, assigned)| &mut assigned.each), self.now)
+        }
+
+        /// Lets time pass, and parks the records that have become slow.
+        fn pass(&mut self, time: Duration) {
+            self.now += time;
+            let lanes = self.assignment.iter_mut().map(|(_, assigned)| (assigned.generation(), &mut assigned.each));
+            self.dispatch.park(lanes, self.now);
         }
 
         fn give_back(&mut self, slot: &Slot) {
@@ -245,6 +317,45 @@ mod tests {
         }
         assert_eq!(fixture.next().len(), 3);
         assert_eq!((fixture.dispatch.taken, fixture.dispatch.orphaned()), (8, 0));
+    }
+
+    #[test]
+    fn k11_a_record_that_waits_long_leaves_its_place_as_long_as_there_is_room_to_park() {
+        let mut fixture = Fixture::new(10, &[(0, 20), (1, 0)]);
+        let slow = fixture.next();
+        assert_eq!(slow.len(), 8);
+        fixture.pass(Duration::from_millis(999));
+        assert_eq!(fixture.next().len(), 0);
+        fixture.pass(Duration::from_millis(100));
+        assert_eq!(fixture.next().len(), 3, "three may be parked");
+        fixture.pass(Duration::from_secs(5));
+        assert_eq!(fixture.next().len(), 0, "the others keep their places");
+        for (slot, _) in &slow[..3] {
+            fixture.give_back(slot);
+        }
+        assert_eq!(fixture.next().len(), 0, "they had no places any more");
+        fixture.pass(Duration::from_secs(5));
+        assert_eq!(fixture.next().len(), 3);
+        for (slot, _) in &slow[3..] {
+            fixture.give_back(slot);
+        }
+        assert_eq!((fixture.dispatch.taken, fixture.dispatch.parked), (6, 0));
+    }
+
+    #[test]
+    fn k11_a_parked_record_of_a_partition_that_was_given_up_takes_no_place_when_it_ends() {
+        let mut fixture = Fixture::new(10, &[(0, 2), (1, 0)]);
+        let slow = fixture.next();
+        fixture.pass(Duration::from_secs(2));
+        fixture.dispatch.give_up(&fixture.assignment.get(&partition(0)).unwrap().each);
+        fixture.assignment.revoke([&partition(0)]);
+        fixture.assignment.assign([partition(0)]);
+        fixture.queue(0, 0..1);
+        assert_eq!(fixture.next().len(), 1);
+        for (slot, _) in &slow {
+            fixture.give_back(slot);
+        }
+        assert_eq!((fixture.dispatch.taken, fixture.dispatch.parked, fixture.dispatch.orphaned()), (1, 0, 0));
     }
 
     #[test]

@@ -26,6 +26,8 @@ impl<M: GroupMembership> ConsumerState<M> {
         }
         self.collect()?;
         self.release(consumer);
+        let lanes = self.partitions.iter_mut().map(|(_, assigned)| (assigned.generation(), &mut assigned.each.lane));
+        self.dispatch.park(lanes, self.clock.now().instant);
         self.hand_out();
         self.advance(consumer)?;
         self.regulate(consumer);

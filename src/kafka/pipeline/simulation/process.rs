@@ -433,6 +433,7 @@ fn intake(setup: Setup, role: Arc<ModelRole>) -> Intake {
         ahead_records: 40,
         ahead_bytes: u64::MAX,
         places: 20,
+        parked: 5,
         commit_interval: Duration::from_millis(100),
         commit_records: if setup.is_stateful { usize::MAX } else { 80 },
         commit_bytes: if setup.is_stateful { usize::MAX } else { 32 << 10 },
