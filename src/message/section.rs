@@ -6,7 +6,7 @@
 //! space or tab. A line that is neither is a defect, and the section continues after it.
 
 use crate::limits::Limits;
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr3, memmem};
 use std::ops::Range;
 
 /// One header field as it is in the message.
@@ -310,12 +310,10 @@ impl Line {
 ///
 /// The name consists of printable ASCII (RFC 5322 3.6.8).
 fn named_field(raw: &[u8]) -> Option<Field<'_>> {
-    let colon = memchr(b':', raw)?;
-    let field = Field { raw, colon };
-    let name = field.name();
-    // The white space that was trimmed may hold a CRLF: the colon is in a continuation line then.
-    let on_one_line = field.raw_name().iter().skip(name.len()).all(|byte| matches!(byte, b' ' | b'\t'));
-    (on_one_line && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(field)
+    let end = raw.iter().position(|byte| *byte == b':' || !byte.is_ascii_graphic())?;
+    let blanks = raw.get(end..)?.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let colon = end + blanks;
+    (end > 0 && raw.get(colon) == Some(&b':')).then_some(Field { raw, colon })
 }
 
 /// The meaning of an indented line to other software.

@@ -1,10 +1,13 @@
-//! Keeps the delayed records of one partition until they are due. The partition is paused
-//! meanwhile.
+//! Keeps the delayed records of one partition until they are due. The partition is paused while a
+//! record must be read again later, and while many are kept.
 
 use crate::event::Record;
 use crate::kafka::ledger::slot::Slot;
 use std::time::{Duration, Instant};
 
+/// The number of records kept in memory at which the partition pauses. Each of them asks its object
+/// store again and again.
+const MANY: usize = 32;
 /// The time between two attempts to seek back to a record.
 const SEEK_AGAIN: Duration = Duration::from_millis(200);
 /// The time for which a record is awaited after the first seek. It doubles with each further seek,
@@ -64,7 +67,7 @@ impl DelayedRecords {
 
     /// Returns whether the partition must not be read.
     pub(crate) fn pauses(&self) -> bool {
-        !self.held.is_empty() || matches!(self.awaited, Some(Awaited { step: Step::Seek { .. }, .. }))
+        self.held.len() >= MANY || matches!(self.awaited, Some(Awaited { step: Step::Seek { .. }, .. }))
     }
 
     /// Returns whether the record at this offset may be taken up, where `first` is the first offset
