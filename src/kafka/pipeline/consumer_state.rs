@@ -5,6 +5,7 @@
 //! batches, and `rebalance` accepts partitions and gives them up.
 
 use super::contract::{Completion, Intake, Role, Work};
+use super::delayed::Admission;
 use super::dispatch::{Begun, Dispatch};
 use super::fetches::Fetches;
 use super::handling::Handling;
@@ -238,7 +239,7 @@ impl<M: GroupMembership> ConsumerState<M> {
             Ok(Some(slot)) => slot,
             Ok(None) => return Ok(false),
             Err(regressed) => {
-                self.doubt(&record, &regressed);
+                self.doubt(&record, &regressed.to_string());
                 return Ok(false);
             }
         };
@@ -257,9 +258,13 @@ impl<M: GroupMembership> ConsumerState<M> {
         let partition = Partition::of(record);
         let Some(assigned) = self.partitions.get_mut(&partition) else { return true };
         let now = self.clock.now().instant;
-        let first = self.fetches.log(&partition).map(|(first, _)| first);
-        if !assigned.each.delayed.admit(record.offset, first, now) {
-            return false;
+        match assigned.each.delayed.admit(record.offset, now) {
+            Admission::Admitted => {}
+            Admission::AnotherAwaited => return false,
+            Admission::AnotherMissing => {
+                self.doubt(record, "a record that was to be read again is missing");
+                return false;
+            }
         }
         if assigned.is_written(record.offset) {
             return true;

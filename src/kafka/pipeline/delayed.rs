@@ -15,6 +15,9 @@ const SEEK_AGAIN: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The number of times that this time doubles at most.
 const DOUBLINGS: u32 = 6;
+/// The number of times that a record which follows the awaited one is read in its place, from which
+/// it is doubtful that the log still holds the awaited record.
+const MISSES: u32 = 3;
 
 /// The delayed records of one partition.
 #[derive(Debug, Default)]
@@ -38,7 +41,20 @@ struct Awaited {
     offset: i64,
     /// The number of seeks that the library accepted.
     seeks: u32,
+    /// The number of times that a record which follows was read in the place of this one.
+    misses: u32,
     step: Step,
+}
+
+/// The answer to a record that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It may be taken up.
+    Admitted,
+    /// An earlier record is awaited, and is sought again.
+    AnotherAwaited,
+    /// An earlier record is awaited, and the log seems not to hold it. It may be another log.
+    AnotherMissing,
 }
 
 #[derive(Debug)]
@@ -61,7 +77,7 @@ impl DelayedRecords {
     /// else of the partition may be read before.
     pub(crate) fn pause_until(&mut self, due: Instant, offset: i64) {
         if self.awaited.as_ref().is_none_or(|awaited| offset < awaited.offset) {
-            self.awaited = Some(Awaited { offset, seeks: 0, step: Step::Seek { due } });
+            self.awaited = Some(Awaited { offset, seeks: 0, misses: 0, step: Step::Seek { due } });
         }
     }
 
@@ -70,21 +86,20 @@ impl DelayedRecords {
         self.held.len() >= MANY || matches!(self.awaited, Some(Awaited { step: Step::Seek { .. }, .. }))
     }
 
-    /// Returns whether the record at this offset may be taken up, where `first` is the first offset
-    /// of the log if that is known. A record that follows the awaited one may not, because taking
-    /// it up would pass the awaited one; that one is sought again. Only when the log has lost the
-    /// awaited record is it not awaited any more.
-    pub(crate) fn admit(&mut self, offset: i64, first: Option<i64>, now: Instant) -> bool {
-        let Some(awaited) = &mut self.awaited else { return true };
-        if offset < awaited.offset {
-            return true;
+    /// Returns whether the record at this offset may be taken up. One that follows the awaited
+    /// record may not, because that would pass the awaited one.
+    pub(crate) fn admit(&mut self, offset: i64, now: Instant) -> Admission {
+        match &mut self.awaited {
+            Some(awaited) if offset > awaited.offset => {
+                awaited.step = Step::Seek { due: now + SEEK_AGAIN };
+                awaited.misses += 1;
+                if awaited.misses < MISSES { Admission::AnotherAwaited } else { Admission::AnotherMissing }
+            }
+            awaited => {
+                let _ = awaited.take_if(|awaited| awaited.offset == offset);
+                Admission::Admitted
+            }
         }
-        if offset > awaited.offset && first.is_none_or(|first| first <= awaited.offset) {
-            awaited.step = Step::Seek { due: now + SEEK_AGAIN };
-            return false;
-        }
-        self.awaited = None;
-        true
     }
 
     /// Counts the records that are kept in memory.
@@ -142,28 +157,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_an_awaited_record_is_not_taken_up_before_it_unless_the_log_has_lost_it() {
+    fn what_follows_an_awaited_record_is_not_taken_up_before_it() {
+        use Admission::{Admitted, AnotherAwaited, AnotherMissing};
         let now = Instant::now();
-        let awaiting = || {
-            let mut delayed = DelayedRecords::default();
-            delayed.pause_until(now, 7);
-            delayed.sought(true, now);
-            delayed
-        };
-        for (offset, first, is_admitted, is_awaited) in [
-            (7, None, true, false),
-            (8, None, false, true),
-            (8, Some(7), false, true),
-            (8, Some(8), true, false),
-            // The library reads from further back, and comes to the record.
-            (6, Some(0), true, true),
-        ] {
-            let mut delayed = awaiting();
-            assert!(!delayed.pauses());
-            assert_eq!(delayed.admit(offset, first, now), is_admitted, "{offset} {first:?}");
-            assert_eq!(delayed.awaited.is_some(), is_awaited, "{offset} {first:?}");
-            assert_eq!(delayed.pauses(), !is_admitted);
+        let mut delayed = DelayedRecords::default();
+        delayed.pause_until(now, 7);
+        delayed.sought(true, now);
+        assert!(!delayed.pauses());
+        for expected in [AnotherAwaited, AnotherAwaited, AnotherMissing] {
+            assert_eq!(delayed.admit(8, now), expected);
+            assert!(delayed.pauses(), "it is sought again");
         }
+        delayed.sought(true, now);
+        // The library reads from further back, and comes to the record.
+        assert_eq!(delayed.admit(6, now), Admitted);
+        assert!(delayed.awaited.is_some());
+        assert_eq!(delayed.admit(7, now), Admitted);
+        assert!(delayed.awaited.is_none());
+        assert_eq!(delayed.admit(8, now), Admitted);
     }
 
     #[test]

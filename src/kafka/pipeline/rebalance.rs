@@ -6,7 +6,6 @@ use crate::event::Record;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::{Partition, names};
 use crate::kafka::client::start_position::Question;
-use crate::kafka::ledger::Regressed;
 use crate::kafka::transaction::abort::Cause;
 use crate::kafka::transaction::port::GroupMembership;
 use std::collections::BTreeSet;
@@ -88,15 +87,14 @@ impl<M: GroupMembership> ConsumerState<M> {
         (left, consumer.unassign(&started))
     }
 
-    /// Notes that a record lies below the offset that was read before it in its partition. The log
-    /// may be another one, or may have been cut off. Which of the two is true shows when the
-    /// partition is begun again.
-    pub(crate) fn doubt(&mut self, record: &Record, regressed: &Regressed) {
+    /// Notes that the log of a record may be another one than before, or may have been cut off.
+    /// Which of the two is true shows when the partition is begun again.
+    pub(crate) fn doubt(&mut self, record: &Record, why: &str) {
         let Some(assigned) = self.partitions.get_mut(&Partition::of(record)) else { return };
         if assigned.each.has_started() && !assigned.each.is_doubtful {
             assigned.each.is_doubtful = true;
             let Record { topic, partition, .. } = record;
-            tracing::warn!(%topic, partition, "{regressed}: it is looked up which log this is");
+            tracing::warn!(%topic, partition, "{why}: it is looked up which log this is");
         }
     }
 

@@ -454,15 +454,15 @@ fn hostile_value() -> impl Strategy<Value = Vec<u8>> {
 
 /// Returns the address after `<`.
 ///
-/// A bracket that nothing closes may be part of a group's name.
-/// Then the address is that of the group's member.
+/// A bracket that nothing closes may be part of a comment or of a group's name.
+/// Then the address follows the comment, or is that of the group's member.
 fn bracketed(rest: &[u8]) -> Option<&[u8]> {
     let is = |wanted: u8| move |byte: &u8| *byte == wanted;
     if rest.contains(&b'>') {
         return rest.split(is(b'>')).next();
     }
     let member = rest.iter().rposition(is(b':')).map_or(rest, |colon| &rest[colon + 1..]);
-    member.split(is(b';')).next()
+    member.split(is(b';')).next()?.rsplit(is(b')')).next()
 }
 
 proptest! {
