@@ -262,11 +262,13 @@ fn seeds() -> Vec<u64> {
 #[test]
 fn p1_p2_whatever_happens_outputs_are_visible_exactly_if_the_position_covers_their_record() {
     let (mut commits, mut aborts) = (0, 0);
-    for seed in seeds() {
-        let ran = run_and_keep(seed, false);
+    let seeds = seeds();
+    for seed in &seeds {
+        let ran = run_and_keep(*seed, false);
         (commits, aborts) = (commits + ran.0, aborts + ran.1);
     }
-    assert!(commits > aborts && aborts > 0, "{commits} commits and {aborts} aborts");
+    // A single seed need not have met an abort.
+    assert!(seeds.len() == 1 || commits > aborts && aborts > 0, "{commits} commits and {aborts} aborts");
 }
 
 #[test]
