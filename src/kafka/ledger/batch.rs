@@ -138,6 +138,7 @@ impl<O> Ledger<O> {
     pub(crate) fn aborted(&mut self, batch: BatchNumber) -> Result<(), NotOpen> {
         self.settle(batch)?;
         self.slots.iter_mut().for_each(|slot| slot.is_sent = false);
+        self.is_crowded = false;
         Ok(())
     }
 

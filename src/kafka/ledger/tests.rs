@@ -137,6 +137,9 @@ fn k11_a_set_has_no_more_room_than_it_is_given_and_what_does_not_fit_waits() {
         ledger.complete(GENERATION, offset, offset).unwrap();
     }
     let cut = ledger.cut(100, |_| true, 20).unwrap();
+    ledger.aborted(cut.batch).unwrap();
+    assert!(ledger.ready() > 0, "what was aborted is cut again");
+    let cut = ledger.cut(100, |_| true, 20).unwrap();
     assert!(!cut.outputs.is_empty() && cut.written.text(0).len() <= 20, "{}", cut.written.text(0));
     ledger.committed(cut.batch).unwrap();
     assert!(ledger.cut(100, |_| true, 3).is_none(), "even the set that is committed is longer");
