@@ -3,6 +3,6 @@
 #[global_allocator]
 static ALLOCATOR: verdmarc::Allocator = verdmarc::Allocator;
 
-fn main() -> std::process::ExitCode {
+fn main() {
     verdmarc::cli::main()
 }

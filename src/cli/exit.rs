@@ -3,7 +3,6 @@
 use super::resolver::ResolverError;
 use crate::config::ConfigError;
 use std::io::{ErrorKind, Write as _};
-use std::process::ExitCode;
 
 /// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +43,18 @@ has its instance name and its place, 7 the outcome of a transaction is unknown, 
 do not fit (aggregate), or what a group committed cannot be read, 9 a verdict did not come in time (send --wait), 130 ended at once by a second signal.";
 
 impl Exit {
+    /// Ends the process without the clean-up of C libraries. Threads of librdkafka may still run,
+    /// say of a client that waits for brokers, and OpenSSL's clean-up would take away under them
+    /// what they use: the process would end by a signal, and not with its exit code.
+    pub(super) fn leave(self) -> ! {
+        #[expect(unsafe_code, reason = "the C library's function has no safe wrapper")]
+        // SAFETY: the call has no preconditions. Nothing is left to flush: standard output was
+        // flushed, and standard error has no buffer.
+        unsafe {
+            nix::libc::_exit(self.code().into())
+        }
+    }
+
     /// Returns the number that the process ends with.
     pub fn code(self) -> u8 {
         match self {
@@ -59,12 +70,6 @@ impl Exit {
             Self::NoVerdict => 9,
             Self::Interrupted => 130,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        exit.code().into()
     }
 }
 

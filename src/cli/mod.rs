@@ -34,7 +34,6 @@ use clap::{Parser, Subcommand};
 use options::{Settings, time};
 use runtime::runtime;
 use std::io::Write as _;
-use std::process::ExitCode;
 
 /// DMARC verdicts for mail on Kafka: raw messages in, annotated verdicts and failures out.
 #[derive(Debug, Parser)]
@@ -84,13 +83,13 @@ enum Command {
 }
 
 /// Runs the command that the process's arguments name.
-pub fn main() -> ExitCode {
+pub fn main() -> ! {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             let printed = error.print();
             let asked_for = !error.use_stderr();
-            return if asked_for { end(printed.map(|()| Exit::Ok).map_err(Failure::from)) } else { Exit::Usage.into() };
+            if asked_for { end(printed.map(|()| Exit::Ok).map_err(Failure::from)) } else { Exit::Usage.leave() }
         }
     };
     end(arguments.command.run())
@@ -98,12 +97,12 @@ pub fn main() -> ExitCode {
 
 /// Ends the process with an exit code. It flushes standard output first: otherwise the last text in
 /// the buffer could be lost without an error.
-fn end(ended: Result<Exit, Failure>) -> ExitCode {
+fn end(ended: Result<Exit, Failure>) -> ! {
     match ended.and_then(|exit| Ok(std::io::stdout().flush().map(|()| exit)?)) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit.leave(),
         Err(failure) => {
             failure.print();
-            failure.exit.into()
+            failure.exit.leave()
         }
     }
 }

@@ -151,7 +151,7 @@ fn stop_on_signals(stop: Stop) -> Result<(), Failure> {
                 stop.request();
             }
         }
-        std::process::exit(Exit::Interrupted.code().into());
+        Exit::Interrupted.leave();
     });
     Ok(())
 }
