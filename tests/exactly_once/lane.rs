@@ -19,6 +19,7 @@ fn p2_a_black_hole_delays_by_the_deadline_and_moves_no_partition() {
         fleet.set("DNS__SERVERS", &format!("[\"{}\"]", hole.local_addr().unwrap()));
         fleet.set("EVALUATION__LIMITS__DNS_DEADLINE_MS", "2000");
         fleet.set("VERDICT__CONCURRENCY", "50");
+        fleet.set("VERDICT__PARKED", "0");
         stream.produce((0..200).map(|number| Raw::of(Kind::Fail, format!("m{number}"))));
         let process = fleet.start("a", &[]);
         process.wait_for("\"assigned\"");
