@@ -18,6 +18,7 @@ fn a_slow_domain_that_fills_its_partition_delays_no_other_partition() {
         fleet.set("DNS__SERVERS", &format!("[\"{}\"]", hole.local_addr().unwrap()));
         fleet.set("EVALUATION__LIMITS__DNS_DEADLINE_MS", "3000");
         fleet.set("VERDICT__CONCURRENCY", "50");
+        fleet.set("VERDICT__PARKED", "0");
         let anonymous = b"Subject: nobody\r\n\r\nhello\r\n";
         stream.produce((0..400).map(|number| match number % 2 {
             0 => Raw::of(Kind::Fail, format!("m{number}")),
