@@ -24,9 +24,10 @@ pub fn explain_author(section: &HeaderSection<'_>, error: AuthorError) -> Option
             let second = quoted(unfold(second.value()).trim_ascii());
             Some(Detail::new(format_args!("the first From is {shown}, the second {second}")))
         }
-        AuthorError::MultipleDomains | AuthorError::Unparsable if value.len() > MAX_EXPLAINED => {
-            Some(Detail::new(format_args!("From is {shown}: a field of {} bytes is not explained further", value.len())))
-        }
+        AuthorError::MultipleDomains | AuthorError::Unparsable if value.len() > MAX_EXPLAINED => Some(Detail::new(format_args!(
+            "From is {shown}: a field of {} bytes is not explained further",
+            value.trim_ascii().len()
+        ))),
         AuthorError::MultipleDomains => {
             let domains: Vec<_> = AddressList::of(&value).first_domains().iter().map(Domain::to_string).collect();
             Some(Detail::new(format_args!("From is {shown}: its addresses are of {}", domains.join(" and of "))))
@@ -149,6 +150,13 @@ mod tests {
             explained("From: \u{a0}nobody"),
             "From is `\\u{a0}nobody`: reading stopped at its end: no address stands outside of quotes and comments"
         );
+    }
+
+    #[test]
+    fn a_long_field_is_not_read_a_second_time() {
+        let explained = |length: usize| explained(&format!("From: {}", "<".repeat(length)));
+        assert!(explained(9_000).ends_with("no address stands outside of quotes and comments"));
+        assert!(explained(11_000).ends_with("a field of 11000 bytes is not explained further"), "{}", explained(11_000));
     }
 
     #[test]
