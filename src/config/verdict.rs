@@ -87,17 +87,16 @@ impl VerdictRole {
             problems.push("verdict.retry_delays_s must be one to nine delays, none shorter than the one before".to_owned());
         }
         let at_least_one = [
-            ("concurrency", self.concurrency),
-            ("budget_records", self.budget_records),
-            ("budget_bytes", self.budget_bytes),
-            ("partition_records", self.partition_records),
-            ("commit_records", self.commit_records),
-            ("commit_bytes", self.commit_bytes),
+            ("concurrency", self.concurrency == 0),
+            ("budget_records", self.budget_records == 0),
+            ("budget_bytes", self.budget_bytes == 0),
+            ("partition_records", self.partition_records == 0),
+            ("ahead_records", self.ahead_records == 0),
+            ("ahead_bytes", self.ahead_bytes == 0),
+            ("commit_records", self.commit_records == 0),
+            ("commit_bytes", self.commit_bytes == 0),
         ];
-        let ahead = [("ahead_records", self.ahead_records == 0), ("ahead_bytes", self.ahead_bytes == 0)];
-        for (key, _) in
-            at_least_one.map(|(key, value)| (key, value == 0)).into_iter().chain(ahead).filter(|(_, is_zero)| *is_zero)
-        {
+        for (key, _) in at_least_one.into_iter().filter(|(_, is_zero)| *is_zero) {
             problems.push(format!("verdict.{key} must be at least 1"));
         }
     }

@@ -56,11 +56,7 @@ pub(crate) enum Start {
 pub(crate) struct Answer {
     pub(crate) partition: Partition,
     pub(crate) generation: Generation,
-    pub(crate) start: Start,
-    /// The id of the partition's topic, if the brokers report ids.
-    pub(crate) log: Option<TopicId>,
-    /// The offsets above the position whose outputs are written.
-    pub(crate) written: Written,
+    pub(crate) found: Found,
 }
 
 /// The brokers' answer about the start of a partition.

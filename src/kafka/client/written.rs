@@ -30,8 +30,7 @@ impl Written {
 
     /// Returns whether the set has this offset.
     pub(crate) fn contains(&self, offset: i64) -> bool {
-        let below = self.0.partition_point(|range| range.end <= offset);
-        self.0.get(below).is_some_and(|range| range.start <= offset)
+        self.first_outside(offset) != offset
     }
 
     /// Adds offsets that lie above all others. Empty ranges add nothing.

@@ -9,7 +9,7 @@ use super::port::GroupConsumer;
 use super::status::Reading;
 use crate::kafka::base::error::Error;
 use crate::kafka::base::partition::Partition;
-use crate::kafka::client::start_position::{Answer, Found, Question, Start};
+use crate::kafka::client::start_position::{Answer, Found, Start};
 use crate::kafka::state::states::Restored;
 use crate::kafka::transaction::port::GroupMembership;
 use std::collections::BTreeSet;
@@ -50,9 +50,7 @@ impl<M: GroupMembership> ConsumerState<M> {
             if question.lease.is_over() {
                 continue;
             }
-            let Found { start, log, written } = found?;
-            let Question { partition, generation, .. } = question;
-            let answer = Answer { partition, generation, start, log, written };
+            let answer = Answer { partition: question.partition, generation: question.generation, found: found? };
             let Some(assigned) = self.partitions.ours(&answer.partition, answer.generation) else { continue };
             match &mut self.states {
                 Some(states) => {
@@ -85,7 +83,7 @@ impl<M: GroupMembership> ConsumerState<M> {
     /// Notes where a partition starts. Returns the partition with the first offset to read, which
     /// is None for the beginning of the log, or None when the partition is not assigned any more.
     fn start(&mut self, answer: Answer) -> Option<(Partition, Option<i64>)> {
-        let Answer { partition, generation, start, log, written } = answer;
+        let Answer { partition, generation, found: Found { start, log, written } } = answer;
         let position = start.position(&partition);
         self.partitions.ours(&partition, generation)?.each.phase = Phase::Reading;
         self.partitions.start(&partition, log, position.map(|position| (position, written)));

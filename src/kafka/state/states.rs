@@ -22,7 +22,7 @@ use crate::kafka::base::error::Error;
 use crate::kafka::base::lease::LeaseWatch;
 use crate::kafka::base::partition::{Generation, Partition};
 use crate::kafka::client::committed::Committed;
-use crate::kafka::client::start_position::{Answer, Start};
+use crate::kafka::client::start_position::{Answer, Found, Start};
 use crate::kafka::client::written::Written;
 use crate::kafka::ledger::assignment::{Assigned, Assignment};
 use crate::kafka::ledger::cut::{Cut, Unread};
@@ -100,7 +100,7 @@ impl States {
     /// Records that the state does not hold are gone.
     pub(crate) fn restore(&mut self, answer: Answer, lease: LeaseWatch) -> Result<(), Error> {
         // A state is written as it is below a position, so there is no set.
-        let Answer { partition, generation, start, log, .. } = answer;
+        let Answer { partition, generation, found: Found { start, log, .. } } = answer;
         let gone = |position: i64, why: &str| {
             Err(Error::Gone(format!("offset {position} of {}/{}, {why}", partition.topic, partition.number)))
         };
@@ -147,8 +147,8 @@ impl States {
         self.misfits.remove(&partition);
         let stated = Stated { state, start: committed, asked: None, in_flight: false };
         let start = committed.map_or(Start::Beginning, Start::At);
-        let written = Written::default();
-        Ok(Some(Restored::Ready(Answer { partition, generation, start, log, written }, stated)))
+        let found = Found { start, log, written: Written::default() };
+        Ok(Some(Restored::Ready(Answer { partition, generation, found }, stated)))
     }
 
     /// Tells every state where its log ends, if the state needs to know.
